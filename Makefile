@@ -1,0 +1,62 @@
+# The door: install up demo check test faults bench soak clean proto.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+DASHBOARD := cloud/dashboard/dist/index.html
+DASHBOARD_SOURCES := $(shell find cloud/dashboard -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: install up demo check test faults bench soak clean proto
+.DEFAULT_GOAL := install
+
+install: $(RUN) $(DASHBOARD)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=python3.12 up"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing; add it with:  sudo apt-get install -y python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[cloud,edge]'
+	@touch $@
+
+$(DEV): $(RUN)
+	$(PIP) -e '.[cloud,edge,dev]'
+	@touch $@
+
+$(DASHBOARD): $(DASHBOARD_SOURCES) | $(RUN)
+	$(BIN)/python cloud/dashboard/build.py
+
+up: install
+	@exec $(BIN)/kyndof up $(if $(DEMO),--demo)
+
+demo: install
+	@exec $(BIN)/kyndof up --demo
+
+check: $(DEV) $(DASHBOARD)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python cloud/dashboard/build.py check
+	$(BIN)/python -m pytest -q tests/architecture tests/unit
+
+test: $(DEV) $(DASHBOARD)
+	$(BIN)/python -m pytest -m "not faults and not soak"
+
+faults: $(DEV) $(DASHBOARD)
+	$(BIN)/python -m pytest -m faults
+
+soak: $(DEV) $(DASHBOARD)
+	$(BIN)/python -m pytest -m soak --timeout 3600
+
+bench: $(DEV) $(DASHBOARD)
+	$(BIN)/python -m tests.benchmarks
+
+proto: $(DEV)
+	$(BIN)/python -m tests.architecture.generate_wire
+
+clean:
+	rm -rf .kyndof $(VENV) cloud/dashboard/dist cloud/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The company: what is decided, recorded and shown away from the floor."""

@@ -1,0 +1,1 @@
+"""Plans, planners and executors of the company's agents."""

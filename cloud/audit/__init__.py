@@ -1,0 +1,1 @@
+"""Who did what, in an order that cannot be changed unnoticed."""

@@ -1,0 +1,1 @@
+"""From an interview to a deployed automation."""

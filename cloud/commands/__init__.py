@@ -1,0 +1,1 @@
+"""The one bus every mutation takes."""

@@ -1,0 +1,1 @@
+"""Facts, recorded in the transaction of the act, delivered at least once."""

@@ -1,0 +1,1 @@
+"""Implementations of ports, chosen by the composition root alone."""

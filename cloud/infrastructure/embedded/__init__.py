@@ -1,0 +1,1 @@
+"""PostgreSQL and the MQTT broker as children of `kyndof up`."""

@@ -1,0 +1,1 @@
+"""Pictures, addressed by their SHA-256."""

@@ -1,0 +1,1 @@
+"""Plug-in files under registry/, checked by JSON Schemas."""

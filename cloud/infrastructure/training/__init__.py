@@ -1,0 +1,1 @@
+"""What training needs; the renderer first."""

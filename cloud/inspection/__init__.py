@@ -1,0 +1,1 @@
+"""Is this piece good? Standards, measurements, defects and verdicts."""

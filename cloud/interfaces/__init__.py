@@ -1,0 +1,1 @@
+"""The doors: they build commands and queries and nothing else."""

@@ -1,0 +1,1 @@
+"""gRPC from the stations."""

@@ -1,0 +1,1 @@
+"""The WebSocket that passes events on as they come."""

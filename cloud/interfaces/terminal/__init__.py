@@ -1,0 +1,1 @@
+"""The `kyndof` command line."""

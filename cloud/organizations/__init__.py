@@ -1,0 +1,1 @@
+"""People, memberships, keys and sign-in."""

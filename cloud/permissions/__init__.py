@@ -1,0 +1,1 @@
+"""Who may do what: the RABSIC matrices, approvals, absence, delegation."""

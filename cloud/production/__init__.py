@@ -1,0 +1,1 @@
+"""Where is this piece now? Work orders, pieces, steps, rework, labels."""

@@ -1,0 +1,1 @@
+"""Which devices exist, with which identity, calibration and bundle."""

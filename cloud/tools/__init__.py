@@ -1,0 +1,1 @@
+"""The registry of MCP connections and their tools."""

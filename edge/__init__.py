@@ -1,0 +1,1 @@
+"""The floor: one station's capture, scanning, inspection and delivery."""

@@ -1,0 +1,1 @@
+"""Frames from a camera or from files, behind one port."""

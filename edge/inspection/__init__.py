@@ -1,0 +1,1 @@
+"""The one inspection pipeline: defects, millimetres, verdict."""

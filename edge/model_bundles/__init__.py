@@ -1,0 +1,1 @@
+"""Bundles: verification, slots, rollback."""

@@ -1,0 +1,1 @@
+"""Events written down before they are shown, delivered until acknowledged."""

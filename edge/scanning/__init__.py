@@ -1,0 +1,1 @@
+"""Codes from scanners, serial lines and the camera itself."""

@@ -1,0 +1,1 @@
+"""Identity, work package, guide state machine, health."""

@@ -56,7 +56,7 @@ bench: $(DEV) $(DASHBOARD)
 	$(BIN)/python -m tests.benchmarks
 
 proto: $(DEV)
-	$(BIN)/python -m tests.architecture.generate_wire
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.architecture.generate_wire
 
 clean:
 	rm -rf .kyndof $(VENV) cloud/dashboard/dist cloud/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Wire messages between floor and cloud, generated from the protos beside them."""

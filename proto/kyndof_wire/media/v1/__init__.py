@@ -1,0 +1,1 @@
+"""Wire messages: media, version 1."""

@@ -1,1 +1,136 @@
-"""Settings, the only place that reads the environment."""
+"""Settings of a station, the only place of the edge that reads the environment.
+
+Sources, first wins: environment ``KYNDOF_*`` (nested with ``__``), then ``$KYNDOF_HOME/edge.toml``.
+A secret may be given as a file: ``KYNDOF_MQTT__PASSWORD_FILE``.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class KioskSettings(BaseModel):
+    """The station's own page."""
+
+    host: str = Field("127.0.0.1", description="Address that the kiosk listens on.")
+    port: Port = Field(8101, description="TCP port of the kiosk.")
+    badge_silence_s: float = Field(
+        1800, gt=0, description="Seconds without an act after which the badge ends."
+    )
+    shift_end: str = Field(
+        "", description="Local time HH:MM at which every badge ends; empty for never."
+    )
+
+
+class MqttSettings(BaseModel):
+    """The floor's broker."""
+
+    url: str = Field("mqtt://127.0.0.1:18830", description="Address of the floor's MQTT broker.")
+    username: str = Field("", description="User name; empty takes the station's name.")
+    password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+
+
+class CloudSettings(BaseModel):
+    """Where the cloud answers."""
+
+    address: str = Field("127.0.0.1:8443", description="host:port of the gRPC intake (mTLS).")
+    enrolment_address: str = Field(
+        "127.0.0.1:8444", description="host:port of the enrolment service (server certificate)."
+    )
+
+
+class OutboxSettings(BaseModel):
+    """Bounds of what waits on this disk."""
+
+    max_mb: int = Field(1024, ge=8, description="Largest outbox and spool file, in MB each.")
+    ballast_mb: int = Field(64, ge=0, description="File kept to free space on a full disk, in MB.")
+    retention_h: float = Field(24, ge=0, description="Hours that acknowledged events are kept.")
+    media_max_mb: int = Field(4096, ge=16, description="Largest picture folder, in MB.")
+
+
+class InspectionSettings(BaseModel):
+    """The pipeline."""
+
+    threads: int = Field(1, ge=1, le=16, description="Threads of the onnxruntime session.")
+    bundle: str = Field("base", description="base, or the folder of a signed bundle.")
+    bundle_public_key: str = Field("", description="PEM file that signed bundles are checked by.")
+    board: str = Field("table-4-tags", description="Name of the tag board under firmware-config.")
+    capture_timeout_s: float = Field(3, gt=0, description="Longest wait for a frame, in seconds.")
+
+
+class EdgeSettings(BaseSettings):
+    """Everything that can be set at a station."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KYNDOF_", env_nested_delimiter="__", extra="ignore"
+    )
+
+    home: Path = Field(Path(".kyndof"), description="Folder of all data; KYNDOF_HOME.")
+    station: str = Field(
+        "CUT-01", pattern=r"^[A-Z0-9-]{2,20}$", description="Name of this station on the floor."
+    )
+    camera: str = Field(
+        "",
+        description="replay:DIR?fps=5&loop=1, replay:DIR?follow=1, v4l2:0, rtsp://…, picamera2:0.",
+    )
+    scanner: str = Field("", description="hid:PATH, serial:PATH?baud=9600; empty for none.")
+    scan_with_camera: bool = Field(True, description="Also read codes from the camera's frames.")
+    language: str = Field("ko", pattern="^(ko|en)$", description="First language of the kiosk.")
+    firmware_config: Path = Field(
+        Path("firmware-config"), description="Folder of cameras, scanners, lights and boards."
+    )
+    parent_pipe: int = Field(
+        -1, description="File descriptor whose end means stop; -1 for none. Set by kyndof up."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    kiosk: KioskSettings = KioskSettings()
+    mqtt: MqttSettings = MqttSettings()
+    cloud: CloudSettings = CloudSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    inspection: InspectionSettings = InspectionSettings()
+
+    @property
+    def station_home(self) -> Path:
+        """Folder of this station's identity, spool, outbox, pictures and bundles."""
+        return self.home / "stations" / self.station
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before the file in the data folder."""
+        toml = Path(os.environ.get("KYNDOF_HOME", ".kyndof")) / "edge.toml"
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml)
+
+
+def _secrets_from_files() -> None:
+    """Let ``KYNDOF_X_FILE`` stand for ``KYNDOF_X``, as containers give secrets."""
+    for name in [n for n in os.environ if n.startswith("KYNDOF_") and n.endswith("_FILE")]:
+        os.environ.setdefault(
+            name.removesuffix("_FILE"), Path(os.environ[name]).read_text().strip()
+        )
+
+
+def read_settings() -> EdgeSettings:
+    """Read and check all settings.
+
+    Raises:
+        pydantic.ValidationError: a setting is not what its description says.
+    """
+    _secrets_from_files()
+    return EdgeSettings()

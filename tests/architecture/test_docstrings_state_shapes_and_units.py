@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ARRAY = re.compile(r"ndarray|NDArray|Image|Mask|Tensor")
 SHAPE = re.compile(r"\([A-Z][^)]*\)")  # "(H, W, 3) uint8"
-UNIT = re.compile(r"_(mm|px|um|us|ms|s|c|ratio|count|score|per_\w+)$")
+UNIT = re.compile(r"_(mm|px|um|us|ms|s|h|c|ratio|count|score|per_\w+)$")
 
 
 def sources() -> Iterator[Path]:

@@ -1,0 +1,62 @@
+"""Commands, queries and the context in which they are given."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+class Command:
+    """Marks a frozen dataclass as a wish to change something.
+
+    Its type is the class name in snake_case, unique in the system, and is its RABSIC action.
+    ``domain`` names the matrix that answers for it; the fields are plain, typed values.
+    """
+
+    __slots__ = ()
+    domain: str = ""
+
+
+class Query:
+    """Marks a frozen dataclass as a question. ``restricted`` ones need a RABSIC letter."""
+
+    __slots__ = ()
+    restricted: bool = False
+    domain: str = ""
+
+
+def command_type(kind: type[Command] | type[Query]) -> str:
+    """Return the type, ``FinishStep`` → ``finish_step``."""
+    return _WORD.sub("_", kind.__name__).lower()
+
+
+class Source(StrEnum):
+    """Through which door a command came."""
+
+    SLACK = "slack"
+    WEB = "web"
+    TERMINAL = "terminal"
+    API = "api"
+    KIOSK = "kiosk"
+    STATION = "station"
+    VENDOR = "vendor"
+    WEBHOOK = "webhook"
+    MCP = "mcp"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandContext:
+    """Who asks, for which organization, through which door.
+
+    ``user`` is a person's login, ``station:<sta_…>`` for a station's own acts or ``system``.
+    """
+
+    organization_id: str
+    user: str
+    source: Source
+    session: str | None = None
+    idempotency_key: str | None = None
+    trace_id: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)

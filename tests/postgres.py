@@ -1,0 +1,57 @@
+"""One real PostgreSQL per test run; a fresh database, copied from a template, per test."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cloud.infrastructure.embedded.postgres import DatabaseUrls, EmbeddedPostgres
+from cloud.infrastructure.postgres.migration import migrate
+
+_NUMBER = itertools.count(1)
+TEMPLATE = "kyndof_template"
+
+
+class PostgresForTests:
+    """The run's server, held in an event loop of its own thread-free runner."""
+
+    def __init__(self, folder: Path) -> None:
+        self._runner = asyncio.Runner()
+        self.server = EmbeddedPostgres(folder / "postgres", durable=False, max_connections=200)
+
+    def start(self) -> None:
+        self._runner.run(self._start())
+
+    async def _start(self) -> None:
+        await self.server.start()
+        urls = await self.server.ensure_database(TEMPLATE)
+        await migrate(urls.owner)
+
+    def stop(self) -> None:
+        self._runner.run(self.server.stop())
+        self._runner.close()
+
+    @asynccontextmanager
+    async def fresh_database(self) -> AsyncIterator[DatabaseUrls]:
+        name = f"test_{os.getpid()}_{next(_NUMBER)}"
+        yield await self.server.ensure_database(name, TEMPLATE)
+        await self.server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresForTests]:
+    server = PostgresForTests(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def database(postgres: PostgresForTests) -> AsyncIterator[DatabaseUrls]:
+    """A migrated, empty database of this test's own: ``.app``, ``.owner``, ``.jobs`` are URLs."""
+    async with postgres.fresh_database() as urls:
+        yield urls

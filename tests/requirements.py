@@ -1,0 +1,73 @@
+"""The parts of the system, by id; tests name the parts that they show.
+
+A part that is not built yet carries a ``planned`` reason. The list of planned parts only shrinks.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part: what it is called, and why it is not there yet."""
+
+    title: str
+    planned: str = ""
+
+
+REQUIREMENTS: dict[str, Part] = {
+    "BUS": Part(title="Command bus"),
+    "RAB": Part(title="RABSIC permissions"),
+    "APR": Part(title="Approvals"),
+    "SES": Part(title="Sessions", planned="comes with the application core"),
+    "EVT": Part(title="Event bus"),
+    "REG": Part(title="Plugin registry"),
+    "JOB": Part(title="Background jobs", planned="comes with the application core"),
+    "NOT": Part(title="Notifications", planned="comes with the application core"),
+    "SLK": Part(title="Slack app (Bolt)", planned="comes with the surfaces"),
+    "WEB": Part(title="Web dashboard"),
+    "TER": Part(title="Terminal"),
+    "API": Part(title="REST"),
+    "GQL": Part(title="GraphQL", planned="comes with the application core"),
+    "HOK": Part(title="Webhooks", planned="comes with the application core"),
+    "KSK": Part(title="Kiosk"),
+    "VEN": Part(title="Vendor page", planned="comes with the surfaces"),
+    "WOR": Part(title="Work orders"),
+    "LBL": Part(title="Labels"),
+    "TRK": Part(title="Production tracker"),
+    "CAP": Part(title="Capture"),
+    "SCN": Part(title="Scanning"),
+    "DEF": Part(title="Defect inference"),
+    "MEA": Part(title="Measurement"),
+    "VER": Part(title="Verdict"),
+    "MQT": Part(title="MQTT"),
+    "BUF": Part(title="Durable buffer"),
+    "SYN": Part(title="Sync"),
+    "FLT": Part(title="Fleet"),
+    "ROL": Part(title="Model rollout", planned="comes with the floor's rollout"),
+    "RWK": Part(title="Rework"),
+    "FBK": Part(title="Feedback"),
+    "TRN": Part(title="Retraining", planned="comes with learning"),
+    "GAT": Part(title="Gate", planned="comes with learning"),
+    "ACC": Part(title="Dashboard", planned="comes with learning"),
+    "ADV": Part(title="Production advisor", planned="comes with learning"),
+    "LES": Part(title="Agent lessons", planned="comes with learning"),
+    "PRO": Part(title="Prometheus, the planner", planned="comes with agents"),
+    "ATL": Part(title="Atlas, the executor", planned="comes with agents"),
+    "FUN": Part(title="Function agents", planned="comes with agents"),
+    "SPE": Part(title="Specialist agents", planned="comes with agents"),
+    "LLM": Part(title="Model providers", planned="comes with agents"),
+    "MCP": Part(title="MCP registry", planned="comes with agents"),
+    "WFM": Part(title="Workflow modules", planned="comes with workflows"),
+    "MOD": Part(title="Module builder", planned="comes with workflows"),
+    "AUT": Part(title="Automation builder", planned="comes with automations"),
+    "KNO": Part(title="Knowledge", planned="comes with knowledge"),
+    "SOT": Part(title="Source of truth", planned="comes with knowledge"),
+    "CCH": Part(title="Cache", planned="comes with the application core"),
+    "DBS": Part(title="Database"),
+    "IAM": Part(title="Authentication"),
+    "ENC": Part(title="Encryption", planned="comes with the application core"),
+    "AUD": Part(title="Audit"),
+    "OBS": Part(title="Observability"),
+    "DEP": Part(title="Deployment"),
+    "DOC": Part(title="Documents"),
+}

@@ -1,0 +1,2 @@
+// Keeps the kiosk's project alive while its folder holds no modules.
+export {};

@@ -1,9 +1,17 @@
 """The `kyndof-edge` command."""
 
+import typer
+
+from edge.composition import cloud_doors
+from edge.interfaces.cloud_commands.commands import add_cloud_commands
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+add_cloud_commands(app, cloud_doors())
+
 
 def main() -> None:
     """Run the command line."""
-    raise SystemExit("kyndof-edge: not built yet")
+    app()
 
 
 if __name__ == "__main__":

@@ -47,6 +47,13 @@ class CloudSettings(BaseModel):
     enrolment_address: str = Field(
         "127.0.0.1:8444", description="host:port of the enrolment service (server certificate)."
     )
+    heartbeat_s: float = Field(5, gt=0, description="Seconds between heartbeats to the cloud.")
+    silence_s: float = Field(
+        15, gt=0, description="Seconds without a word from the cloud after which a link is dead."
+    )
+    reconnect_max_s: float = Field(
+        10, gt=0, description="Longest wait before the next attempt to connect, in seconds."
+    )
 
 
 class OutboxSettings(BaseModel):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(kyndof_wire/enrolment/v1/enrolment.proto\x12\x18kyndof_wire.enrolment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x0c\x45nrolRequest\x12\x12\n\njoin_token\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_der\x18\x02 \x01(\x0c\x12\x0e\n\x06serial\x18\x03 \x01(\t\"\xaa\x01\n\rEnrolResponse\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x02 \x01(\x0c\x12\x12\n\nstation_id\x18\x03 \x01(\t\x12\x17\n\x0forganization_id\x18\x04 \x01(\t\x12\x14\n\x0cstation_name\x18\x05 \x01(\t\x12-\n\tnot_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x10GetStatusRequest\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\"3\n\x11GetStatusResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t2\xd2\x01\n\x10\x45nrolmentService\x12X\n\x05\x45nrol\x12&.kyndof_wire.enrolment.v1.EnrolRequest\x1a\'.kyndof_wire.enrolment.v1.EnrolResponse\x12\x64\n\tGetStatus\x12*.kyndof_wire.enrolment.v1.GetStatusRequest\x1a+.kyndof_wire.enrolment.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(kyndof_wire/enrolment/v1/enrolment.proto\x12\x18kyndof_wire.enrolment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x0c\x45nrolRequest\x12\x12\n\njoin_token\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_der\x18\x02 \x01(\x0c\x12\x0e\n\x06serial\x18\x03 \x01(\t\"\xc5\x01\n\rEnrolResponse\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x02 \x01(\x0c\x12\x12\n\nstation_id\x18\x03 \x01(\t\x12\x17\n\x0forganization_id\x18\x04 \x01(\t\x12\x14\n\x0cstation_name\x18\x05 \x01(\t\x12-\n\tnot_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11organization_code\x18\x07 \x01(\t\"+\n\x10GetStatusRequest\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\"3\n\x11GetStatusResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t2\xd2\x01\n\x10\x45nrolmentService\x12X\n\x05\x45nrol\x12&.kyndof_wire.enrolment.v1.EnrolRequest\x1a\'.kyndof_wire.enrolment.v1.EnrolResponse\x12\x64\n\tGetStatus\x12*.kyndof_wire.enrolment.v1.GetStatusRequest\x1a+.kyndof_wire.enrolment.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENROLREQUEST']._serialized_start=103
   _globals['_ENROLREQUEST']._serialized_end=170
   _globals['_ENROLRESPONSE']._serialized_start=173
-  _globals['_ENROLRESPONSE']._serialized_end=343
-  _globals['_GETSTATUSREQUEST']._serialized_start=345
-  _globals['_GETSTATUSREQUEST']._serialized_end=388
-  _globals['_GETSTATUSRESPONSE']._serialized_start=390
-  _globals['_GETSTATUSRESPONSE']._serialized_end=441
-  _globals['_ENROLMENTSERVICE']._serialized_start=444
-  _globals['_ENROLMENTSERVICE']._serialized_end=654
+  _globals['_ENROLRESPONSE']._serialized_end=370
+  _globals['_GETSTATUSREQUEST']._serialized_start=372
+  _globals['_GETSTATUSREQUEST']._serialized_end=415
+  _globals['_GETSTATUSRESPONSE']._serialized_start=417
+  _globals['_GETSTATUSRESPONSE']._serialized_end=468
+  _globals['_ENROLMENTSERVICE']._serialized_start=471
+  _globals['_ENROLMENTSERVICE']._serialized_end=681
 # @@protoc_insertion_point(module_scope)

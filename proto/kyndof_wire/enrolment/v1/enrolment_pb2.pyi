@@ -56,11 +56,14 @@ class EnrolResponse(_message.Message):
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     STATION_NAME_FIELD_NUMBER: _builtins.int
     NOT_AFTER_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_CODE_FIELD_NUMBER: _builtins.int
     certificate_pem: _builtins.bytes
     ca_pem: _builtins.bytes
     station_id: _builtins.str
     organization_id: _builtins.str
     station_name: _builtins.str
+    organization_code: _builtins.str
+    """The organization's short name, such as demo; empty when it has none."""
     @_builtins.property
     def not_after(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -72,10 +75,11 @@ class EnrolResponse(_message.Message):
         organization_id: _builtins.str = ...,
         station_name: _builtins.str = ...,
         not_after: _timestamp_pb2.Timestamp | None = ...,
+        organization_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["not_after", b"not_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_pem", b"ca_pem", "certificate_pem", b"certificate_pem", "not_after", b"not_after", "organization_id", b"organization_id", "station_id", b"station_id", "station_name", b"station_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ca_pem", b"ca_pem", "certificate_pem", b"certificate_pem", "not_after", b"not_after", "organization_code", b"organization_code", "organization_id", b"organization_id", "station_id", b"station_id", "station_name", b"station_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

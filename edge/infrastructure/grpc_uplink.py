@@ -1,0 +1,324 @@
+"""One connection's life: Hello, Welcome, batches up, acknowledgements down."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
+from kyndof_wire.sync.v1.sync_pb2 import (
+    GAP_REASON_OPERATOR,
+    Ack,
+    ClockReport,
+    DiskReport,
+    Event,
+    EventBatch,
+    GapRecord,
+    Heartbeat,
+    Hello,
+    StreamEventsRequest,
+    StreamEventsResponse,
+    StreamPosition,
+    Welcome,
+)
+from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceStub
+
+from edge.outbox.delivery import (
+    CursorVerdict,
+    DeliveryLimits,
+    DeliveryTiming,
+    Window,
+    judge_cursor,
+)
+from edge.outbox.errors import OutboxError
+from edge.outbox.ports import Outbox
+from edge.outbox.record import STREAMS, OutboxState, StoredEvent
+from edge.station.ports import Clock
+
+LOG = logging.getLogger("kyndof.uplink")
+PROTOCOL = 1
+PERSIST_S = 0.5
+Call = grpc.aio.StreamStreamCall[StreamEventsRequest, StreamEventsResponse]
+
+
+class LinkLostError(OutboxError):
+    """The connection ended; `code` says how, `retry_after_s` when the cloud named a time."""
+
+    def __init__(self, code: str, detail: str, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UplinkSettings:
+    """What stays the same from one connection to the next."""
+
+    limits: DeliveryLimits
+    timing: DeliveryTiming
+    agent_version: str
+    disk: Callable[[], DiskReport]
+
+
+class EventUplink:
+    """Sends the outbox over one channel until that ends."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        settings: UplinkSettings,
+        on_welcome: Callable[[], None],
+    ) -> None:
+        self._outbox = outbox
+        self._clock = clock
+        self._settings = settings
+        self.timing = settings.timing
+        self._on_welcome = on_welcome
+        self._wake = asyncio.Event()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._window = Window(self._settings.limits)
+        self._batch_bytes = self._settings.limits.batch_bytes
+        self._sent: dict[str, int] = {}
+        self._digest: dict[str, int] = {}
+        self._acked: dict[str, int] = {}
+        self._persisted: dict[str, int] = {}
+        self._paused_until_s = 0.0
+        self._last_frame_s = self._now_s()
+        self._writing = asyncio.Lock()
+        self.welcomed_at_s: float | None = None
+
+    def _now_s(self) -> float:
+        return self._clock.monotonic_ns() / 1e9
+
+    def wake(self) -> None:
+        """Say that there may be something to send."""
+        self._wake.set()
+
+    async def run(self, channel: grpc.aio.Channel) -> None:
+        """Serve one connection; returns only by an error.
+
+        Raises:
+            LinkLostError: the connection ended or fell silent.
+        """
+        self._reset()
+        call: Call = EventSyncServiceStub(channel).StreamEvents()
+        try:
+            await self._greet(call)
+            async with asyncio.TaskGroup() as group:
+                for act in (self._receive, self._send, self._beat):
+                    group.create_task(act(call))
+                group.create_task(self._persist_for_ever())
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from errors
+        except grpc.aio.AioRpcError as error:
+            raise LinkLostError(error.code().name, error.details() or "") from error
+        finally:
+            call.cancel()
+            await self._persist()
+
+    async def _greet(self, call: Call) -> None:
+        state = await self._outbox.state()
+        hello = Hello(
+            outbox_id=state.outbox_id,
+            epoch=state.epoch,
+            positions=[
+                StreamPosition(stream=s.stream, seq=s.last_seq, digest=s.digest)
+                for s in state.streams
+            ],
+            protocol=PROTOCOL,
+            clock=self._clock_report(),
+            agent_version=self._settings.agent_version,
+            disk=self._settings.disk(),
+        )
+        await self._write(call, StreamEventsRequest(hello=hello))
+        response = await self._read(call)
+        if response.WhichOneof("payload") == "go_away":
+            raise _go_away(response)
+        if response.WhichOneof("payload") != "welcome":
+            raise LinkLostError("NO_WELCOME", "the cloud's first word was no welcome")
+        await self._welcomed(state, response.welcome)
+
+    async def _welcomed(self, state: OutboxState, welcome: Welcome) -> None:
+        if welcome.epoch != state.epoch:
+            await self._outbox.set_epoch(welcome.epoch)
+        if welcome.max_batch_bytes:
+            self._batch_bytes = min(self._batch_bytes, welcome.max_batch_bytes)
+        cursors = {p.stream: p for p in welcome.resume_after}
+        for local in state.streams:
+            cursor = cursors.get(local.stream, StreamPosition())
+            digest = await self._outbox.digest_at(local.stream, cursor.seq)
+            verdict = judge_cursor(local, cursor.seq, cursor.digest, digest)
+            if verdict in {CursorVerdict.OUTBOX_IS_OLDER, CursorVerdict.DIGEST_DIVERGED}:
+                await self._outbox.start_over(verdict.value)
+                raise LinkLostError(verdict.name, f"stream {local.stream} at {cursor.seq}")
+            if verdict is CursorVerdict.CLOUD_LOST_EVENTS:
+                _alarm(
+                    "CLOUD_LOST_EVENTS",
+                    stream=local.stream,
+                    cursor=cursor.seq,
+                    trimmed=local.trimmed_seq,
+                )
+            self._sent[local.stream] = cursor.seq
+            self._acked[local.stream] = cursor.seq
+            self._digest[local.stream] = digest or 0
+        await self._persist()
+        self.welcomed_at_s = self._last_frame_s = self._now_s()
+        self._wake.set()
+        self._on_welcome()
+        LOG.info("cloud connected", extra={"epoch": welcome.epoch, "resume": dict(self._sent)})
+
+    async def _write(self, call: Call, request: StreamEventsRequest) -> None:
+        async with self._writing:
+            try:
+                await asyncio.wait_for(call.write(request), self.timing.write_s)
+            except TimeoutError as error:
+                raise LinkLostError("LINK_SILENT", "a write got stuck") from error
+            except asyncio.InvalidStateError as error:
+                raise await _ended(call) from error
+
+    async def _read(self, call: Call) -> StreamEventsResponse:
+        try:
+            response = await asyncio.wait_for(call.read(), self.timing.silence_s)
+        except TimeoutError as error:
+            raise LinkLostError("LINK_SILENT", "the cloud says nothing") from error
+        if not isinstance(response, StreamEventsResponse):
+            raise await _ended(call)
+        self._last_frame_s = self._now_s()
+        return response
+
+    async def _receive(self, call: Call) -> None:
+        while True:
+            response = await self._read(call)
+            kind = response.WhichOneof("payload")
+            if kind == "ack":
+                await self._acknowledged(response.ack)
+            elif kind == "throttle":
+                self._paused_until_s = self._now_s() + response.throttle.retry_after_ms / 1000
+            elif kind == "go_away":
+                raise _go_away(response)
+
+    async def _acknowledged(self, ack: Ack) -> None:
+        if ack.committed_seq > self._acked.get(ack.stream, 0):
+            self._acked[ack.stream] = ack.committed_seq
+        self._window.acknowledged(ack.stream, ack.committed_seq)
+        if ack.rejected:
+            _alarm("EVENTS_REJECTED", stream=ack.stream, seqs=[r.seq for r in ack.rejected])
+            await self._outbox.note_rejections(
+                ack.stream, [(r.seq, r.code, r.detail) for r in ack.rejected]
+            )
+        self._wake.set()
+
+    async def _send(self, call: Call) -> None:
+        while True:
+            self._wake.clear()
+            pause_s = self._paused_until_s - self._now_s()
+            if pause_s > 0:
+                await asyncio.sleep(pause_s)
+            # After each batch the order is judged anew: a snapshot never waits for a backlog.
+            for stream in STREAMS:
+                if await self._send_next(call, stream):
+                    break
+            else:
+                await self._wake.wait()
+
+    async def _send_next(self, call: Call, stream: str) -> bool:
+        room = self._window.room_events()
+        if room == 0:
+            return False
+        sent = self._sent[stream]
+        events = await self._outbox.read_after(stream, sent, room, self._batch_bytes)
+        if not events:
+            return False
+        first_seq = events[0].seq
+        if first_seq != sent + 1:
+            await self._write(call, _gap(stream, sent + 1, first_seq - 1))
+            self._digest[stream] = 0
+        batch = EventBatch(
+            stream=stream,
+            first_seq=first_seq,
+            events=[Event.FromString(event.body) for event in events],
+            prev_digest=self._digest[stream],
+        )
+        await self._write(call, StreamEventsRequest(batch=batch))
+        self._note_sent(stream, events)
+        return True
+
+    def _note_sent(self, stream: str, events: list[StoredEvent]) -> None:
+        self._sent[stream] = events[-1].seq
+        self._digest[stream] = events[-1].digest
+        size_bytes = sum(len(event.body) for event in events)
+        self._window.sent(stream, events[-1].seq, len(events), size_bytes)
+
+    async def _beat(self, call: Call) -> None:
+        while True:
+            await asyncio.sleep(self.timing.heartbeat_s)
+            silent_s = self._now_s() - self._last_frame_s
+            if silent_s > self.timing.silence_s:
+                raise LinkLostError("LINK_SILENT", f"nothing heard for {silent_s:.0f} s")
+            sent_at = Timestamp()
+            sent_at.FromDatetime(self._clock.now())
+            beat = Heartbeat(
+                sent_at=sent_at, clock=self._clock_report(), disk=self._settings.disk()
+            )
+            await self._write(call, StreamEventsRequest(heartbeat=beat))
+
+    def _clock_report(self) -> ClockReport:
+        wall = Timestamp()
+        wall.FromDatetime(self._clock.now())
+        return ClockReport(wall=wall, mono_ns=self._clock.monotonic_ns())
+
+    async def _persist_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(PERSIST_S)
+            await self._persist()
+
+    async def _persist(self) -> None:
+        """Keep the acknowledged positions; losing them costs nothing but trimming."""
+        acked = dict(self._acked)
+        if acked == self._persisted:
+            return
+        try:
+            await self._outbox.acknowledge(acked)
+            self._persisted = acked
+        except OutboxError as error:
+            LOG.warning("cannot note what was acknowledged", extra={"reason": str(error)})
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Name the one error that ended the others."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, grpc.aio.AioRpcError):
+        return LinkLostError(error.code().name, error.details() or "")
+    return error
+
+
+async def _ended(call: Call) -> LinkLostError:
+    code = await call.code()
+    return LinkLostError(code.name, await call.details() or "the cloud closed the stream")
+
+
+def _go_away(response: StreamEventsResponse) -> LinkLostError:
+    away = response.go_away
+    return LinkLostError("GO_AWAY", away.reason, retry_after_s=away.retry_after_ms / 1000)
+
+
+def _gap(stream: str, first_seq: int, last_seq: int) -> StreamEventsRequest:
+    gap = GapRecord(
+        stream=stream,
+        first_seq=first_seq,
+        last_seq=last_seq,
+        reason=GAP_REASON_OPERATOR,
+        count=last_seq - first_seq + 1,
+    )
+    return StreamEventsRequest(gap=gap)
+
+
+def _alarm(code: str, **facts: object) -> None:
+    LOG.error(code.lower().replace("_", " "), extra={"alarm": code, **facts})

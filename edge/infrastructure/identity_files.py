@@ -1,0 +1,141 @@
+"""The station's identity on disk: `pending` while it is asked for, `current` once it is whole."""
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from edge.infrastructure.durable_files import sync_folder, write_durably
+
+SECRET = 0o600
+FILES = ("key.pem", "certificate.pem", "ca.pem", "station.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationIdentity:
+    """What the cloud calls this station."""
+
+    station_id: str
+    organization_id: str
+    station_name: str
+    organization_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinToken:
+    """A one-time permission to join, with the fingerprint of the authority to believe."""
+
+    join_token: str
+    serial: str
+    ca_fingerprint: str
+
+
+def read_join_token(path: Path) -> JoinToken | None:
+    """Read `join-token.json`; ``None`` when there is none or it is not whole yet."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return JoinToken(
+            join_token=str(content["join_token"]),
+            serial=str(content["serial"]),
+            ca_fingerprint=str(content["ca_fingerprint"]).replace(":", "").lower(),
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_join_token(path: Path, token: JoinToken) -> None:
+    """Leave a token for the agent, readable by its user only."""
+    write_durably(path, json.dumps(asdict(token)).encode(), mode=SECRET)
+
+
+class IdentityFolder:
+    """`identity/current` and `identity/pending` of one station; a crash leaves one whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.current = folder / "current"
+        self._pending = folder / "pending"
+        self._retired = folder / "retired"
+
+    def settle(self) -> None:
+        """Finish a promotion that a crash cut short."""
+        if not self._is_whole(self.current) and self._is_whole(self._pending):
+            self._promote()
+        shutil.rmtree(self._retired, ignore_errors=True)
+
+    @staticmethod
+    def _is_whole(folder: Path) -> bool:
+        return all((folder / name).is_file() for name in FILES)
+
+    def station(self) -> StationIdentity | None:
+        """Return who we are; ``None`` before enrolment."""
+        if not self._is_whole(self.current):
+            return None
+        content = json.loads((self.current / "station.json").read_text(encoding="utf-8"))
+        return StationIdentity(**{k: content[k] for k in StationIdentity.__dataclass_fields__})
+
+    def station_id(self) -> str:
+        """Return the station's id; empty before enrolment."""
+        station = self.station()
+        return station.station_id if station else ""
+
+    def signing_request(self, station_name: str) -> bytes:
+        """Return a signing request in DER by the pending key, made when there is none.
+
+        The key stays the same until a certificate came for it: the cloud answers a repeated
+        request by the same key with the same certificate.
+        """
+        key_path = self._pending / "key.pem"
+        if not key_path.is_file():
+            self._pending.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh = ec.generate_private_key(ec.SECP256R1())
+            pem = fresh.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            write_durably(key_path, pem, mode=SECRET)
+        key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            key_path.unlink()
+            return self.signing_request(station_name)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, station_name)])
+        request = x509.CertificateSigningRequestBuilder().subject_name(name)
+        return request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+    def accept(self, certificate_pem: bytes, ca_pem: bytes, station: StationIdentity) -> None:
+        """Put the certificate beside its key and make the pair the current one."""
+        write_durably(self._pending / "certificate.pem", certificate_pem, mode=SECRET)
+        write_durably(self._pending / "ca.pem", ca_pem, mode=SECRET)
+        content = json.dumps(asdict(station), ensure_ascii=False).encode()
+        write_durably(self._pending / "station.json", content, mode=SECRET)
+        self._promote()
+
+    def _promote(self) -> None:
+        shutil.rmtree(self._retired, ignore_errors=True)
+        if self.current.exists():
+            self.current.rename(self._retired)
+        self._pending.rename(self.current)
+        sync_folder(self._folder)
+        shutil.rmtree(self._retired, ignore_errors=True)
+
+
+def public_key_of(certificate_pem: bytes) -> bytes:
+    """Return the public key of a certificate as DER."""
+    certificate = x509.load_pem_x509_certificate(certificate_pem)
+    return certificate.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def public_key_of_request(csr_der: bytes) -> bytes:
+    """Return the public key of a signing request as DER."""
+    request = x509.load_der_x509_csr(csr_der)
+    return request.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )

@@ -1,0 +1,70 @@
+"""`link.json`: how the way to the cloud stands, for the kiosk."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.infrastructure.durable_files import write_replacing
+from edge.station.ports import Clock
+
+CHECK_S = 1.0
+#: A reader takes a report older than 20 s for a broken link.
+REFRESH_S = 5.0
+
+
+@dataclass(slots=True)
+class LinkStatus:
+    """What the parts of the agent say about themselves; `detail` is a stable code."""
+
+    cloud: bool = False
+    detail: str = "NOT_ENROLLED"
+
+    def welcomed(self) -> None:
+        """Note that the cloud answers."""
+        self.cloud, self.detail = True, "OK"
+
+
+class LinkReporter:
+    """Writes the report on change, at most once a second, and at least every five."""
+
+    def __init__(
+        self,
+        path: Path,
+        status: LinkStatus,
+        unsent: Callable[[], Awaitable[int]],
+        alarm: Callable[[], str],
+        clock: Clock,
+    ) -> None:
+        self._path = path
+        self._status = status
+        self._unsent = unsent
+        self._alarm = alarm
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Report for ever; the last word is that the link is down."""
+        last: tuple[bool, int, str] | None = None
+        written_s = 0.0
+        try:
+            while True:
+                now_s = self._clock.monotonic_ns() / 1e9
+                unsent = await self._unsent()
+                report = (self._status.cloud, unsent, self._alarm() or self._status.detail)
+                if report != last or now_s - written_s >= REFRESH_S:
+                    self._write(*report)
+                    last, written_s = report, now_s
+                await asyncio.sleep(CHECK_S)
+        finally:
+            self._write(False, last[1] if last else 0, "AGENT_STOPPED")
+
+    def _write(self, cloud: bool, unsent: int, detail: str) -> None:
+        report = {
+            "cloud": cloud,
+            "unsent": unsent,
+            "detail": detail,
+            "at": self._clock.now().isoformat(),
+        }
+        # A full disk must not end the agent over a report.
+        write_replacing(self._path, json.dumps(report).encode())

@@ -1,0 +1,433 @@
+"""The outbox in one SQLite file: written by one thread, flushed at every commit."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kyndof_wire.sync.v1.sync_pb2 import Event
+
+from edge.infrastructure.sqlite_outbox_file import Ballast, open_file, page_bytes
+from edge.outbox.errors import OutboxDamagedError, OutboxFullError
+from edge.outbox.producers import Decision, ProducerTrack
+from edge.outbox.record import (
+    STREAMS,
+    AppendOutcome,
+    Hole,
+    IncomingEvent,
+    MediaDue,
+    OutboxState,
+    StoredEvent,
+    StreamState,
+    rolling_digest,
+)
+from edge.station.ports import Clock, IdFactory
+
+TRIM_SLICE = 5000
+REFUSED_KEPT = 1000
+SEEN_KEPT = 1_000_000
+SEEN_KEPT_MS = 24 * 3600 * 1000
+#: Acknowledged events stay for the retention time only while half of the bound is free.
+TAIL_SHARE_RATIO = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxBounds:
+    """How much of the disk the outbox may take."""
+
+    max_bytes: int
+    ballast_bytes: int
+    retention_ms: int
+
+
+def _signed(number: int) -> int:
+    """SQLite's integers are signed; a digest is not."""
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _unsigned(number: int) -> int:
+    return number % (1 << 64)
+
+
+@dataclass(slots=True)
+class _Head:
+    next_seq: int
+    digest: int
+
+
+class SqliteOutbox:
+    """Events of one station; every method belongs to one thread."""
+
+    def __init__(
+        self,
+        path: Path,
+        bounds: OutboxBounds,
+        clock: Clock,
+        ids: IdFactory,
+        migrate: Callable[[Path], None],
+    ) -> None:
+        """Open the file, or quarantine a damaged one and begin afresh."""
+        self._path = path
+        self._bounds = bounds
+        self._clock = clock
+        self._ids = ids
+        self._migrate = migrate
+        self._ballast = Ballast(path.with_name("outbox.ballast"), bounds.ballast_bytes)
+        self.quarantined: Path | None = None
+        self._tracks: dict[str, ProducerTrack] = {}
+        self._open()
+
+    def _open(self) -> None:
+        self._db, moved = open_file(
+            self._path, self._bounds.max_bytes, self._migrate, self._clock.now()
+        )
+        if moved is not None:
+            self.quarantined = moved
+        self._ballast.restore()
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO meta VALUES ('outbox_id', ?), ('epoch', '0')",
+                (self._ids.new("obx"),),
+            )
+            for stream in STREAMS:
+                db.execute("INSERT OR IGNORE INTO streams VALUES (?, 1, 0, 0, 0)", (stream,))
+        self._load_tracks()
+
+    def _load_tracks(self) -> None:
+        rows = self._db.execute("SELECT producer_id, pseq FROM producers").fetchall()
+        self._tracks = {name: ProducerTrack(producer_id=name, pseq=pseq) for name, pseq in rows}
+
+    def close(self) -> None:
+        """Fold the log into the file and let go of it."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._db.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One durable transaction.
+
+        Raises:
+            OutboxFullError: no room; rolled back.
+            OutboxDamagedError: the file failed; rolled back.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                raise OutboxFullError(str(error)) from error
+            raise OutboxDamagedError(str(error)) from error
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+
+    def reopen(self) -> None:
+        """Open the file again after it failed; a damaged one is quarantined."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            raise OutboxDamagedError(str(error)) from error
+
+    def append(self, events: Sequence[IncomingEvent]) -> AppendOutcome:
+        """Store events, each once, in one commit."""
+        now_s = self._clock.monotonic_ns() / 1e9
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        appended = duplicates = waiting = 0
+        holes: list[Hole] = []
+        touched: set[str] = set()
+        try:
+            with self._writing() as db:
+                heads = self._heads(db)
+                for event in events:
+                    decision, hole = self._decide(event, now_s)
+                    holes += [hole] if hole else []
+                    touched.add(event.producer_id)
+                    if decision is Decision.WAIT:
+                        waiting += 1
+                    elif self._insert(db, heads[event.stream], event, now_ms):
+                        appended += 1
+                    else:
+                        duplicates += 1
+                self._write_heads(db, heads, touched, now_ms)
+        except (OutboxFullError, OutboxDamagedError):
+            self._forget_progress(touched)
+            raise
+        return AppendOutcome(
+            appended_count=appended,
+            duplicate_count=duplicates,
+            waiting_count=waiting,
+            stored={name: t.pseq for name, t in self._tracks.items() if t.pseq is not None},
+            touched=frozenset(touched),
+            holes=tuple(holes),
+        )
+
+    def _forget_progress(self, touched: set[str]) -> None:
+        """The commit failed, so what memory says about these producers did not happen."""
+        for name in touched:
+            self._tracks.pop(name, None)
+        with contextlib.suppress(sqlite3.Error):
+            rows = self._db.execute("SELECT producer_id, pseq FROM producers").fetchall()
+            for name, pseq in rows:
+                if name in touched:
+                    self._tracks[name] = ProducerTrack(producer_id=name, pseq=pseq)
+
+    def _decide(self, event: IncomingEvent, now_s: float) -> tuple[Decision, Hole | None]:
+        if not event.pseq:
+            return Decision.KNOWN, None
+        track = self._tracks.setdefault(
+            event.producer_id, ProducerTrack(producer_id=event.producer_id)
+        )
+        return track.decide(event.pseq, now_s)
+
+    @staticmethod
+    def _heads(db: sqlite3.Connection) -> dict[str, _Head]:
+        rows = db.execute("SELECT stream, next_seq, digest FROM streams").fetchall()
+        return {stream: _Head(next_seq, _unsigned(digest)) for stream, next_seq, digest in rows}
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, head: _Head, event: IncomingEvent, now_ms: int) -> bool:
+        if db.execute("SELECT 1 FROM seen WHERE event_id = ?", (event.event_id,)).fetchone():
+            return False
+        digest = rolling_digest(head.digest, event.event_id, event.payload)
+        inserted = db.execute(
+            "INSERT INTO events (stream, seq, event_id, digest, stored_ms, body)"
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING",
+            (event.stream, head.next_seq, event.event_id, _signed(digest), now_ms, event.body),
+        )
+        if inserted.rowcount != 1:
+            return False
+        for sha256 in event.media:
+            db.execute(
+                "INSERT OR IGNORE INTO media_due VALUES (?, ?, ?, ?, ?)",
+                (sha256, event.event_id, event.verdict, event.stream, head.next_seq),
+            )
+        head.next_seq += 1
+        head.digest = digest
+        return True
+
+    def _write_heads(
+        self, db: sqlite3.Connection, heads: dict[str, _Head], touched: set[str], now_ms: int
+    ) -> None:
+        db.executemany(
+            "UPDATE streams SET next_seq = ?, digest = ? WHERE stream = ?",
+            [(head.next_seq, _signed(head.digest), name) for name, head in heads.items()],
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO producers VALUES (?, ?, ?)",
+            [
+                (name, track.pseq, now_ms)
+                for name in touched
+                if (track := self._tracks.get(name)) is not None and track.pseq is not None
+            ],
+        )
+
+    def refuse(self, topic: str, body: bytes, reason: str) -> None:
+        """Keep a message that is no event, the newest thousand of them."""
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        with self._writing() as db:
+            db.execute("INSERT INTO refused VALUES (?, ?, ?, ?)", (now_ms, topic, reason, body))
+            db.execute(
+                "DELETE FROM refused WHERE rowid <= (SELECT max(rowid) FROM refused) - ?",
+                (REFUSED_KEPT,),
+            )
+
+    def producers(self) -> dict[str, int]:
+        """Return each producer's last stored number."""
+        return {name: t.pseq for name, t in self._tracks.items() if t.pseq is not None}
+
+    def state(self) -> OutboxState:
+        """Return whose outbox this is and how far it got."""
+        meta = dict(self._db.execute("SELECT key, value FROM meta").fetchall())
+        rows = self._db.execute(
+            "SELECT stream, next_seq, acked_seq, trimmed_seq, digest FROM streams"
+        ).fetchall()
+        streams = tuple(
+            StreamState(
+                stream=stream,
+                last_seq=next_seq - 1,
+                acked_seq=acked,
+                trimmed_seq=trimmed,
+                digest=_unsigned(digest),
+            )
+            for stream, next_seq, acked, trimmed, digest in rows
+        )
+        return OutboxState(outbox_id=meta["outbox_id"], epoch=int(meta["epoch"]), streams=streams)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Keep the epoch that the cloud gave this outbox."""
+        with self._writing() as db:
+            db.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (str(epoch),))
+
+    def read_after(
+        self, stream: str, seq: int, max_events: int, max_bytes: int
+    ) -> list[StoredEvent]:
+        """Return the next events of a stream, at least one when there is any."""
+        rows = self._db.execute(
+            "SELECT seq, body, digest FROM events WHERE stream = ? AND seq > ?"
+            " ORDER BY seq LIMIT ?",
+            (stream, seq, max_events),
+        ).fetchall()
+        batch: list[StoredEvent] = []
+        size_bytes = 0
+        for number, body, digest in rows:
+            size_bytes += len(body) + 8
+            if batch and size_bytes > max_bytes:
+                break
+            batch.append(StoredEvent(seq=number, body=body, digest=_unsigned(digest)))
+        return batch
+
+    def digest_at(self, stream: str, seq: int) -> int | None:
+        """Return the rolling digest at a number; ``None`` when that event is gone."""
+        if seq == 0:
+            return 0
+        row = self._db.execute(
+            "SELECT digest FROM events WHERE stream = ? AND seq = ?", (stream, seq)
+        ).fetchone()
+        return None if row is None else _unsigned(row[0])
+
+    def acknowledge(self, positions: dict[str, int]) -> None:
+        """Note how far the cloud has committed; a cloud set back may name less than before."""
+        with self._writing() as db:
+            db.executemany(
+                "UPDATE streams SET acked_seq = ? WHERE stream = ?",
+                [(seq, stream) for stream, seq in positions.items()],
+            )
+
+    def unsent(self) -> int:
+        """Return how many events the cloud has not committed."""
+        row = self._db.execute("SELECT sum(next_seq - 1 - acked_seq) FROM streams").fetchone()
+        return int(row[0] or 0)
+
+    def note_rejections(self, stream: str, rejected: Sequence[tuple[int, str, str]]) -> None:
+        """Keep why the cloud could not read some events."""
+        with self._writing() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO rejections VALUES"
+                " ((SELECT value FROM meta WHERE key = 'epoch'), ?, ?, ?, ?)",
+                [(stream, seq, code, detail) for seq, code, detail in rejected],
+            )
+
+    def start_over(self, reason: str) -> None:
+        """Become a new outbox: what was not acknowledged is numbered from 1 again."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('started_over', ?)", (reason,))
+            db.execute("UPDATE meta SET value = ? WHERE key = 'outbox_id'", (self._ids.new("obx"),))
+            db.execute("UPDATE meta SET value = '0' WHERE key = 'epoch'")
+            now_ms = int(self._clock.now().timestamp() * 1000)
+            for state in self.state().streams:
+                self._renumber(db, state, now_ms)
+
+    @staticmethod
+    def _renumber(db: sqlite3.Connection, state: StreamState, now_ms: int) -> None:
+        name = state.stream
+        db.execute(
+            "INSERT OR IGNORE INTO seen SELECT event_id, ? FROM events"
+            " WHERE stream = ? AND seq <= ?",
+            (now_ms, name, state.acked_seq),
+        )
+        db.execute("DELETE FROM events WHERE stream = ? AND seq <= ?", (name, state.acked_seq))
+        db.execute("DELETE FROM media_due WHERE stream = ? AND seq <= ?", (name, state.acked_seq))
+        rows = db.execute(
+            "SELECT rowid, event_id, body FROM events WHERE stream = ? ORDER BY seq", (name,)
+        ).fetchall()
+        digest = 0
+        for seq, (rowid, event_id, body) in enumerate(rows, start=1):
+            digest = rolling_digest(digest, event_id, Event.FromString(body).payload)
+            db.execute(
+                "UPDATE events SET seq = ?, digest = ? WHERE rowid = ?",
+                (seq, _signed(digest), rowid),
+            )
+        db.execute("UPDATE media_due SET seq = seq - ? WHERE stream = ?", (state.acked_seq, name))
+        db.execute(
+            "UPDATE streams SET next_seq = ?, digest = ?, acked_seq = 0, trimmed_seq = 0"
+            " WHERE stream = ?",
+            (len(rows) + 1, _signed(digest), name),
+        )
+
+    def media_due(self, limit: int) -> list[MediaDue]:
+        """Return pictures of acknowledged events that the media index has not taken over."""
+        rows = self._db.execute(
+            "SELECT m.sha256, m.event_id, m.verdict FROM media_due m"
+            " JOIN streams s ON s.stream = m.stream AND m.seq <= s.acked_seq LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [MediaDue(sha256=s, event_id=e, verdict=v) for s, e, v in rows]
+
+    def media_taken(self, taken: Sequence[bytes]) -> None:
+        """Forget pictures that the media index has taken over."""
+        with self._writing() as db:
+            db.executemany("DELETE FROM media_due WHERE sha256 = ?", [(s,) for s in taken])
+
+    def trim(self) -> int:
+        """Remove what is acknowledged and old, or acknowledged when room is short."""
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        tail_bytes = int(self._bounds.max_bytes * TAIL_SHARE_RATIO)
+        removed = 0
+        while True:
+            before_ms = now_ms - self._bounds.retention_ms
+            if page_bytes(self._db) > tail_bytes:
+                before_ms = now_ms + 1
+            slice_removed = self._trim_slice(before_ms, now_ms)
+            removed += slice_removed
+            if slice_removed == 0:
+                return removed
+
+    def _trim_slice(self, before_ms: int, now_ms: int) -> int:
+        removed = 0
+        with self._writing() as db:
+            for state in self.state().streams:
+                rows = db.execute(
+                    "SELECT seq, event_id FROM events WHERE stream = ? AND seq <= ?"
+                    " AND stored_ms < ? ORDER BY seq LIMIT ?",
+                    (state.stream, state.acked_seq, before_ms, TRIM_SLICE),
+                ).fetchall()
+                if not rows:
+                    continue
+                last = rows[-1][0]
+                db.executemany(
+                    "INSERT OR IGNORE INTO seen VALUES (?, ?)",
+                    [(event_id, now_ms) for _, event_id in rows],
+                )
+                db.execute("DELETE FROM events WHERE stream = ? AND seq <= ?", (state.stream, last))
+                db.execute(
+                    "UPDATE streams SET trimmed_seq = ? WHERE stream = ?", (last, state.stream)
+                )
+                removed += len(rows)
+            if removed:
+                self._trim_seen(db, now_ms)
+        return removed
+
+    @staticmethod
+    def _trim_seen(db: sqlite3.Connection, now_ms: int) -> None:
+        """Keep ids for a day or the last million, whichever is more."""
+        db.execute(
+            "DELETE FROM seen WHERE seen_ms < ? AND rowid <= (SELECT max(rowid) FROM seen) - ?",
+            (now_ms - SEEN_KEPT_MS, SEEN_KEPT),
+        )
+
+    def make_room(self) -> None:
+        """Recover from a full disk: give up the ballast, trim, fold the log, take it back."""
+        self._ballast.drop()
+        try:
+            self._trim_all_acknowledged()
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise OutboxFullError(str(error)) from error
+        finally:
+            self._ballast.restore()
+
+    def _trim_all_acknowledged(self) -> None:
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        while self._trim_slice(now_ms + 1, now_ms):
+            pass

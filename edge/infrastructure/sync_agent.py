@@ -1,0 +1,77 @@
+"""The sync agent as a whole: what runs side by side in its process."""
+
+import asyncio
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from kyndof_wire.sync.v1.sync_pb2 import DiskReport
+
+from edge.infrastructure.grpc_link import CloudLink
+from edge.infrastructure.identity_enrolment import EnrolmentWatcher
+from edge.infrastructure.link_report import LinkReporter
+from edge.infrastructure.media_uploader import MediaUploader
+from edge.infrastructure.mqtt_agent import MqttAgent
+from edge.infrastructure.sqlite_outbox_thread import OutboxThread
+from edge.outbox.errors import OutboxError
+
+LOG = logging.getLogger("kyndof.sync")
+TRIM_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncAgent:
+    """Everything of `kyndof-edge sync`."""
+
+    outbox: OutboxThread
+    mqtt: MqttAgent
+    link: CloudLink
+    enrolment: EnrolmentWatcher
+    media: MediaUploader
+    reporter: LinkReporter
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop.
+
+        Raises:
+            ExceptionGroup: a part failed in a way that it cannot mend itself.
+        """
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(act, name=name)
+                for name, act in (
+                    ("mqtt", self.mqtt.run()),
+                    ("link", self.link.run()),
+                    ("enrolment", self.enrolment.run(self.link.identity_changed)),
+                    ("media", self.media.keep_house()),
+                    ("report", self.reporter.run()),
+                    ("trim", self._trim()),
+                )
+            ]
+            LOG.info("ready")
+            await stop.wait()
+            LOG.info("stopping")
+            for task in tasks:
+                task.cancel()
+
+    async def _trim(self) -> None:
+        while True:
+            try:
+                removed = await self.outbox.trim()
+                if removed:
+                    LOG.info("trimmed", extra={"events": removed})
+            except OutboxError as error:
+                LOG.warning("cannot trim", extra={"reason": str(error)})
+            await asyncio.sleep(TRIM_S)
+
+
+def disk_report(home: Path) -> DiskReport:
+    """Measure the disk that a station's folder lies on."""
+    usage = shutil.disk_usage(home)
+    outbox = home / "outbox.db"
+    return DiskReport(
+        total_bytes=usage.total,
+        free_bytes=usage.free,
+        outbox_bytes=outbox.stat().st_size if outbox.exists() else 0,
+    )

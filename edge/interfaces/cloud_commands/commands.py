@@ -1,0 +1,74 @@
+"""The commands of `kyndof-edge` that deal with the cloud: sync, enrol, status, export."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from edge.outbox.errors import OutboxError
+
+Result = TypeVar("Result")
+TEXTS = Path(__file__).parent / "texts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudDoors:
+    """What the commands open; the composition root fills them."""
+
+    sync: Callable[[], None]
+    enrol: Callable[[str, str, str], Mapping[str, str]]
+    status: Callable[[], Mapping[str, object]]
+    export: Callable[[str, int], Iterable[Mapping[str, object]]]
+
+
+def say(code: str, reason: str = "") -> None:
+    """Say a code's sentence on the standard error stream, Korean first."""
+    for language in ("ko", "en"):
+        texts = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
+        typer.echo(texts.get(code, code), err=True)
+    if reason:
+        typer.echo(f"{code}: {reason}", err=True)
+
+
+def add_cloud_commands(app: typer.Typer, doors: CloudDoors) -> None:
+    """Add the commands to the application."""
+
+    @app.command()
+    def sync() -> None:
+        """Carry events, pictures and work packages between floor and cloud."""
+        _guarded(doors.sync)
+
+    @app.command()
+    def enrol(
+        token: Annotated[str, typer.Option(help="One-time join token.")],
+        serial: Annotated[str, typer.Option(help="Serial number that the token is bound to.")],
+        ca_fingerprint: Annotated[str, typer.Option(help="SHA-256 of the cloud's authority.")],
+    ) -> None:
+        """Exchange a join token for this station's certificate."""
+        typer.echo(json.dumps(_guarded(lambda: doors.enrol(token, serial, ca_fingerprint))))
+        say("ENROLLED")
+
+    @app.command()
+    def status() -> None:
+        """Print what waits in the outbox and how the link stands, as JSON."""
+        typer.echo(json.dumps(_guarded(doors.status), ensure_ascii=False, indent=2))
+
+    @app.command()
+    def export(
+        stream: Annotated[str, typer.Option(help="events or state.")] = "events",
+        after: Annotated[int, typer.Option(help="Only events after this number.")] = 0,
+    ) -> None:
+        """Print stored events, one JSON object a line."""
+        for line in _guarded(lambda: doors.export(stream, after)):
+            typer.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _guarded(act: Callable[[], Result]) -> Result:
+    try:
+        return act()
+    except OutboxError as error:
+        say(error.code, str(error))
+        raise typer.Exit(2) from error

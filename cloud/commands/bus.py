@@ -1,0 +1,151 @@
+"""The command bus: every mutation of every interface, and every question, goes through here."""
+
+from dataclasses import replace
+from typing import Any, get_type_hints
+
+from cloud.commands.acting import ActingUnit
+from cloud.commands.command import Command, CommandContext, Query, command_type
+from cloud.commands.errors import CommandUnknownError, ForbiddenError
+from cloud.commands.middleware import (
+    Act,
+    BusPorts,
+    Registration,
+    chained,
+    entry_of,
+    stack,
+)
+from cloud.commands.payload import payload_hash
+from cloud.commands.ports import Handler, Permission, UnitOfWork
+from cloud.commands.typed import check, read
+
+
+class CommandBus:
+    """Sends commands to their handlers and questions to theirs.
+
+    Types are registered once, at composition; ``catalogue`` lists them.
+    """
+
+    def __init__(self, ports: BusPorts) -> None:
+        self._ports = ports
+        self._commands: dict[str, Registration] = {}
+        self._queries: dict[type[Query], Handler] = {}
+        self._send = chained(stack(ports), _handle)
+
+    def register(self, kind: type[Command], handler: Handler) -> None:
+        """Let ``handler`` answer commands of ``kind``.
+
+        Raises:
+            ValueError: the type is taken, or the handler does not say what it answers.
+        """
+        name = command_type(kind)
+        if name in self._commands:
+            raise ValueError(f"the command type {name} is registered twice")
+        if not kind.domain:
+            raise ValueError(f"the command {name} names no domain")
+        hints = get_type_hints(handler)
+        if "return" not in hints:
+            raise ValueError(f"the handler of {name} does not say what it returns")
+        self._commands[name] = Registration(kind=kind, handler=handler, result=hints["return"])
+
+    def register_query(self, kind: type[Query], handler: Handler) -> None:
+        """Let ``handler`` answer questions of ``kind``.
+
+        Raises:
+            ValueError: the type is registered already.
+        """
+        if kind in self._queries:
+            raise ValueError(f"the query {command_type(kind)} is registered twice")
+        self._queries[kind] = handler
+
+    def catalogue(self) -> tuple[type[Command], ...]:
+        """Return every registered command, by type."""
+        return tuple(self._commands[name].kind for name in sorted(self._commands))
+
+    def questions(self) -> tuple[type[Query], ...]:
+        """Return every registered query, by type."""
+        return tuple(sorted(self._queries, key=command_type))
+
+    def command(self, name: str, payload: Any) -> Command:  # noqa: ANN401  plain JSON data
+        """Read ``payload`` as the command of type ``name``.
+
+        Raises:
+            CommandUnknownError: no such type.
+            PayloadInvalidError: the payload does not fit it.
+        """
+        registration = self._commands.get(name)
+        if registration is None:
+            raise CommandUnknownError(f"no command is called {name}", type=name)
+        command: Command = read(registration.kind, payload)
+        return command
+
+    async def send(self, command: Command, context: CommandContext) -> Any:  # noqa: ANN401
+        """Carry out ``command`` and return the handler's answer.
+
+        Raises:
+            CommandError: refused; ``code`` says why. A refusal is audited.
+        """
+        return await self._send(
+            Act(command=command, context=context, registration=self._registration(command))
+        )
+
+    async def ask(self, query: Query, context: CommandContext) -> Any:  # noqa: ANN401
+        """Answer ``query`` inside a read-only transaction.
+
+        Raises:
+            CommandError: refused or not found.
+        """
+        handler = self._queries.get(type(query))
+        if handler is None:
+            name = command_type(type(query))
+            raise CommandUnknownError(f"no question is called {name}", type=name)
+        check(type(query), query)
+        async with self._ports.transactions.read(context) as unit:
+            permission = await self._ports.authorizer.decide(query, unit)
+            if not permission.allowed:
+                raise ForbiddenError(permission.reason, reason=permission.reason)
+            return await handler(query, unit)
+
+    async def run_approved(
+        self, command: Command, requester: CommandContext, unit: UnitOfWork
+    ) -> Any:  # noqa: ANN401
+        """Carry out a held command inside the approver's transaction, as its requester.
+
+        Rights are judged again now; the approval that was given stands for the gate. Executed
+        and approved commit together or not at all, which is what makes it once.
+
+        Raises:
+            ForbiddenError: the requester has lost the right.
+            CommandError: the state does not allow it any more.
+        """
+        acting = ActingUnit(unit, replace(requester, trace_id=unit.context.trace_id))
+        act = Act(
+            command=command,
+            context=acting.context,
+            registration=self._registration(command),
+            unit=acting,
+            digest=payload_hash(command),
+        )
+        check(act.registration.kind, command)
+        act.permission = await self._ports.authorizer.decide(command, acting)
+        if not act.permission.allowed:
+            raise ForbiddenError(act.permission.reason, reason=act.permission.reason)
+        result = await _handle(act)
+        entry = entry_of(act, "done", approved_by=unit.context.user)
+        await self._ports.audit.append(entry, acting)
+        return result
+
+    async def permission(self, command: Command, context: CommandContext) -> Permission:
+        """Say whether this would be allowed, without doing it."""
+        async with self._ports.transactions.read(context) as unit:
+            return await self._ports.authorizer.decide(command, unit)
+
+    def _registration(self, command: Command) -> Registration:
+        name = command_type(type(command))
+        registration = self._commands.get(name)
+        if registration is None or registration.kind is not type(command):
+            raise CommandUnknownError(f"no command is called {name}", type=name)
+        return registration
+
+
+async def _handle(act: Act) -> Any:  # noqa: ANN401
+    return await act.registration.handler(act.command, act.opened)

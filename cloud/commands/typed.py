@@ -1,0 +1,250 @@
+"""Reads plain JSON data into typed values, and says where a value does not fit its type."""
+
+import base64
+import binascii
+import math
+import types
+from collections import abc
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from cloud.commands.errors import PayloadInvalidError
+
+_SEQUENCES = (tuple, list, frozenset, set)
+
+
+def field_types(kind: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the resolved type of every field of the dataclass ``kind``."""
+    return _field_types(kind)
+
+
+@cache
+def _field_types(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def read(kind: Any, data: Any, place: str = "") -> Any:  # noqa: ANN401  any type, plain JSON data
+    """Return ``data``, plain JSON data, as a value of type ``kind``: the way back of ``plain``.
+
+    Raises:
+        PayloadInvalidError: a field is missing, unknown or of another type; ``field`` names it.
+    """
+    origin = get_origin(kind)
+    if kind is Any or kind is object:
+        return data
+    if origin in {Union, types.UnionType}:
+        return _read_union(kind, data, place)
+    if origin is Literal:
+        return data if data in get_args(kind) else _refuse(place, kind, data)
+    reader = _reader(kind, origin)
+    return reader(kind, data, place)
+
+
+def _reader(kind: Any, origin: Any) -> Callable[[Any, Any, str], Any]:  # noqa: ANN401
+    if origin in _SEQUENCES:
+        return _read_sequence
+    if origin in {dict, abc.Mapping}:
+        return _read_mapping
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _read_fields
+    return _read_scalar
+
+
+def check(kind: Any, value: Any, place: str = "") -> None:  # noqa: ANN401  any type, any value
+    """Refuse a ``value`` that is not of type ``kind``, nested fields included.
+
+    Raises:
+        PayloadInvalidError: ``field`` names the place, ``expected`` the type.
+    """
+    origin = get_origin(kind)
+    if kind is Any or kind is object:
+        return
+    if origin in {Union, types.UnionType}:
+        _check_union(kind, value, place)
+    elif origin is Literal:
+        if value not in get_args(kind):
+            _refuse(place, kind, value)
+    elif origin in _SEQUENCES:
+        _check_sequence(kind, value, place)
+    elif origin in {dict, abc.Mapping}:
+        _check_mapping(kind, value, place)
+    else:
+        _check_instance(kind, value, place)
+
+
+def _refuse(place: str, kind: Any, value: object) -> Any:  # noqa: ANN401
+    expected = getattr(kind, "__name__", None) or str(kind)
+    name = place or "payload"
+    raise PayloadInvalidError(
+        f"{name}: {expected} expected, {type(value).__name__} given",
+        field=name,
+        expected=expected,
+        actual=type(value).__name__,
+    )
+
+
+def _inside(place: str, name: object) -> str:
+    return f"{place}.{name}" if place else str(name)
+
+
+def _read_union(kind: Any, data: Any, place: str) -> Any:  # noqa: ANN401
+    members = get_args(kind)
+    if data is None and type(None) in members:
+        return None
+    refusal: PayloadInvalidError | None = None
+    for member in members:
+        if member is type(None):
+            continue
+        try:
+            return read(member, data, place)
+        except PayloadInvalidError as error:
+            refusal = refusal or error
+    if refusal is not None and len(members) == len((type(None), 1)):
+        raise refusal
+    return _refuse(place, kind, data)
+
+
+def _items(kind: Any, count: int) -> list[Any] | None:  # noqa: ANN401
+    """Return the type of each of ``count`` items; None when the count is wrong."""
+    arguments = get_args(kind)
+    if get_origin(kind) is tuple and not (len(arguments) == 2 and arguments[1] is Ellipsis):
+        return list(arguments) if len(arguments) == count else None
+    return [arguments[0]] * count
+
+
+def _read_sequence(kind: Any, data: Any, place: str) -> Any:  # noqa: ANN401
+    if not isinstance(data, list | tuple) or (items := _items(kind, len(data))) is None:
+        return _refuse(place, kind, data)
+    return get_origin(kind)(
+        read(item, value, _inside(place, index))
+        for index, (item, value) in enumerate(zip(items, data, strict=True))
+    )
+
+
+def _read_mapping(kind: Any, data: Any, place: str) -> Any:  # noqa: ANN401
+    if not isinstance(data, Mapping):
+        return _refuse(place, kind, data)
+    key_kind, value_kind = get_args(kind)
+    return {
+        read(key_kind, key, place): read(value_kind, value, _inside(place, key))
+        for key, value in data.items()
+    }
+
+
+def _read_fields(kind: type, data: Any, place: str) -> Any:  # noqa: ANN401
+    if not isinstance(data, Mapping):
+        return _refuse(place, kind, data)
+    hints = field_types(kind)
+    if unknown := sorted(set(data) - set(hints)):
+        name = _inside(place, unknown[0])
+        raise PayloadInvalidError(f"{name}: no such field", field=name)
+    values = {}
+    for field in fields(kind):
+        name = _inside(place, field.name)
+        if field.name in data:
+            values[field.name] = read(hints[field.name], data[field.name], name)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise PayloadInvalidError(f"{name}: missing", field=name)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise PayloadInvalidError(f"{place or 'payload'}: {error}", field=place) from error
+
+
+def _read_scalar(kind: Any, data: Any, place: str) -> Any:  # noqa: ANN401
+    try:
+        value = _converted(kind, data)
+    except (ValueError, TypeError, InvalidOperation, binascii.Error):
+        return _refuse(place, kind, data)
+    _check_instance(kind, value, place)
+    return value
+
+
+def _converted(kind: Any, data: Any) -> Any:  # noqa: ANN401
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(data)
+    if kind is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    parse = _FROM_TEXT.get(kind)
+    return parse(data) if parse is not None and isinstance(data, str) else data
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+_FROM_TEXT: dict[Any, Callable[[str], Any]] = {
+    datetime: _moment,
+    date: date.fromisoformat,
+    bytes: _bytes,
+    Decimal: Decimal,
+}
+
+
+def _check_union(kind: Any, value: Any, place: str) -> None:  # noqa: ANN401
+    refusal: PayloadInvalidError | None = None
+    members = get_args(kind)
+    for member in members:
+        try:
+            check(member, value, place)
+        except PayloadInvalidError as error:
+            if member is not type(None):
+                refusal = refusal or error
+        else:
+            return
+    if refusal is not None and is_dataclass(value):
+        raise refusal
+    _refuse(place, kind, value)
+
+
+def _check_sequence(kind: Any, value: Any, place: str) -> None:  # noqa: ANN401
+    origin: Any = get_origin(kind)
+    if not isinstance(value, origin) or (items := _items(kind, len(value))) is None:
+        _refuse(place, kind, value)
+        return
+    for index, (item, member) in enumerate(zip(items, value, strict=True)):
+        check(item, member, _inside(place, index))
+
+
+def _check_mapping(kind: Any, value: Any, place: str) -> None:  # noqa: ANN401
+    if not isinstance(value, Mapping):
+        _refuse(place, kind, value)
+    key_kind, value_kind = get_args(kind)
+    for key, member in value.items():
+        check(key_kind, key, place)
+        check(value_kind, member, _inside(place, key))
+
+
+def _check_instance(kind: Any, value: Any, place: str) -> None:  # noqa: ANN401
+    if kind is None or kind is type(None):
+        if value is not None:
+            _refuse(place, kind, value)
+        return
+    if not isinstance(kind, type):
+        raise PayloadInvalidError(f"{place}: the type {kind} cannot be checked", field=place)
+    if kind is float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            _refuse(place, kind, value)
+        return
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        _refuse(place, kind, value)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise PayloadInvalidError(f"{place}: a moment needs a time zone", field=place)
+    if is_dataclass(kind):
+        for name, hint in field_types(kind).items():
+            check(hint, getattr(value, name), _inside(place, name))

@@ -1,0 +1,293 @@
+"""Carries committed events to subscribers and live views.
+
+Wake-ups come by NOTIFY; a sweep finds what a lost notification would have hidden. Subscribers
+keep a cursor per organization in the database and hear at least once, in order. One that fails
+is asked again later and delays nobody else.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from cloud.events.errors import FollowerTooSlowError, LiveEventsStoppedError
+from cloud.events.event import RecordedEvent, Subscriber
+
+_log = logging.getLogger("kyndof.outbox")
+_CHANNEL = "kyndof_events"
+_SET_ORGANIZATION = "SELECT set_config('kyndof.organization', $1, true)"
+_UNHEARD = "SELECT organization_id FROM unheard_organizations($1)"
+_CURSOR = "SELECT sequence FROM subscriber_cursors WHERE organization_id = $1 AND subscriber = $2"
+_HEAD = "SELECT event_sequence FROM organization_heads WHERE organization_id = $1"
+_AFTER = """
+SELECT organization_id, sequence, event_id, type, occurred_at, payload FROM events
+WHERE organization_id = $1 AND sequence > $2
+ORDER BY sequence
+LIMIT $3
+"""
+_MOVE = """
+INSERT INTO subscriber_cursors AS c (organization_id, subscriber, sequence, failures, last_error)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (organization_id, subscriber) DO UPDATE
+  SET sequence = greatest(c.sequence, excluded.sequence), failures = excluded.failures,
+      last_error = excluded.last_error, moved_at = now()
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayPace:
+    """How often and how much. ``lag_count`` is how far a live follower may fall behind."""
+
+    sweep_s: float = 2.0
+    batch_count: int = 200
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 30.0
+    lag_count: int = 5000
+
+
+@dataclass(slots=True)
+class _Setback:
+    failures: int = 0
+    until_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Hearing:
+    """What one subscriber's loop remembers."""
+
+    subscriber: Subscriber
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    setbacks: defaultdict[str, _Setback] = field(default_factory=lambda: defaultdict(_Setback))
+
+
+class OutboxReader:
+    """Reads events of one organization, as that organization."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def after(self, organization_id: str, sequence: int, limit: int) -> list[RecordedEvent]:
+        """Return up to ``limit`` events after ``sequence``, in order."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(_SET_ORGANIZATION, organization_id)
+            rows = await connection.fetch(_AFTER, organization_id, sequence, limit)
+        return [_event(row) for row in rows]
+
+    async def head(self, organization_id: str) -> int:
+        """Return the sequence of the newest event; 0 before the first."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(_SET_ORGANIZATION, organization_id)
+            return int(await connection.fetchval(_HEAD, organization_id) or 0)
+
+    async def cursor(self, organization_id: str, subscriber: str) -> int:
+        """Return how far ``subscriber`` has heard."""
+        async with self._pool.acquire() as connection, connection.transaction(readonly=True):
+            await connection.execute(_SET_ORGANIZATION, organization_id)
+            found = await connection.fetchval(_CURSOR, organization_id, subscriber)
+        return int(found or 0)
+
+    async def move(
+        self, organization_id: str, subscriber: str, sequence: int, failure: tuple[int, str | None]
+    ) -> None:
+        """Keep the cursor, with the count of failures and the last error's text."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SET_ORGANIZATION, organization_id)
+            await connection.execute(_MOVE, organization_id, subscriber, sequence, *failure)
+
+    async def unheard(self, subscriber: str) -> list[str]:
+        """Return the organizations with events that ``subscriber`` has not heard."""
+        return [row["organization_id"] for row in await self._pool.fetch(_UNHEARD, subscriber)]
+
+
+def _event(row: Any) -> RecordedEvent:  # noqa: ANN401  a record of the driver
+    return RecordedEvent(
+        organization_id=row["organization_id"],
+        sequence=row["sequence"],
+        event_id=row["event_id"],
+        type=row["type"],
+        occurred_at=row["occurred_at"],
+        payload=json.loads(row["payload"]),
+    )
+
+
+class OutboxRelay:
+    """Runs in `serve`: ``async with OutboxRelay(…)`` listens, sweeps and delivers.
+
+    It is the process's ``LiveEvents`` as well.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        url: str,
+        subscribers: Sequence[Subscriber] = (),
+        pace: RelayPace | None = None,
+    ) -> None:
+        self._reader = OutboxReader(pool)
+        self._url = url
+        self._pace = pace or RelayPace()
+        self._hearings = [_Hearing(subscriber) for subscriber in subscribers]
+        self._followers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._listening = False
+
+    @property
+    def listening(self) -> bool:
+        """Say whether notifications arrive now; without them the sweep alone works."""
+        return self._listening
+
+    async def __aenter__(self) -> "OutboxRelay":
+        self._tasks = [asyncio.create_task(self._listen(), name="outbox-listen")]
+        self._tasks += [
+            asyncio.create_task(self._deliver(hearing), name=f"outbox-{hearing.subscriber.name}")
+            for hearing in self._hearings
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopping = True
+        self._wake_everybody()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        """Hold one connection that listens, and open it again when it is lost."""
+        while True:
+            lost = asyncio.Event()
+            try:
+                connection = await asyncpg.connect(self._url)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("the outbox cannot listen: %s", error)
+                await asyncio.sleep(self._pace.sweep_s)
+                continue
+            try:
+                connection.add_termination_listener(lambda *_, lost=lost: lost.set())
+                await connection.add_listener(_CHANNEL, self._notified)
+                self._listening = True
+                self._wake_everybody()
+                await lost.wait()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("the outbox stopped listening: %s", error)
+            finally:
+                self._listening = False
+                with contextlib.suppress(Exception):
+                    await connection.close(timeout=1)
+
+    def _notified(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
+        for hearing in self._hearings:
+            hearing.wake.set()
+        for follower in self._followers.get(str(payload), ()):
+            follower.set()
+
+    def _wake_everybody(self) -> None:
+        for hearing in self._hearings:
+            hearing.wake.set()
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.set()
+
+    async def _deliver(self, hearing: _Hearing) -> None:
+        while True:
+            hearing.wake.clear()
+            try:
+                await self._round(hearing)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                _log.warning("the outbox of %s waits: %s", hearing.subscriber.name, error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hearing.wake.wait(), self._patience_s(hearing))
+
+    def _patience_s(self, hearing: _Hearing) -> float:
+        """Return the time until the next sweep or the next try after a setback."""
+        now_s = asyncio.get_running_loop().time()
+        waits = [s.until_s - now_s for s in hearing.setbacks.values() if s.failures]
+        return max(0.01, min([self._pace.sweep_s, *waits]))
+
+    async def _round(self, hearing: _Hearing) -> None:
+        now_s = asyncio.get_running_loop().time
+        for organization_id in await self._reader.unheard(hearing.subscriber.name):
+            if hearing.setbacks[organization_id].until_s <= now_s():
+                await self._hear_out(hearing, organization_id)
+
+    async def _hear_out(self, hearing: _Hearing, organization_id: str) -> None:
+        """Offer the organization's events one after another until none is left or one fails."""
+        name = hearing.subscriber.name
+        sequence = await self._reader.cursor(organization_id, name)
+        while True:
+            batch = await self._reader.after(organization_id, sequence, self._pace.batch_count)
+            failure = await self._offer(hearing, batch)
+            if failure is None:
+                if batch:
+                    sequence = batch[-1].sequence
+                    await self._reader.move(organization_id, name, sequence, (0, None))
+                hearing.setbacks.pop(organization_id, None)
+                if len(batch) < self._pace.batch_count:
+                    return
+                continue
+            failed, error = failure
+            setback = hearing.setbacks[organization_id]
+            setback.failures += 1
+            pause_s = min(
+                self._pace.first_pause_s * 2 ** (setback.failures - 1), self._pace.longest_pause_s
+            )
+            setback.until_s = asyncio.get_running_loop().time() + pause_s
+            text = f"{type(error).__name__}: {error}"[:500]
+            _log.error("%s failed at event %s: %s", name, failed.event_id, text, exc_info=error)
+            await self._reader.move(
+                organization_id, name, failed.sequence - 1, (setback.failures, text)
+            )
+            return
+
+    async def _offer(
+        self, hearing: _Hearing, batch: list[RecordedEvent]
+    ) -> tuple[RecordedEvent, Exception] | None:
+        for event in batch:
+            try:
+                await hearing.subscriber.hear(event)
+            except Exception as error:  # noqa: BLE001  whatever a subscriber raises, offer it again
+                return event, error
+        return None
+
+    async def follow(self, organization_id: str, after: int | None) -> AsyncIterator[RecordedEvent]:
+        """Yield every event after ``after``, replayed from the store first, then live.
+
+        Every event is read from the store by its sequence, so none is missing and none comes
+        twice; nothing is queued, so a slow follower costs no memory.
+
+        Raises:
+            FollowerTooSlowError: the follower was live and fell more than ``lag_count`` behind.
+            LiveEventsStoppedError: this process is shutting down.
+        """
+        woken = asyncio.Event()
+        self._followers[organization_id].add(woken)
+        try:
+            position = await self._reader.head(organization_id) if after is None else after
+            live = False
+            while True:
+                if self._stopping:
+                    raise LiveEventsStoppedError("live events end here; come again")
+                woken.clear()
+                batch = await self._reader.after(organization_id, position, self._pace.batch_count)
+                if live and len(batch) == self._pace.batch_count:
+                    await self._refuse_laggard(organization_id, position)
+                for event in batch:
+                    yield event
+                    position = event.sequence
+                if len(batch) < self._pace.batch_count:
+                    live = True
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(woken.wait(), self._pace.sweep_s)
+        finally:
+            self._followers[organization_id].discard(woken)
+
+    async def _refuse_laggard(self, organization_id: str, position: int) -> None:
+        behind = await self._reader.head(organization_id) - position
+        if behind > self._pace.lag_count:
+            raise FollowerTooSlowError(f"{behind} events behind; come again with after={position}")

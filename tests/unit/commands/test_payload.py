@@ -1,7 +1,7 @@
 """Plain JSON data, its one text, and the way back."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 

@@ -1,0 +1,389 @@
+"""The station at work: one act after the other, each written down before it is shown."""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, replace
+
+from edge.station import guide
+from edge.station.alarms import AlarmBoard
+from edge.station.errors import (
+    CameraUnpluggedError,
+    DiskFullError,
+    FrameBlackError,
+    InspectionFailedError,
+    NotEnrolledError,
+    RefusalError,
+    StationBusyError,
+)
+from edge.station.events import Stamp, StationSnapshot, StepFinished
+from edge.station.guide_state import Decision, Floor, GuideState, Refusal
+from edge.station.hearing import Hearing
+from edge.station.identity import StationIdentity
+from edge.station.inspection_record import InspectionTask
+from edge.station.ports import (
+    Camera,
+    Clock,
+    IdFactory,
+    Inspector,
+    Journal,
+    Memory,
+    PictureStore,
+)
+from edge.station.progress import Progress, StepRecord, record_of
+from edge.station.work_package import WorkIndex, WorkPackage
+from edge.station.worker import BadgeRules, Worker
+
+_LOG = logging.getLogger(__name__)
+_LOOKS = ("frame_black", "frame_blurred", "calibration_missing", "tags_hidden")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkstationPorts:
+    """Everything that the station acts through."""
+
+    clock: Clock
+    ids: IdFactory
+    camera: Camera
+    inspector: Inspector
+    pictures: PictureStore
+    journal: Journal
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationRules:
+    """Settings that the station decides by."""
+
+    name: str
+    badge: BadgeRules
+    capture_timeout_s: float
+
+
+class Workstation:
+    """Takes scans and acts, asks the guide, commits, then shows."""
+
+    def __init__(
+        self,
+        ports: WorkstationPorts,
+        rules: StationRules,
+        *,
+        progress: Progress,
+        worker: Worker | None = None,
+    ) -> None:
+        self.rules = rules
+        self.alarms = AlarmBoard()
+        self.hearing = Hearing()
+        self.identity: StationIdentity | None = None
+        self.index: WorkIndex | None = None
+        self.progress = progress
+        self.state = GuideState(worker=worker)
+        self.finished_count = 0
+        self.failed_count = 0
+        self.bundle = ""
+        self._ports = ports
+        self._lock = asyncio.Lock()
+        self._look: asyncio.Task[None] | None = None
+        self._version = 0
+        self._changed = asyncio.Condition()
+        self._heard_ids: deque[bytes] = deque(maxlen=20_000)
+        self._heard_set: set[bytes] = set()
+        self._last_snapshot: StationSnapshot | None = None
+
+    # What others see
+
+    @property
+    def version(self) -> int:
+        """Return a number that rises with each change."""
+        return self._version
+
+    async def changed_since(self, version: int) -> int:
+        """Wait until something changed after ``version`` and return the new number."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._version != version)
+            return self._version
+
+    async def touch(self) -> None:
+        """Tell everybody who waits that something changed."""
+        async with self._changed:
+            self._version += 1
+            self._changed.notify_all()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Return the stages that this station takes."""
+        return self.index.package.stages if self.index else ()
+
+    @property
+    def unsent_count(self) -> int:
+        """Return the facts that still lie in the spool only."""
+        return self._ports.journal.unstored_count()
+
+    def reads_camera_codes(self) -> bool:
+        """Say whether a code in the camera's view means anything now."""
+        shown = self.state.phase == "verdict" or (
+            self.state.phase == "refused" and self.state.work is None
+        )
+        return self.index is not None and (self.state.phase == "idle" or shown)
+
+    # What people do
+
+    async def scan(self, text: str, reader: str) -> Refusal | None:
+        """Take one code; return why it was refused, or None."""
+        accepted_ns = self._ports.clock.monotonic_ns()
+        await self._settled()
+        async with self._lock:
+            decision = guide.scan(self.state, self._floor(), text, reader)
+            await self._apply(decision, accepted_ns)
+            return self.state.refusal
+
+    async def act(self, action: str, piece_id: str = "") -> None:
+        """Do what a button asks.
+
+        Raises:
+            RefusalError: it cannot be done now.
+        """
+        accepted_ns = self._ports.clock.monotonic_ns()
+        if self._look is not None:
+            raise StationBusyError
+        async with self._lock:
+            await self._apply(self._button(action, piece_id), accepted_ns)
+            if self.state.refusal is not None and self.state.refusal.code == "DISK_FULL":
+                raise DiskFullError
+
+    def _button(self, action: str, piece_id: str) -> Decision:
+        floor = self._floor()
+        match action:
+            case "start":
+                return guide.start(self.state, floor)
+            case "finish":
+                return guide.finish(self.state, floor)
+            case "retake":
+                return guide.retake(self.state, floor)
+            case "choose":
+                return guide.choose(self.state, floor, piece_id)
+            case "cancel":
+                return guide.cancel(self.state)
+            case _:
+                return guide.sign_out(self.state)
+
+    async def _apply(self, decision: Decision, accepted_ns: int) -> None:
+        """Commit the decision's facts, then show its state; a full disk shows only that."""
+        try:
+            await self._commit(decision)
+        except DiskFullError as error:
+            await self._disk_full(error)
+            return
+        if decision.inspect:
+            self._look = asyncio.create_task(self._inspect(accepted_ns))
+        await self.touch()
+
+    async def _commit(self, decision: Decision) -> None:
+        stamp = self._stamp(decision.state.worker)
+        if decision.facts:
+            await self._ports.journal.append(decision.facts, stamp)
+        for fact in decision.facts:
+            if (record := record_of(fact, self.rules.name)) is not None:
+                self.progress.note(record)
+            if isinstance(fact, StepFinished):
+                self.finished_count += 1
+                self.failed_count += fact.verdict == "FAIL"
+        before, self.state = self.state, decision.state
+        if before.worker != self.state.worker:
+            await self._ports.memory.remember_worker(self.state.worker)
+
+    def _stamp(self, after: Worker | None) -> Stamp:
+        worker = after or self.state.worker
+        basis = self.index.package.digest if self.index else ""
+        return Stamp(worker=worker.login if worker else "", basis=basis)
+
+    async def _disk_full(self, error: RefusalError) -> None:
+        self.alarms.set("disk_full", on=True, detail=str(error))
+        refused = Refusal(code=error.code)
+        self.state = replace(self.state, phase="refused", refusal=refused)
+        await self.touch()
+
+    async def _settled(self) -> None:
+        """Wait for the running look at a piece, if any."""
+        if self._look is not None:
+            await asyncio.wait({self._look})
+
+    # The look at a piece
+
+    async def _inspect(self, accepted_ns: int) -> None:
+        """Capture, judge, commit, show; on any failure the step stays started."""
+        try:
+            decision = await self._judge()
+            assert decision.state.shown is not None  # noqa: S101 - judged() shows
+            await self._commit(decision)
+            elapsed_ms = (self._ports.clock.monotonic_ns() - accepted_ns) / 1e6
+            shown = replace(decision.state.shown, scan_to_verdict_ms=round(elapsed_ms, 1))
+            self.state = replace(self.state, shown=shown)
+            self.alarms.set("inspection_failed", on=False)
+            _LOG.info("verdict", extra={"verdict": shown.verdict, "elapsed_ms": elapsed_ms})
+        except DiskFullError as error:
+            await self._disk_full(error)
+        except RefusalError as error:
+            self.state = guide.refuse(replace(self.state, phase="guide"), error).state
+            if isinstance(error, CameraUnpluggedError):
+                self.alarms.set("camera_unplugged", on=True)
+        except Exception:  # noqa: BLE001
+            # Whatever broke inside the pipeline: the worker is told and may try again.
+            _LOG.exception("inspection failed")
+            self.alarms.set("inspection_failed", on=True)
+            begun = replace(self.state, phase="guide")
+            self.state = guide.refuse(begun, InspectionFailedError()).state
+        finally:
+            self._look = None
+            await self.touch()
+
+    async def _judge(self) -> Decision:
+        work = self.state.work
+        if work is None or work.standard is None:
+            raise StationBusyError
+        ports, index = self._ports, self.index
+        shot = await ports.camera.capture(self.rules.capture_timeout_s)
+        self.state = replace(self.state, phase="inspecting")
+        await self.touch()
+        task = InspectionTask(
+            style=work.order.style,
+            spec_version=work.spec_version,
+            standard=work.standard,
+            style_bank=index.package.style_banks.get(work.order.style) if index else None,
+        )
+        record, picture = await asyncio.gather(
+            ports.inspector.inspect(shot, task), ports.pictures.put(shot.encoded)
+        )
+        for code in _LOOKS:
+            self.alarms.set(code, on=code in record.reasons)
+        self.bundle = record.bundle
+        if "frame_black" in record.reasons:
+            raise FrameBlackError
+        return guide.judged(self.state, record, ports.ids.new("ins"), picture)
+
+    # What changes around the station
+
+    async def enrolled(self, identity: StationIdentity | None) -> None:
+        """Take the identity that enrolment wrote."""
+        if identity != self.identity:
+            self.identity = identity
+            await self.touch()
+
+    async def package_arrived(self, package: WorkPackage) -> None:
+        """Judge by a new package from now on.
+
+        Raises:
+            NotEnrolledError: the package is another organization's.
+        """
+        if self.identity and package.organization_id != self.identity.organization_id:
+            raise NotEnrolledError
+        async with self._lock:
+            self.index = WorkIndex(package)
+            keep = self.index.piece_ids()
+            self.progress.forget_all_but(keep)
+            await self._ports.memory.forget_pieces(keep)
+            self.state = guide.refreshed(self.state, self._floor())
+        await self.touch()
+
+    async def heard(self, event_id: bytes, record: StepRecord) -> None:
+        """Take a neighbour's start or finish, once."""
+        if event_id in self._heard_set:
+            return
+        if len(self._heard_ids) == self._heard_ids.maxlen:
+            self._heard_set.discard(self._heard_ids[0])
+        self._heard_ids.append(event_id)
+        self._heard_set.add(event_id)
+        self.progress.note(record)
+        try:
+            await self._ports.memory.remember_heard(record)
+        except DiskFullError as error:
+            self.alarms.set("disk_full", on=True, detail=str(error))
+        await self.touch()
+
+    async def observe(self, *, broker: bool, cloud: bool, camera: str | None) -> None:
+        """Take the links' and the camera's state; ``camera`` is an alarm's code or None."""
+        changed = self.hearing.observe(
+            broker=broker, cloud=cloud, now_ns=self._ports.clock.monotonic_ns()
+        )
+        standing = {
+            "enrolment_pending": self.identity is None,
+            "package_missing": self.identity is not None and self.index is None,
+            "broker_away": not broker,
+            "cloud_away": self.identity is not None and not cloud,
+            "camera_unplugged": camera == "camera_unplugged",
+            "camera_not_configured": camera == "camera_not_configured",
+        }
+        for code, on in standing.items():
+            changed |= self.alarms.set(code, on=on)
+        if changed:
+            await self.touch()
+
+    async def alarm(self, code: str, *, on: bool, detail: str = "") -> None:
+        """Raise or clear an alarm that another part of the station noticed."""
+        if self.alarms.set(code, on=on, detail=detail):
+            await self.touch()
+
+    async def tick(self) -> None:
+        """Do what time asks for: end badges, write alarms down, try a full disk again."""
+        if self._look is not None:
+            return
+        async with self._lock:
+            if "disk_full" in self.alarms.codes() and await self._ports.journal.probe():
+                self.alarms.set("disk_full", on=False)
+                if self.state.refusal is not None and self.state.refusal.code == "DISK_FULL":
+                    self.state = guide.cancel(self.state).state
+                await self.touch()
+            decision = guide.tick(self.state, self._floor())
+            if decision is not None:
+                await self._apply(decision, 0)
+            await self._write_alarms()
+            await self._snapshot()
+
+    async def _write_alarms(self) -> None:
+        waiting = self.alarms.unwritten()
+        if not waiting or "disk_full" in self.alarms.codes():
+            return
+        try:
+            await self._ports.journal.append(waiting, self._stamp(None))
+            self.alarms.written(len(waiting))
+        except DiskFullError as error:
+            self.alarms.set("disk_full", on=True, detail=str(error))
+
+    async def _snapshot(self) -> None:
+        """Offer the present state to the ``state`` stream; only the latest one counts."""
+        snapshot = self.snapshot()
+        if snapshot == self._last_snapshot or "disk_full" in self.alarms.codes():
+            return
+        try:
+            if await self._ports.journal.append_snapshot(snapshot, self._stamp(None)):
+                self._last_snapshot = snapshot
+        except DiskFullError as error:
+            self.alarms.set("disk_full", on=True, detail=str(error))
+
+    def snapshot(self) -> StationSnapshot:
+        """Return the station's state in a few words."""
+        state = self.state
+        return StationSnapshot(
+            worker=state.worker.login if state.worker else "",
+            piece_id=state.work.piece.piece_id if state.work else "",
+            step_id=state.work.step.step_id if state.work else "",
+            phase=state.phase,
+            alarms=self.alarms.codes(),
+            finished_count=self.finished_count,
+            failed_count=self.failed_count,
+            spool_count=0,
+            bundle=self.bundle,
+            package_digest=self.index.package.digest if self.index else "",
+            camera="camera_unplugged" if "camera_unplugged" in self.alarms.codes() else "ok",
+        )
+
+    def _floor(self) -> Floor:
+        return Floor(
+            organization_id=self.identity.organization_id if self.identity else None,
+            stages=frozenset(self.stages),
+            index=self.index,
+            progress=self.progress,
+            order_known=self.hearing.order_known,
+            rules=self.rules.badge,
+            now=self._ports.clock.now().astimezone(),
+        )

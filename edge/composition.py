@@ -5,15 +5,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.interfaces.cloud_commands.commands import CloudDoors
-from edge.settings import EdgeSettings, read_settings
+from edge.settings import EdgeSettings, child_environment, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 
+    from edge.capture.address import CameraAddress
+    from edge.capture.ports import FrameSource
+    from edge.infrastructure.camera_desk import CameraDesk
     from edge.infrastructure.grpc_uplink import UplinkSettings
     from edge.infrastructure.media_uploader import MediaUploader
+    from edge.infrastructure.picture_folder import PictureFolder
+    from edge.infrastructure.spool_journal import SpoolJournal
     from edge.infrastructure.sqlite_outbox_thread import OutboxThread
+    from edge.infrastructure.sqlite_spool import SqliteSpool
+    from edge.infrastructure.station_loops import StationLoops
     from edge.infrastructure.sync_agent import SyncAgent
+    from edge.interfaces.kiosk.app import Kiosk
+    from edge.station.ports import Inspector
+    from edge.station.workstation import Workstation
+
+    Loops = dict[str, Coroutine[object, object, None]]
 
 AGENT_VERSION = "0.1.0"
 
@@ -183,3 +195,216 @@ def _export(stream: str, after: int) -> "Iterator[dict[str, object]]":
 def cloud_doors() -> CloudDoors:
     """Return what the commands about the cloud open."""
     return CloudDoors(sync=run_sync, enrol=_enrol, status=_status, export=_export)
+
+
+# run: camera, scanner, guide, kiosk, spool and producer
+
+
+def run_station() -> None:
+    """Be one station until a signal or the parent's end.
+
+    Raises:
+        StationTakenError: another process is this station already.
+        CaptureError, ScannerAddressError: the setting is not understood.
+        KioskPortTakenError: the kiosk's port is taken.
+    """
+    import asyncio
+
+    from edge.infrastructure.json_log import log_to_stderr
+    from edge.infrastructure.station_loops import run_until
+    from edge.infrastructure.sync_process import stop_requested
+
+    settings = read_settings()
+    log_to_stderr(settings.log_level)
+
+    async def serve() -> None:
+        async with (
+            stop_requested(settings.parent_pipe) as stop,
+            compose_station(settings) as loops,
+        ):
+            await run_until(stop, loops)
+
+    asyncio.run(serve())
+
+
+@contextlib.asynccontextmanager
+async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
+    """Open everything that a station is made of and close it in reverse."""
+    from edge.capture.address import parse_camera
+    from edge.infrastructure.camera_desk import CameraDesk
+    from edge.infrastructure.child_process import AgentChild
+    from edge.infrastructure.mqtt_producer import BrokerAddress, MqttProducer
+    from edge.infrastructure.picture_folder import PictureFolder
+    from edge.infrastructure.station_files import StationFiles
+    from edge.infrastructure.station_loops import ScanQueue, StationLoops, Surroundings
+    from edge.infrastructure.sync_process import sole_process
+    from edge.infrastructure.system_time import SystemClock, UlidFactory
+    from edge.interfaces.kiosk.server import KioskServer, listen
+
+    home, clock, ids = settings.station_home, SystemClock(), UlidFactory()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(sole_process(home / "run.lock"))
+        address = parse_camera(settings.camera)
+        door = stack.enter_context(listen(settings.kiosk.host, settings.kiosk.port))
+        spool, journal = _journal(settings)
+        stack.push_async_callback(journal.close)
+        desk = CameraDesk(address, lambda a: _open_camera(settings, a))
+        stack.callback(desk.close)
+        pictures = PictureFolder(home / "media")
+        station = _workstation(settings, spool, journal, desk, pictures)
+        await station.alarm("spool_quarantined", on=spool.quarantined is not None)
+        broker = BrokerAddress(
+            url=settings.mqtt.url,
+            username=settings.mqtt.username or settings.station,
+            password=settings.mqtt.password.get_secret_value(),
+            station=settings.station,
+        )
+        producer = MqttProducer(broker, journal, station.heard, clock, ids)
+        scans = ScanQueue(station)
+        plugged, scanning = _scanner(settings, scans.offer)
+        around = Surroundings(
+            files=StationFiles(home, clock),
+            desk=desk,
+            producer=producer,
+            scanner_plugged=plugged,
+        )
+        loops = StationLoops(station, around)
+        agent = AgentChild(lambda pipe: child_environment(KYNDOF_PARENT_PIPE=str(pipe)))
+        server = KioskServer(_kiosk(settings, station, desk, pictures, loops), door)
+        stack.callback(server.stop)
+        parts: Loops = {
+            "kiosk": server.run(),
+            "producer": producer.run(),
+            "watch": loops.watch(),
+            "tick": loops.tick(),
+            "scans": scans.run(),
+            "agent": agent.run(),
+        }
+        yield parts | scanning
+
+
+def _journal(settings: EdgeSettings) -> "tuple[SqliteSpool, SpoolJournal]":
+    from edge.infrastructure.child_process import boot_id
+    from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal
+    from edge.infrastructure.sqlite_spool import SqliteSpool
+    from edge.infrastructure.system_time import SystemClock, UlidFactory
+    from edge.outbox.spooling import SpoolPolicy
+
+    clock, ids = SystemClock(), UlidFactory()
+    policy = SpoolPolicy(
+        max_bytes=settings.outbox.max_mb << 20, ballast_bytes=settings.outbox.ballast_mb << 20
+    )
+    spool = SqliteSpool(settings.station_home / "spool.db", policy, ids.new("run"))
+    origin = JournalOrigin(station=settings.station, boot_id=boot_id(), clock=clock, ids=ids)
+    return spool, SpoolJournal(spool, origin)
+
+
+def _workstation(
+    settings: EdgeSettings,
+    spool: "SqliteSpool",
+    journal: "SpoolJournal",
+    desk: "CameraDesk",
+    pictures: "PictureFolder",
+) -> "Workstation":
+    from datetime import timedelta
+
+    from edge.infrastructure.spool_journal import restored_worker
+    from edge.infrastructure.system_time import SystemClock, UlidFactory
+    from edge.station.progress import Progress
+    from edge.station.worker import BadgeRules, parse_shift_end
+    from edge.station.workstation import StationRules, Workstation, WorkstationPorts
+
+    return Workstation(
+        WorkstationPorts(
+            clock=SystemClock(),
+            ids=UlidFactory(),
+            camera=desk,
+            inspector=_inspector(settings),
+            pictures=pictures,
+            journal=journal,
+            memory=journal,
+        ),
+        StationRules(
+            name=settings.station,
+            badge=BadgeRules(
+                silence=timedelta(seconds=settings.kiosk.badge_silence_s),
+                shift_end=parse_shift_end(settings.kiosk.shift_end),
+            ),
+            capture_timeout_s=settings.inspection.capture_timeout_s,
+        ),
+        progress=Progress(spool.progress()),
+        worker=restored_worker(spool),
+    )
+
+
+def _kiosk(
+    settings: EdgeSettings,
+    station: "Workstation",
+    desk: "CameraDesk",
+    pictures: "PictureFolder",
+    loops: "StationLoops",
+) -> "Kiosk":
+    from edge.infrastructure.camera_desk import shrink_picture
+    from edge.interfaces.kiosk.app import Kiosk, KioskDoors
+
+    def picture(digest: str) -> bytes | None:
+        path = pictures.path(digest)
+        return shrink_picture(path.read_bytes()) if path.is_file() else None
+
+    def health() -> "Mapping[str, object]":
+        return loops.health() | {"station": settings.station}
+
+    doors = KioskDoors(
+        preview=desk.preview, picture=picture, unsent=lambda: loops.cloud_unsent, health=health
+    )
+    return Kiosk(station, doors, host=settings.kiosk.host, language=settings.language)
+
+
+def _open_camera(settings: EdgeSettings, address: "CameraAddress") -> "FrameSource":
+    """Open the source that an address names.
+
+    Raises:
+        CaptureError: its folder, driver or settings are not as they must be.
+    """
+    from edge.infrastructure.camera_desk import read_camera_settings
+    from edge.infrastructure.replay_camera import FollowCamera, ReplayCamera
+
+    if address.kind == "follow":
+        return FollowCamera(Path(address.target))
+    if address.kind == "replay":
+        return ReplayCamera(Path(address.target), address.frames_per_s, loop=address.loop)
+    locked = read_camera_settings(settings.firmware_config, address.settings)
+    if address.kind == "picamera2":
+        from edge.infrastructure.picamera2_capture import Picamera2Camera
+
+        return Picamera2Camera(int(address.target), locked)
+    from edge.infrastructure.opencv_capture import OpencvCamera
+
+    return OpencvCamera(address, locked)
+
+
+def _scanner(
+    settings: EdgeSettings, offer: "Callable[[str, str], None]"
+) -> "tuple[Callable[[], bool], Loops]":
+    """Return whether the scanner is plugged in, and its loop; nothing where none is set."""
+    from edge.scanning.address import parse_scanner
+
+    address = parse_scanner(settings.scanner)
+    if address.kind == "none":
+        return lambda: True, {}
+    if address.kind == "hid":
+        from edge.infrastructure.hid_scanner import HidScanner
+
+        hid = HidScanner(Path(address.target), offer)
+        return lambda: hid.plugged, {"scanner": hid.run()}
+    from edge.infrastructure.serial_scanner import SerialScanner
+
+    line = SerialScanner(address.target, address.baud, offer)
+    return lambda: line.plugged, {"scanner": line.run()}
+
+
+def _inspector(_settings: EdgeSettings) -> "Inspector":
+    """Return the pipeline, or what refuses to judge and says why."""
+    from edge.infrastructure.refusing_inspector import RefusingInspector
+
+    return RefusingInspector("edge.inspection is not installed")

@@ -133,6 +133,11 @@ def _secrets_from_files() -> None:
         )
 
 
+def child_environment(**overrides: str) -> dict[str, str]:
+    """Return this process's environment with some names set otherwise, for a child."""
+    return os.environ | overrides
+
+
 def read_settings() -> EdgeSettings:
     """Read and check all settings.
 

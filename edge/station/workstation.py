@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from edge.station import guide
 from edge.station.alarms import AlarmBoard
@@ -35,6 +36,7 @@ from edge.station.work_package import WorkIndex, WorkPackage
 from edge.station.worker import BadgeRules, Worker
 
 _LOG = logging.getLogger(__name__)
+_REMEMBER_EVERY = timedelta(minutes=1)
 _LOOKS = ("frame_black", "frame_blurred", "calibration_missing", "tags_hidden")
 
 
@@ -84,6 +86,7 @@ class Workstation:
         self._ports = ports
         self._lock = asyncio.Lock()
         self._look: asyncio.Task[None] | None = None
+        self._remembered = worker
         self._version = 0
         self._changed = asyncio.Condition()
         self._heard_ids: deque[bytes] = deque(maxlen=20_000)
@@ -188,8 +191,9 @@ class Workstation:
             if isinstance(fact, StepFinished):
                 self.finished_count += 1
                 self.failed_count += fact.verdict == "FAIL"
-        before, self.state = self.state, decision.state
-        if before.worker != self.state.worker:
+        self.state = decision.state
+        if _worth_remembering(self._remembered, self.state.worker):
+            self._remembered = self.state.worker
             await self._ports.memory.remember_worker(self.state.worker)
 
     def _stamp(self, after: Worker | None) -> Stamp:
@@ -387,3 +391,10 @@ class Workstation:
             rules=self.rules.badge,
             now=self._ports.clock.now().astimezone(),
         )
+
+
+def _worth_remembering(kept: Worker | None, worker: Worker | None) -> bool:
+    """Say whether a restart would notice the difference; each flush costs the worker time."""
+    if kept is None or worker is None:
+        return kept is not worker
+    return kept.login != worker.login or worker.last_act - kept.last_act > _REMEMBER_EVERY

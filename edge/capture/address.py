@@ -1,0 +1,59 @@
+"""Where frames come from, as ``KYNDOF_CAMERA`` names it."""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+from urllib.parse import parse_qs
+
+from edge.capture.errors import CameraAddressError
+
+CameraKind = Literal["none", "replay", "follow", "v4l2", "rtsp", "picamera2"]
+
+_FORMS = "replay:DIR?fps=5&loop=1, replay:DIR?follow=1, v4l2:0, rtsp://…, picamera2:0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraAddress:
+    """A parsed address; ``settings`` names a file under firmware-config/cameras."""
+
+    kind: CameraKind
+    target: str = ""
+    frames_per_s: float = 5.0
+    loop: bool = True
+    settings: str = ""
+
+
+def parse_camera(text: str) -> CameraAddress:
+    """Read a camera's address.
+
+    Raises:
+        CameraAddressError: it is none of the known forms.
+    """
+    text = text.strip()
+    if not text:
+        return CameraAddress(kind="none")
+    if text.startswith(("rtsp://", "rtsps://")):
+        return CameraAddress(kind="rtsp", target=text, settings="rtsp")
+    kind, separator, rest = text.partition(":")
+    target, _, query = rest.partition("?")
+    if kind not in {"replay", "v4l2", "picamera2"} or not separator or not target:
+        raise CameraAddressError(f"KYNDOF_CAMERA={text!r} is none of: {_FORMS}")
+    options = {name: values[-1] for name, values in parse_qs(query).items()}
+    if kind == "replay":
+        return _replay(target, options)
+    if not target.isdigit():
+        raise CameraAddressError(f"KYNDOF_CAMERA={text!r}: {kind} wants a number")
+    kind_ = cast("CameraKind", kind)
+    return CameraAddress(kind=kind_, target=target, settings=options.get("settings", kind))
+
+
+def _replay(target: str, options: dict[str, str]) -> CameraAddress:
+    if options.get("follow") == "1":
+        return CameraAddress(kind="follow", target=target)
+    try:
+        fps = float(options.get("fps", "5"))
+    except ValueError as error:
+        raise CameraAddressError(f"fps={options['fps']!r} is no number") from error
+    if not 0 < fps <= 120:
+        raise CameraAddressError(f"fps={fps:g} must lie above 0 and at most at 120")
+    loop = options.get("loop", "1") == "1"
+    return CameraAddress(kind="replay", target=target, frames_per_s=fps, loop=loop)

@@ -1,0 +1,80 @@
+"""The agent as a child of the station, started again when it dies."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+_LOG = logging.getLogger(__name__)
+_FIRST_S, _LONGEST_S, _HEALTHY_S = 0.5, 30.0, 30.0
+_GRACE_S = 3.0
+
+
+class AgentChild:
+    """Runs ``kyndof-edge sync`` in a session of its own, with a pipe whose end means stop."""
+
+    def __init__(self, environment: Callable[[int], Mapping[str, str]]) -> None:
+        self.running = False
+        self._environment = environment
+
+    async def run(self) -> None:
+        """Keep one child alive until cancelled, then end it."""
+        pause_s = _FIRST_S
+        while True:
+            began = asyncio.get_running_loop().time()
+            code = await self._once()
+            lasted_s = asyncio.get_running_loop().time() - began
+            pause_s = _FIRST_S if lasted_s > _HEALTHY_S else min(pause_s * 2, _LONGEST_S)
+            _LOG.warning("agent ended", extra={"exit_code": code, "again_in_s": pause_s})
+            await asyncio.sleep(pause_s)
+
+    async def _once(self) -> int:
+        read_end, write_end = os.pipe()
+        try:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "edge",
+                "sync",
+                env=dict(self._environment(read_end)),
+                pass_fds=(read_end,),
+                stdin=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(write_end)
+            raise
+        finally:
+            os.close(read_end)
+        self.running = True
+        try:
+            return await child.wait()
+        finally:
+            self.running = False
+            os.close(write_end)
+            await _end(child)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """Let a child that lost its pipe finish, then insist."""
+    if child.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        child.terminate()
+    try:
+        await asyncio.wait_for(child.wait(), _GRACE_S)
+    except (TimeoutError, asyncio.CancelledError):
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+
+
+def boot_id() -> bytes:
+    """Return the 16 bytes that name this start of the machine."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+            return bytes.fromhex(file.read().strip().replace("-", ""))
+    except (OSError, ValueError):
+        # Elsewhere monotonic time has no name: each start of the process counts as a boot.
+        return os.urandom(16)

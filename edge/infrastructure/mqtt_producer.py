@@ -1,0 +1,185 @@
+"""The spool's way to the agent over the floor's broker, and the neighbours' events back.
+
+The broker promises nothing: an event leaves the spool only on the agent's word.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiomqtt
+
+from edge.infrastructure.spool_journal import SpoolJournal
+from edge.infrastructure.wire_events import decode_heard, decode_stored, numbered
+from edge.outbox.spooling import SendWindow, SpooledEvent
+from edge.station.ports import Clock, IdFactory
+from edge.station.progress import StepRecord
+
+_LOG = logging.getLogger(__name__)
+_BACKOFF_S = (0.2, 0.5, 1, 2, 4, 8)
+_AT_ONCE = 50
+_PUBLISH_TIMEOUT_S = 10.0
+
+Heard = Callable[[bytes, StepRecord], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAddress:
+    """Where the broker is and who we are there."""
+
+    url: str
+    username: str
+    password: str
+    station: str
+
+
+class MqttProducer:
+    """Publishes from the spool in order, trims on the agent's word, survives any broker."""
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        journal: SpoolJournal,
+        heard: Heard,
+        clock: Clock,
+        ids: IdFactory,
+    ) -> None:
+        self.connected = False
+        self._address = address
+        self._journal = journal
+        self._heard = heard
+        self._clock = clock
+        self._ids = ids
+        self._window = SendWindow(stored=0, sent=0)
+        self._light: str | None = None
+        self._light_sent: str | None = None
+
+    def show_light(self, colour: str, reason: str) -> None:
+        """Ask for the light over the table; only the latest wish counts."""
+        self._light = json.dumps({"colour": colour, "reason": reason})
+        self._journal.grew.set()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        failures = 0
+        while True:
+            before = self._clock.monotonic_ns()
+            try:
+                await self._session()
+            except (aiomqtt.MqttError, OSError, TimeoutError) as error:
+                if self.connected or failures == 0:
+                    _LOG.warning("broker away", extra={"reason": str(error)})
+            finally:
+                self.connected = False
+            lasted_s = (self._clock.monotonic_ns() - before) / 1e9
+            failures = 0 if lasted_s > 10 else failures + 1
+            pause_s = _BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)]
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311
+
+    async def _session(self) -> None:
+        parts = urlsplit(self._address.url)
+        client = aiomqtt.Client(
+            hostname=parts.hostname or "127.0.0.1",
+            port=parts.port or 1883,
+            username=self._address.username or None,
+            password=self._address.password or None,
+            identifier=f"run-{self._address.station}",
+            keepalive=10,
+            timeout=_PUBLISH_TIMEOUT_S,
+            max_inflight_messages=200,
+        )
+        async with client:
+            stored, last = await self._journal.bounds()
+            self._window = SendWindow(stored=stored, sent=stored)
+            self._light_sent = None
+            station, producer = self._address.station, self._journal.producer_id
+            await client.subscribe(f"v1/{station}/stored/{producer}", qos=1)
+            await client.subscribe("v1/+/evt/events", qos=0)
+            self.connected = True
+            _LOG.info("broker connected", extra={"waiting": last - stored})
+            async with asyncio.TaskGroup() as tasks:
+                listening = tasks.create_task(self._listen(client))
+                sending = tasks.create_task(self._send(client))
+                # Either end means that the connection is gone: take the other one down too.
+                await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
+                listening.cancel()
+                sending.cancel()
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        try:
+            async for message in client.messages:
+                await self._take(str(message.topic), message.payload)
+        except aiomqtt.MqttError as error:
+            _LOG.info("listening ended", extra={"reason": str(error)})
+
+    async def _take(self, topic: str, payload: object) -> None:
+        if not isinstance(payload, bytes):
+            return
+        _, station, kind, *_ = topic.split("/")
+        if kind == "stored":
+            if (pseq := decode_stored(payload)) is not None:
+                await self._confirmed(pseq)
+            return
+        heard = decode_heard(payload, station) if station != self._address.station else None
+        if heard is not None:
+            await self._heard(*heard)
+
+    async def _confirmed(self, pseq: int) -> None:
+        _, last = await self._journal.bounds()
+        if pseq > last:
+            # This file is older than what the agent has: its numbers would be taken for known.
+            await self._journal.rename_producer(self._ids.new("run"))
+            _LOG.error("spool was set back", extra={"stored": pseq, "last": last})
+            raise aiomqtt.MqttError("go on under a new producer name")
+        if self._window.confirmed(pseq, self._clock.monotonic_ns()):
+            await self._journal.trim(pseq)
+            self._journal.grew.set()
+
+    async def _send(self, client: aiomqtt.Client) -> None:
+        try:
+            while True:
+                self._journal.grew.clear()
+                sent = await self._send_page(client)
+                await self._send_light(client)
+                if sent:
+                    continue
+                if self._window.overdue(self._clock.monotonic_ns()):
+                    self._window.start_over()
+                    continue
+                try:
+                    await asyncio.wait_for(self._journal.grew.wait(), 0.5)
+                except TimeoutError:
+                    continue
+        except aiomqtt.MqttError as error:
+            _LOG.info("sending ended", extra={"reason": str(error)})
+
+    async def _send_page(self, client: aiomqtt.Client) -> int:
+        """Publish what the window allows, in order; return how many were given to the broker."""
+        room = min(self._window.room(), _AT_ONCE)
+        if room == 0:
+            return 0
+        page = await self._journal.page(self._window.sent, room)
+        if not page:
+            return 0
+        async with asyncio.TaskGroup() as tasks:
+            for event in page:
+                tasks.create_task(self._publish(client, event))
+        return len(page)
+
+    async def _publish(self, client: aiomqtt.Client, event: SpooledEvent) -> None:
+        # Tasks start in the order in which they were made, and paho queues before it waits.
+        topic = f"v1/{self._address.station}/evt/{event.stream}"
+        self._window.published(event.pseq, self._clock.monotonic_ns())
+        payload = numbered(event.body, self._journal.producer_id, event.pseq)
+        await client.publish(topic, payload, qos=1)
+
+    async def _send_light(self, client: aiomqtt.Client) -> None:
+        if self._light is not None and self._light != self._light_sent:
+            wish = self._light
+            topic = f"v1/{self._address.station}/light"
+            await client.publish(topic, wish, qos=1, retain=True)
+            self._light_sent = wish

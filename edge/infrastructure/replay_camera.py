@@ -1,0 +1,123 @@
+"""Pictures from a folder in place of a camera: in name order, or the newest renamed into it."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from edge.capture.errors import CameraAddressError
+from edge.capture.ports import STALE_NS, Frame
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+_POLL_S = 0.05
+
+
+def _is_picture(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in _PICTURES
+
+
+class ReplayCamera:
+    """Plays a folder's pictures in name order at a fixed rate."""
+
+    def __init__(self, folder: Path, frames_per_s: float, *, loop: bool) -> None:
+        if not folder.is_dir():
+            raise CameraAddressError(f"KYNDOF_CAMERA: {folder} is no folder")
+        self._paths = sorted(p for p in folder.iterdir() if _is_picture(p.name))
+        if not self._paths:
+            raise CameraAddressError(f"KYNDOF_CAMERA: no pictures in {folder}")
+        self._folder = folder
+        self._fps = frames_per_s
+        self._loop = loop
+        self._began_ns = time.monotonic_ns()
+
+    def newest(self) -> Frame | None:
+        """Return the picture whose turn it is; None when the last has been shown."""
+        now = time.monotonic_ns()
+        sequence = int((now - self._began_ns) / 1e9 * self._fps)
+        if not self._loop and sequence >= len(self._paths):
+            return None
+        path = self._paths[sequence % len(self._paths)]
+        try:
+            return Frame(sequence=sequence, seen_ns=now, encoded=path.read_bytes())
+        except OSError:
+            return None
+
+    def describe(self) -> str:
+        """Return what it is."""
+        return f"replay of {len(self._paths)} pictures in {self._folder}"
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class FollowCamera:
+    """Gives the newest picture renamed into a folder; silence for two seconds means unplugged."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._frame: Frame | None = None
+        self._mark: tuple[str, int, int] | None = None
+        self._folder_mark = -1
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="follow", daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_POLL_S):
+            self._look()
+
+    def _look(self) -> None:
+        """Take a picture that was renamed in since the last look."""
+        with self._lock:
+            try:
+                folder_mark = self._folder.stat().st_mtime_ns
+                if folder_mark == self._folder_mark:
+                    return
+                newest = self._newest_entry()
+                if newest is not None and newest[0] != self._mark:
+                    mark, path, age_ns = newest
+                    sequence = self._frame.sequence + 1 if self._frame else 0
+                    seen_ns = time.monotonic_ns() - age_ns
+                    content = path.read_bytes()
+                    self._frame = Frame(sequence=sequence, seen_ns=seen_ns, encoded=content)
+                    self._mark = mark
+                self._folder_mark = folder_mark
+            except OSError:
+                # The folder or the picture went away under the look; the next one is soon.
+                return
+
+    def _newest_entry(self) -> tuple[tuple[str, int, int], Path, int] | None:
+        """Return mark, path and age of the picture that arrived last.
+
+        A rename sets the inode's change time, while its modification time stays that of writing.
+        """
+        newest: os.DirEntry[str] | None = None
+        newest_ns = -1
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                if _is_picture(entry.name) and entry.stat().st_ctime_ns > newest_ns:
+                    newest, newest_ns = entry, entry.stat().st_ctime_ns
+        if newest is None:
+            return None
+        mark = (newest.name, newest_ns, newest.inode())
+        # At the first look a picture may be old; afterwards it has just arrived.
+        age_ns = max(0, time.time_ns() - newest_ns) if self._mark is None else 0
+        return mark, Path(newest.path), age_ns
+
+    def newest(self) -> Frame | None:
+        """Return the newest picture, None when it is older than two seconds."""
+        self._look()
+        frame = self._frame
+        if frame is None or time.monotonic_ns() - frame.seen_ns > STALE_NS:
+            return None
+        return frame
+
+    def describe(self) -> str:
+        """Return what it is."""
+        return f"newest picture in {self._folder}"
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stop.set()
+        self._thread.join(1)

@@ -1,0 +1,85 @@
+"""What the agent leaves in the station's home: identity, package, state of the cloud's link."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from edge.infrastructure.wire_work_package import decode_work_package
+from edge.station.errors import IdentityBrokenError, PackageBrokenError
+from edge.station.identity import StationIdentity
+from edge.station.ports import Clock
+from edge.station.work_package import WorkPackage
+
+_STALE_S = 20
+
+
+class StationFiles:
+    """Reads the home; each method looks at the disk only when something was renamed there."""
+
+    def __init__(self, home: Path, clock: Clock) -> None:
+        self._identity = home / "identity" / "current" / "station.json"
+        self._package = home / "packages" / "current"
+        self._digest = home / "packages" / "current.digest"
+        self._link = home / "link.json"
+        self._clock = clock
+        self._seen: dict[Path, tuple[int, int]] = {}
+
+    def _changed(self, path: Path) -> bool:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return self._seen.pop(path, None) is not None
+        mark = (stat.st_mtime_ns, stat.st_ino)
+        if self._seen.get(path) == mark:
+            return False
+        self._seen[path] = mark
+        return True
+
+    def new_identity(self) -> tuple[bool, StationIdentity | None]:
+        """Return whether the identity changed, and what it is now.
+
+        Raises:
+            IdentityBrokenError: the file cannot be read.
+        """
+        if not self._changed(self._identity):
+            return False, None
+        try:
+            content = json.loads(self._identity.read_text(encoding="utf-8"))
+            return True, StationIdentity(
+                station_id=str(content["station_id"]),
+                organization_id=str(content["organization_id"]),
+                station_name=str(content["station_name"]),
+                organization_code=str(content.get("organization_code", "")),
+            )
+        except FileNotFoundError:
+            return True, None
+        except (ValueError, KeyError, TypeError) as error:
+            raise IdentityBrokenError(f"{self._identity}: {error}") from error
+
+    def new_package(self) -> WorkPackage | None:
+        """Return the package when it is another one than last time.
+
+        Raises:
+            PackageBrokenError: bytes and digest do not belong together.
+        """
+        if not self._changed(self._digest):
+            return None
+        try:
+            digest = self._digest.read_text(encoding="ascii").strip()
+            return decode_work_package(self._package.read_bytes(), digest)
+        except FileNotFoundError:
+            return None
+        except PackageBrokenError:
+            # The agent may be between its two renames: look again next time.
+            self._seen.pop(self._digest, None)
+            raise
+
+    def cloud_link(self) -> tuple[bool, int]:
+        """Return whether the agent speaks with the cloud, and its unsent events."""
+        try:
+            content = json.loads(self._link.read_text(encoding="utf-8"))
+            at = datetime.fromisoformat(str(content["at"]))
+            fresh = abs((self._clock.now() - at).total_seconds()) <= _STALE_S
+            return bool(content["cloud"]) and fresh, int(content.get("unsent", 0))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False, 0

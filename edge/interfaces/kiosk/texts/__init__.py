@@ -1,0 +1,34 @@
+"""Every sentence of the kiosk, Korean and English."""
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+
+LANGUAGES = ("ko", "en")
+
+
+def _load(language: str) -> dict[str, str]:
+    content: dict[str, str] = json.loads(
+        files(__name__).joinpath(f"{language}.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+TEXTS = {language: _load(language) for language in LANGUAGES}
+
+
+class _Kept(dict[str, str]):
+    """Leaves out what a sentence asks for and nobody knows."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def say(key: str, language: str, details: Mapping[str, str] | None = None) -> str:
+    """Return a sentence with its placeholders filled; the key itself where none is written."""
+    return TEXTS[language].get(key, key).format_map(_Kept(details or {}))
+
+
+def say_both(key: str, details: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a sentence in both languages."""
+    return {language: say(key, language, details) for language in LANGUAGES}

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Literal, cast
-from urllib.parse import parse_qs
 
 from edge.capture.errors import CameraAddressError
 
@@ -37,13 +36,18 @@ def parse_camera(text: str) -> CameraAddress:
     target, _, query = rest.partition("?")
     if kind not in {"replay", "v4l2", "picamera2"} or not separator or not target:
         raise CameraAddressError(f"KYNDOF_CAMERA={text!r} is none of: {_FORMS}")
-    options = {name: values[-1] for name, values in parse_qs(query).items()}
+    options = _options(query)
     if kind == "replay":
         return _replay(target, options)
     if not target.isdigit():
         raise CameraAddressError(f"KYNDOF_CAMERA={text!r}: {kind} wants a number")
     kind_ = cast("CameraKind", kind)
     return CameraAddress(kind=kind_, target=target, settings=options.get("settings", kind))
+
+
+def _options(query: str) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in query.split("&") if pair)
+    return {name: value for name, _, value in pairs}
 
 
 def _replay(target: str, options: dict[str, str]) -> CameraAddress:

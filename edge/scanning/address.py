@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
-from urllib.parse import parse_qs
 
 
 class ScannerAddressError(Exception):
@@ -33,7 +32,7 @@ def parse_scanner(text: str) -> ScannerAddress:
     target, _, query = rest.partition("?")
     if kind == "hid" and target:
         return ScannerAddress(kind="hid", target=target)
-    baud = parse_qs(query).get("baud", ["9600"])[-1]
+    baud = query.removeprefix("baud=") or "9600"
     if kind == "serial" and target and baud.isdigit():
         return ScannerAddress(kind="serial", target=target, baud=int(baud))
     raise ScannerAddressError(f"KYNDOF_SCANNER={text!r} is neither hid:PATH nor serial:PATH?baud=N")

@@ -104,7 +104,7 @@ def _readings(record: InspectionRecord, message: floor.InspectionRecorded) -> No
     for found in record.findings:
         message.findings.add(
             defect_class=found.defect_class,
-            score=found.score,
+            score=found.defect_score,
             polygon_px=[_point(p) for p in found.polygon_px],
             area_px=found.area_px,
             area_mm2=found.area_mm2,

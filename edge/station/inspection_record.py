@@ -35,7 +35,7 @@ class Finding:
     """A place that differs from a good piece; areas in px² and mm²."""
 
     defect_class: str
-    score: float
+    defect_score: float
     polygon_px: tuple[PointPx, ...]
     area_px: float
     area_mm2: float | None

@@ -125,7 +125,8 @@ def _verdict(station: Workstation, shown: Shown, work: Work) -> Json:
             asdict(s) | {"seam_px": [_point(p) for p in s.seam_px]} for s in record.stitches
         ],
         "findings": [
-            asdict(f) | {"polygon_px": [_point(p) for p in f.polygon_px]} for f in record.findings
+            asdict(f) | {"score": f.defect_score, "polygon_px": [_point(p) for p in f.polygon_px]}
+            for f in record.findings
         ],
         "reasons": [{"code": code, **say_both(f"reason.{code}")} for code in record.reasons],
         "anomaly_score": record.anomaly_score,

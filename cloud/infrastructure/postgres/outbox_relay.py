@@ -116,6 +116,13 @@ def _event(row: Any) -> RecordedEvent:  # noqa: ANN401  a record of the driver
     )
 
 
+async def _woken_within(event: asyncio.Event, patience_s: float) -> None:
+    # Not `wait_for`: in Python 3.11 it swallows a cancellation that meets the event's set.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience_s):
+            await event.wait()
+
+
 class OutboxRelay:
     """Runs in `serve`: ``async with OutboxRelay(…)`` listens, sweeps and delivers.
 
@@ -201,8 +208,7 @@ class OutboxRelay:
                 await self._round(hearing)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 _log.warning("the outbox of %s waits: %s", hearing.subscriber.name, error)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(hearing.wake.wait(), self._patience_s(hearing))
+            await _woken_within(hearing.wake, self._patience_s(hearing))
 
     def _patience_s(self, hearing: _Hearing) -> float:
         """Return the time until the next sweep or the next try after a setback."""
@@ -282,8 +288,7 @@ class OutboxRelay:
                     position = event.sequence
                 if len(batch) < self._pace.batch_count:
                     live = True
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), self._pace.sweep_s)
+                    await _woken_within(woken, self._pace.sweep_s)
         finally:
             self._followers[organization_id].discard(woken)
 

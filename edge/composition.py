@@ -1,6 +1,8 @@
 """The one place where ports meet implementations."""
 
 import contextlib
+import functools
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from edge.station.workstation import Workstation
 
     Loops = dict[str, Coroutine[object, object, None]]
+    from edge.inspection.board import TagBoard
+    from edge.inspection.pipeline import InspectionPipeline
+    from edge.interfaces.offline import OfflineWork
+    from edge.scanning.ports import CodeReader
 
 AGENT_VERSION = "0.1.0"
 
@@ -408,3 +414,74 @@ def _inspector(_settings: EdgeSettings) -> "Inspector":
     from edge.infrastructure.refusing_inspector import RefusingInspector
 
     return RefusingInspector("edge.inspection is not installed")
+
+
+# vision: reading codes, judging pieces
+
+
+def compose_reader() -> "CodeReader":
+    """Build the reader of codes; zbar joins where the system has it."""
+    from edge.infrastructure.qr_readers import OpenCvReader, PatientReader, ZbarReader
+
+    opinions: tuple[CodeReader, ...] = (OpenCvReader(),)
+    with contextlib.suppress(ImportError):
+        opinions = (ZbarReader(), *opinions)
+    return PatientReader(opinions, time.perf_counter)
+
+
+def compose_board(settings: EdgeSettings) -> "TagBoard":
+    """Read the tag board that the settings name.
+
+    Raises:
+        TagBoardError: its file is missing or wrong.
+    """
+    from edge.infrastructure.opencv_tags import read_board
+
+    name = f"{settings.inspection.board}.yml"
+    return read_board(settings.firmware_config / "boards" / name)
+
+
+def compose_inspection(settings: EdgeSettings, bundle: str = "") -> "InspectionPipeline":
+    """Build the pipeline with a verified bundle; one onnxruntime session a process.
+
+    Raises:
+        BundleError: the bundle is corrupt, unsigned, wrongly signed, or no key is set.
+    """
+    from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
+    from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
+    from edge.infrastructure.opencv_pictures import OpenCvScaler
+    from edge.infrastructure.opencv_tags import OpenCvTagFinder
+    from edge.infrastructure.qr_readers import ReaderAsCodeFinder, ZxingReader
+    from edge.inspection.pipeline import InspectionPipeline, PipelineParts
+
+    chosen = bundle or settings.inspection.bundle
+    folders = OnnxBundleFolders(settings.inspection.bundle_public_key)
+    opened = folders.base() if chosen == "base" else folders.signed(chosen)
+    parts = PipelineParts(
+        detector=OnnxDefectDetector(opened, settings.inspection.threads),
+        tags=OpenCvTagFinder(),
+        scaler=OpenCvScaler(),
+        codes=ReaderAsCodeFinder(ZxingReader()),
+        stopwatch=time.perf_counter,
+    )
+    return InspectionPipeline(parts)
+
+
+def compose_offline() -> "OfflineWork":
+    """Build what the commands without camera and network do."""
+    from edge.infrastructure.opencv_pictures import OpenCvPictureFiles
+    from edge.infrastructure.opencv_tags import read_board
+    from edge.infrastructure.qr_readers import code_picture
+    from edge.interfaces.offline_work import OfflineTools, PictureWork
+
+    settings = read_settings()
+    tools = OfflineTools(
+        reader=compose_reader(),
+        pictures=OpenCvPictureFiles(),
+        pipeline=functools.cache(lambda bundle: compose_inspection(settings, bundle)),
+        board=lambda path: read_board(Path(path)),
+        code_picture=code_picture,
+        stopwatch=time.perf_counter,
+        language=settings.language,
+    )
+    return PictureWork(tools)

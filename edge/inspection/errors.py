@@ -1,0 +1,57 @@
+"""What can go wrong while judging a piece."""
+
+
+class InspectionError(Exception):
+    """Parent of every error of this feature."""
+
+    code = "INSPECTION_FAILED"
+
+
+class StyleBankCorruptError(InspectionError):
+    """The bytes are not a style bank, or not one of this version."""
+
+    code = "STYLE_BANK_CORRUPT"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"style bank cannot be read: {problem}")
+        self.problem = problem
+
+
+class StyleBankMismatchError(InspectionError):
+    """The style bank was taught with another bundle."""
+
+    code = "STYLE_BANK_MISMATCH"
+
+    def __init__(self, taught_with: str, loaded: str) -> None:
+        super().__init__(f"style bank was taught with {taught_with}, but {loaded} is loaded")
+        self.taught_with = taught_with
+        self.loaded = loaded
+
+
+class TeachingError(InspectionError):
+    """The pictures do not teach a style."""
+
+    code = "TEACHING_IMPOSSIBLE"
+
+
+class StandardError(InspectionError):
+    """A standard contradicts itself."""
+
+    code = "STANDARD_INVALID"
+
+
+class TagBoardError(InspectionError):
+    """The description of the tags on the table cannot be used."""
+
+    code = "TAG_BOARD_INVALID"
+
+
+class PictureUnreadableError(InspectionError):
+    """A file is not a picture that can be decoded."""
+
+    code = "PICTURE_UNREADABLE"
+
+    def __init__(self, picture: str, problem: str) -> None:
+        super().__init__(f"{picture}: {problem}")
+        self.picture = picture
+        self.problem = problem

@@ -1,0 +1,272 @@
+"""Finds the piece on the table and follows its four sides.
+
+The mask only says which edge is meant; where it is, the profiles across it say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from edge.inspection.board import TagBoard
+from edge.inspection.plane import Plane
+from edge.inspection.sampling import Fit, edges, robust_fit
+from edge.inspection.standard import Side
+from edge.inspection.texture import CELL_PX
+
+SIDES: tuple[Side, ...] = ("top", "right", "bottom", "left")
+_SMALLEST_MM2 = 2500.0
+_TAG_REACH_MM = 48.0
+_BAND_MM = 28.0
+_SAMPLES = 72
+_REACH_MM = 5.0
+_ENDS = {"top": (0, 1), "right": (1, 2), "bottom": (3, 2), "left": (0, 3)}
+
+
+def cell_places(shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return the middles (H * W, 2) px of the cells of a (H, W) grid."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    half = (CELL_PX - 1) / 2
+    return np.column_stack([columns.ravel() * CELL_PX + half, rows.ravel() * CELL_PX + half])
+
+
+def garment_mask(
+    small: NDArray[np.uint8],
+    plane: Plane,
+    board: TagBoard,
+    labels: NDArray[np.bool_],
+) -> NDArray[np.bool_] | None:
+    """Separate cloth from table.
+
+    ``small`` (H, W, 3) uint8 is the frame at one px per cell, ``labels`` (H, W) bool marks
+    printed labels. The table's colour is learned along the lines between the tags, where no
+    piece lies, with its slow change over the table. Returns (H, W) bool, None without a piece.
+    """
+    shape = (small.shape[0], small.shape[1])
+    places = plane.to_mm(cell_places(shape)).reshape(*shape, 2)
+    centres = np.array(list(board.tags.values()))
+    left, top = centres.min(axis=0)
+    right, bottom = centres.max(axis=0)
+    x, y = places[..., 0], places[..., 1]
+    beside_tag = np.zeros(shape, dtype=bool)
+    for centre in centres:
+        beside_tag |= np.abs(places - centre).max(axis=-1) < _TAG_REACH_MM
+    band = np.minimum(
+        np.minimum(np.abs(x - left), np.abs(x - right)),
+        np.minimum(np.abs(y - top), np.abs(y - bottom)),
+    )
+    inside = (x > left) & (x < right) & (y > top) & (y < bottom)
+    table = (band < _BAND_MM) & ~beside_tag & ~labels
+    if table.sum() < 100:
+        return None
+    different = _difference(small.astype(np.float64), table)
+    doubtful = different > 6.0
+    eligible = inside & ~beside_tag
+    if not (doubtful & eligible).any():
+        return None
+    limit = max(6.0, 0.35 * float(np.median(different[doubtful & eligible & ~labels])))
+    mask = ndimage.binary_opening((different > limit) & eligible, iterations=2)
+    return _largest(mask & ~labels, labels, plane)
+
+
+def _difference(small: NDArray[np.float64], table: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How far ``small`` (H, W, 3) float64 departs from the colour of ``table`` (H, W) bool."""
+    rows, columns = np.mgrid[: small.shape[0], : small.shape[1]]
+    x, y = columns / small.shape[1] - 0.5, rows / small.shape[0] - 0.5
+    terms = np.stack([np.ones_like(x), x, y, x * x + y * y], axis=-1)
+    keep = table.copy()
+    rest = np.zeros_like(small)
+    spread = np.ones(3)
+    for _ in range(3):
+        solution = np.linalg.lstsq(terms[keep], small[keep], rcond=None)[0]
+        rest = small - terms @ solution
+        spread = np.maximum(1.4826 * np.median(np.abs(rest[keep]), axis=0), 1.5)
+        keep = table & (np.abs(rest) < 4 * spread).all(axis=-1)
+        if keep.sum() < 50:
+            keep = table.copy()
+            break
+    return np.asarray(np.sqrt(((rest / spread) ** 2).mean(axis=-1)))
+
+
+def _largest(
+    mask: NDArray[np.bool_], labels: NDArray[np.bool_], plane: Plane
+) -> NDArray[np.bool_] | None:
+    """Keep the largest connected part of ``mask`` (H, W), holes and ``labels`` on it filled."""
+    parts, count = ndimage.label(mask)
+    if not count:
+        return None
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    piece = parts == int(sizes.argmax())
+    if sizes.max() * (CELL_PX * plane.mm_per_px()) ** 2 < _SMALLEST_MM2:
+        return None
+    filled = ndimage.binary_fill_holes(piece)
+    if labels.any():
+        hull = ndimage.binary_closing(np.pad(filled, 32), iterations=30)[32:-32, 32:-32]
+        filled = ndimage.binary_fill_holes(filled | (labels & hull & _mostly(labels, hull)))
+    return np.asarray(filled)
+
+
+def _mostly(labels: NDArray[np.bool_], hull: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark those parts of ``labels`` (H, W) bool that lie mostly in ``hull`` (H, W) bool."""
+    parts, count = ndimage.label(labels)
+    if not count:
+        return labels
+    shares = ndimage.mean(hull, parts, index=np.arange(1, count + 1))
+    return np.asarray(np.isin(parts, 1 + np.flatnonzero(np.asarray(shares) > 0.9)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SideLine:
+    """One side, followed.
+
+    ``start_mm`` and ``stop_mm`` (2,) float64 are its ends, left to right or top to bottom;
+    ``fit`` gives the distance outwards, in px, of the edge from the chord ``rough_mm`` (2, 2).
+    """
+
+    name: Side
+    start_mm: NDArray[np.float64]
+    stop_mm: NDArray[np.float64]
+    rough_mm: NDArray[np.float64]
+    outward: NDArray[np.float64]
+    fit: Fit
+    mm_per_px: float
+    blur_px: float
+    contrast_ratio: float
+
+    def at(self, t: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return places (N, 2) mm on the edge at shares ``t`` (N,) float64 from start to stop."""
+        chord = self.rough_mm[1] - self.rough_mm[0]
+        length2 = float(chord @ chord)
+        first = float((self.start_mm - self.rough_mm[0]) @ chord) / length2
+        last = float((self.stop_mm - self.rough_mm[0]) @ chord) / length2
+        share = first + (last - first) * t
+        out = self.fit.at(share) * self.mm_per_px
+        return np.asarray(self.rough_mm[0] + share[:, None] * chord + out[:, None] * self.outward)
+
+
+def follow_sides(
+    frame: NDArray[np.uint8], mask: NDArray[np.bool_], plane: Plane
+) -> Mapping[Side, SideLine | None]:
+    """Follow all four sides of ``mask`` (H, W) bool in ``frame`` (H, W, 3) uint8."""
+    rim = mask & ~ndimage.binary_erosion(mask)
+    places = plane.to_mm(cell_places((mask.shape[0], mask.shape[1]))[rim.ravel()])
+    corners = _corners(places)
+    found = {name: _follow(frame, plane, corners, name) for name in SIDES}
+    return {name: _trimmed(line, found) for name, line in found.items()}
+
+
+def _corners(places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corners (4, 2) of an outline (N, 2) float64 mm: top left and on, clockwise."""
+    down = places_mm.sum(axis=1)
+    across = places_mm[:, 0] - places_mm[:, 1]
+    picks = [down.argmin(), across.argmax(), down.argmax(), across.argmin()]
+    return np.asarray(places_mm[picks])
+
+
+def _follow(
+    frame: NDArray[np.uint8], plane: Plane, corners_mm: NDArray[np.float64], name: Side
+) -> SideLine | None:
+    """Follow one side of the outline with ``corners_mm`` (4, 2) in ``frame`` (H, W, 3)."""
+    first, last = _ENDS[name]
+    rough = np.stack([corners_mm[first], corners_mm[last]])
+    chord = rough[1] - rough[0]
+    length_mm = float(np.hypot(*chord))
+    if length_mm < 30:
+        return None
+    outward = np.array([chord[1], -chord[0]]) / length_mm
+    if float(outward @ (rough.mean(axis=0) - corners_mm.mean(axis=0))) < 0:
+        outward = -outward
+    share = np.linspace(0.04, 0.96, _SAMPLES)
+    places = rough[0] + share[:, None] * chord
+    reach_px = _REACH_MM / plane.mm_per_px()
+    step, fit, found = np.zeros(_SAMPLES), None, None
+    for _ in range(2):
+        shifted = places + (step * plane.mm_per_px())[:, None] * outward
+        at, normals, scale = _project(plane, shifted, outward)
+        found = edges(frame, at, normals, reach_px)
+        outwards = found.offsets_px * scale / plane.mm_per_px() + step
+        fit = robust_fit(share, outwards, 2)
+        if fit is None:
+            return None
+        step, reach_px = fit.at(share), max(6.0, 2.0 / plane.mm_per_px())
+    if fit is None or found is None:
+        return None
+    return SideLine(
+        name=name,
+        start_mm=rough[0],
+        stop_mm=rough[1],
+        rough_mm=rough,
+        outward=outward,
+        fit=fit,
+        mm_per_px=plane.mm_per_px(),
+        blur_px=found.width_px,
+        contrast_ratio=float(np.median(found.steps)),
+    )
+
+
+def _project(
+    plane: Plane, places_mm: NDArray[np.float64], outward: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Project ``places_mm`` (N, 2) and their ``outward`` (2,) normal; mm per px along it."""
+    at = plane.to_px(places_mm)
+    normals = plane.to_px(places_mm + outward) - at
+    length = np.hypot(*normals.T)
+    return at, normals / length[:, None], 1 / length
+
+
+def _trimmed(line: SideLine | None, lines: Mapping[Side, SideLine | None]) -> SideLine | None:
+    """Move the ends of a side to where it meets its neighbours."""
+    if line is None:
+        return None
+    across: tuple[Side, Side] = (
+        ("left", "right") if line.name in {"top", "bottom"} else ("top", "bottom")
+    )
+    first, last = lines[across[0]], lines[across[1]]
+    if first is None or last is None:
+        return None
+    return SideLine(
+        name=line.name,
+        start_mm=_meeting(line, first),
+        stop_mm=_meeting(line, last),
+        rough_mm=line.rough_mm,
+        outward=line.outward,
+        fit=line.fit,
+        mm_per_px=line.mm_per_px,
+        blur_px=line.blur_px,
+        contrast_ratio=line.contrast_ratio,
+    )
+
+
+def _meeting(one: SideLine, other: SideLine) -> NDArray[np.float64]:
+    """Return the place (2,) mm where two sides, drawn on, cross."""
+    best = one.start_mm
+    share_one = 0.0 if _closer(one, other) else 1.0
+    share_other = 0.0 if _closer(other, one) else 1.0
+    for _ in range(4):
+        p, along_p = _tangent(one, share_one)
+        q, along_q = _tangent(other, share_other)
+        solved = np.linalg.solve(np.column_stack([along_p, -along_q]), q - p)
+        share_one += float(solved[0])
+        share_other += float(solved[1])
+        best = _tangent(one, share_one)[0]
+    return best
+
+
+def _closer(one: SideLine, other: SideLine) -> bool:
+    """Say whether ``one`` starts, rather than stops, at ``other``."""
+    middle = other.rough_mm.mean(axis=0)
+    chord = one.rough_mm[1] - one.rough_mm[0]
+    return float((middle - one.rough_mm.mean(axis=0)) @ chord) < 0
+
+
+def _tangent(line: SideLine, share: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Place and derivative (2,) mm of a side at a share of its rough chord."""
+    step = 1e-4
+    shares = np.array([share, share + step])
+    chord = line.rough_mm[1] - line.rough_mm[0]
+    out = line.fit.at(shares) * line.mm_per_px
+    places = line.rough_mm[0] + shares[:, None] * chord + out[:, None] * line.outward
+    return places[0], (places[1] - places[0]) / step

@@ -1,0 +1,350 @@
+"""Judges one frame, from pixels to verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from edge.inspection.board import TagBoard
+from edge.inspection.errors import StyleBankMismatchError
+from edge.inspection.findings import findings_of, polygon_cells
+from edge.inspection.frame_checks import frame_problems
+from edge.inspection.garment import SideLine, follow_sides, garment_mask
+from edge.inspection.measurement import cannot_measure, measure
+from edge.inspection.plane import Plane, fit_plane
+from edge.inspection.ports import CodeFinder, DefectDetector, PictureScaler, Stopwatch, TagFinder
+from edge.inspection.standard import InspectionStandard, Side, StitchStandard
+from edge.inspection.stitches import cannot_read, read_stitches
+from edge.inspection.style_bank import ScaleStatistics, StyleBank
+from edge.inspection.teaching import Lesson, learn_style, statistics_of_itself
+from edge.inspection.texture import CELL_PX, Cloth, TextureJudge, small_map
+from edge.inspection.verdict import (
+    Finding,
+    InspectionResult,
+    Measurement,
+    StitchReading,
+    step_verdict,
+)
+
+_EDGE_BAND_MM = 8.0
+_SEAM_BAND_MM = 5.0
+_LABEL_GROWTH_RATIO = 0.32
+_MOST_RESIDUAL_PX = 0.8
+_MOST_DRIFT_PX = 0.3
+_MOST_BLUR_PX = 2.4
+_SCALE_CHANGE_RATIO = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineParts:
+    """The machine that the pipeline runs on."""
+
+    detector: DefectDetector
+    tags: TagFinder
+    scaler: PictureScaler
+    codes: CodeFinder
+    stopwatch: Stopwatch
+
+
+@dataclass(slots=True)
+class _Scene:
+    """What is known of a frame so far."""
+
+    frame: NDArray[np.uint8]
+    plane: Plane | None = None
+    calibration_problem: str | None = None
+    cloth: NDArray[np.bool_] | None = None
+    cells: NDArray[np.bool_] | None = None
+    sides: Mapping[Side, SideLine | None] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    elapsed_ms: dict[str, float] = field(default_factory=dict)
+
+
+class InspectionPipeline:
+    """One pipeline for floor, cloud and release gate; safe from several threads.
+
+    Most of its time is spent where other threads may run.
+    """
+
+    def __init__(self, parts: PipelineParts, close_tiles_count: int = 6) -> None:
+        self._parts = parts
+        self._judge = TextureJudge(parts.detector, parts.scaler, close_tiles_count)
+
+    def inspect(
+        self,
+        frame: NDArray[np.uint8],
+        standard: InspectionStandard,
+        bank: StyleBank | None = None,
+        board: TagBoard | None = None,
+    ) -> InspectionResult:
+        """Judge ``frame`` (H, W, 3) uint8 RGB by a standard.
+
+        What cannot be judged is no pass: it appears in ``reasons`` or as CANNOT_MEASURE.
+
+        Raises:
+            StyleBankMismatchError: the bank was taught with another bundle.
+        """
+        if bank is not None and bank.bundle_digest != self._parts.detector.identity.digest:
+            raise StyleBankMismatchError(
+                bank.bundle_digest[:12], self._parts.detector.identity.digest[:12]
+            )
+        start = self._parts.stopwatch()
+        scene = _Scene(frame=frame, reasons=list(frame_problems(frame)))
+        self._lap(scene, "checks", start)
+        if scene.reasons:
+            result = self._refused(scene, standard)
+        else:
+            self._prepare(scene, board, standard.stitches)
+            result = self._judged(scene, standard, bank)
+        elapsed = {**scene.elapsed_ms, "total": self._since(start)}
+        return replace(result, elapsed_ms=elapsed)
+
+    def learn(
+        self,
+        lesson: Lesson,
+        frames: list[NDArray[np.uint8]],
+        board: TagBoard | None = None,
+        stitches: tuple[StitchStandard, ...] = (),
+    ) -> StyleBank:
+        """Learn a style from ``frames`` of good pieces, each (H, W, 3) uint8 RGB.
+
+        Raises:
+            TeachingError: too few pieces, or frames that cannot be judged.
+        """
+        pieces = []
+        for frame in frames:
+            scene = _Scene(frame=frame, reasons=list(frame_problems(frame)))
+            if scene.reasons:
+                continue
+            self._prepare(scene, board, stitches)
+            if scene.cells is not None and scene.cells.any():
+                pieces.append(Cloth(frame=frame, cells=scene.cells))
+                if scene.plane is not None:
+                    lesson = replace(lesson, mm_per_px=scene.plane.mm_per_px())
+        return learn_style(lesson, pieces, self._parts.detector, self._parts.scaler)
+
+    def _prepare(
+        self, scene: _Scene, board: TagBoard | None, stitches: tuple[StitchStandard, ...]
+    ) -> None:
+        """Find plane, piece, sides and the cells whose texture is judged."""
+        start = self._parts.stopwatch()
+        shape = (-(-scene.frame.shape[0] // CELL_PX), -(-scene.frame.shape[1] // CELL_PX))
+        if board is None:
+            scene.calibration_problem = "calibration_missing"
+        else:
+            self._calibrate(scene, board)
+        start = self._lap(scene, "plane", start)
+        labels = polygon_cells(_grown(self._parts.codes.find(scene.frame)), shape)
+        start = self._lap(scene, "labels", start)
+        if scene.plane is None or board is None:
+            scene.cells = ~labels
+            return
+        small = self._parts.scaler.scaled(scene.frame, *shape)
+        mask = garment_mask(small, scene.plane, board, labels)
+        if mask is None:
+            scene.reasons.append("garment_not_found")
+            self._lap(scene, "garment", start)
+            return
+        scene.cloth = mask
+        scene.sides = follow_sides(scene.frame, mask, scene.plane)
+        scene.cells = self._texture_cells(scene, mask, labels, stitches)
+        self._lap(scene, "garment", start)
+
+    def _calibrate(self, scene: _Scene, board: TagBoard) -> None:
+        """Fit the plane, or say why it cannot be trusted."""
+        corners = self._parts.tags.find(scene.frame, board)
+        if len(corners) < len(board.tags):
+            scene.calibration_problem = "tags_hidden"
+            scene.reasons.append("tags_hidden")
+            return
+        plane = fit_plane(scene.frame, corners, board)
+        if plane.blur_px > _MOST_BLUR_PX:
+            scene.reasons.append("frame_blurred")
+            scene.calibration_problem = "frame_blurred"
+            return
+        if plane.residual_px > _MOST_RESIDUAL_PX or _drifted(plane, board):
+            scene.calibration_problem = "tags_moved"
+            scene.reasons.append("tags_moved")
+            return
+        scene.plane = plane
+
+    def _texture_cells(
+        self,
+        scene: _Scene,
+        mask: NDArray[np.bool_],
+        labels: NDArray[np.bool_],
+        stitches: tuple[StitchStandard, ...],
+    ) -> NDArray[np.bool_]:
+        """Leave edge band, labels and seams out of ``mask`` and ``labels``, both (H, W) bool."""
+        if scene.plane is None:
+            return mask
+        cell_mm = CELL_PX * scene.plane.mm_per_px()
+        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] * cell_mm
+        cells = mask & (depth > _EDGE_BAND_MM)
+        around = ndimage.binary_dilation(labels, iterations=2)
+        cells &= ~around
+        seams = [
+            _seam_band(scene.plane, line, seam.inset_mm)
+            for seam in stitches
+            if (line := scene.sides.get(seam.side)) is not None
+        ]
+        shape = (mask.shape[0], mask.shape[1])
+        return np.asarray(cells & ~polygon_cells(seams, shape))
+
+    def _judged(
+        self, scene: _Scene, standard: InspectionStandard, bank: StyleBank | None
+    ) -> InspectionResult:
+        """Run the checks that the standard asks for."""
+        start = self._parts.stopwatch()
+        measurements = self._measurements(scene, standard)
+        start = self._lap(scene, "measure", start)
+        readings = self._stitches(scene, standard)
+        start = self._lap(scene, "stitches", start)
+        result = self._refused(scene, standard)
+        if "defects" in standard.checks:
+            result = self._textured(scene, standard, bank)
+        self._lap(scene, "texture", start)
+        reasons = tuple(dict.fromkeys(scene.reasons))
+        return replace(
+            result,
+            verdict=step_verdict(measurements, readings, result.findings, reasons),
+            measurements=measurements,
+            stitches=readings,
+            reasons=reasons,
+        )
+
+    def _measurements(self, scene: _Scene, standard: InspectionStandard) -> tuple[Measurement, ...]:
+        if "measure" not in standard.checks:
+            return ()
+        if scene.plane is None or not scene.sides:
+            reason = scene.calibration_problem or "garment_not_found"
+            return tuple(cannot_measure(point, reason) for point in standard.points)
+        board = scene.plane.board
+        return tuple(
+            measure(scene.frame, scene.plane, board, scene.sides, point)
+            for point in standard.points
+        )
+
+    def _stitches(self, scene: _Scene, standard: InspectionStandard) -> tuple[StitchReading, ...]:
+        if "stitches" not in standard.checks:
+            return ()
+        if scene.plane is None or not scene.sides:
+            reason = scene.calibration_problem or "garment_not_found"
+            return tuple(cannot_read(seam, reason) for seam in standard.stitches)
+        return tuple(
+            read_stitches(scene.frame, scene.plane, scene.sides.get(seam.side), seam)
+            for seam in standard.stitches
+        )
+
+    def _textured(
+        self, scene: _Scene, standard: InspectionStandard, bank: StyleBank | None
+    ) -> InspectionResult:
+        """Judge the cloth's texture."""
+        result = self._refused(scene, standard)
+        if scene.cells is None or not scene.cells.any():
+            if not scene.reasons:
+                scene.reasons.append("cloth_not_seen")
+            return replace(result, reasons=tuple(scene.reasons))
+        cloth = Cloth(frame=scene.frame, cells=scene.cells)
+        scales = self._scales(scene, cloth, bank)
+        if not scales:
+            return result
+        scores = self._judge.score_map(cloth, scales)
+        threshold = scales[0].limit_score
+        found = findings_of(scores, threshold)
+        if scene.plane is not None:
+            found = tuple(_sized(f, scene.plane, standard) for f in found)
+        return replace(
+            result,
+            findings=found,
+            anomaly_score=round(float(scores.max()), 3),
+            threshold_score=None if bank is None else round(threshold, 3),
+            anomaly_map=small_map(scores, threshold),
+        )
+
+    def _scales(
+        self, scene: _Scene, cloth: Cloth, bank: StyleBank | None
+    ) -> tuple[ScaleStatistics, ...]:
+        """Choose the statistics to judge by."""
+        if bank is None:
+            scene.reasons.append("style_not_taught")
+            return statistics_of_itself(cloth, self._parts.detector, self._parts.scaler)
+        if bank.mm_per_px is not None and scene.plane is not None:
+            change = scene.plane.mm_per_px() / bank.mm_per_px - 1
+            if abs(change) > _SCALE_CHANGE_RATIO:
+                scene.reasons.append("scale_differs")
+        return bank.scales
+
+    def _refused(self, scene: _Scene, standard: InspectionStandard) -> InspectionResult:
+        """Return a result that judges nothing yet."""
+        identity = self._parts.detector.identity
+        height, width = scene.frame.shape[:2]
+        reason = scene.reasons[0] if scene.reasons else "not_judged"
+        points = standard.points if "measure" in standard.checks else ()
+        seams = standard.stitches if "stitches" in standard.checks else ()
+        return InspectionResult(
+            verdict="REVIEW",
+            findings=(),
+            measurements=tuple(cannot_measure(point, reason) for point in points),
+            stitches=tuple(cannot_read(seam, reason) for seam in seams),
+            anomaly_score=None,
+            threshold_score=None,
+            anomaly_map=np.zeros((1, 1), dtype=np.uint8),
+            bundle=identity.bundle,
+            bundle_digest=identity.digest,
+            style=standard.style,
+            frame_height_px=height,
+            frame_width_px=width,
+            reasons=tuple(scene.reasons),
+        )
+
+    def _since(self, start: float) -> float:
+        return round((self._parts.stopwatch() - start) * 1000, 2)
+
+    def _lap(self, scene: _Scene, stage: str, start: float) -> float:
+        """Note a stage's time and return the present moment."""
+        now = self._parts.stopwatch()
+        scene.elapsed_ms[stage] = round((now - start) * 1000, 2)
+        return now
+
+
+def _drifted(plane: Plane, board: TagBoard) -> bool:
+    """Say whether tags are seen elsewhere than when the station was calibrated."""
+    if board.reference_px is None:
+        return False
+    drifts = [
+        float(np.abs(plane.to_px(board.corners_mm(tag)) - corners).max())
+        for tag, corners in board.reference_px.items()
+    ]
+    return max(drifts, default=0.0) > _MOST_DRIFT_PX
+
+
+def _grown(codes: tuple[NDArray[np.float64], ...]) -> list[NDArray[np.float64]]:
+    """Grow each code (N=4, 2) to its label's paper: quiet zone and a margin."""
+    grown = []
+    for corners in codes:
+        middle = corners.mean(axis=0)
+        grown.append(middle + (corners - middle) * (1 + _LABEL_GROWTH_RATIO))
+    return grown
+
+
+def _seam_band(plane: Plane, line: SideLine, inset_mm: float) -> NDArray[np.float64]:
+    """Polygon (4, 2) px round a seam."""
+    ends = line.at(np.array([0.0, 1.0]))
+    near = ends - (inset_mm - _SEAM_BAND_MM) * line.outward
+    far = ends - (inset_mm + _SEAM_BAND_MM) * line.outward
+    return plane.to_px(np.stack([near[0], near[1], far[1], far[0]]))
+
+
+def _sized(finding: Finding, plane: Plane, standard: InspectionStandard) -> Finding:
+    """Add area on the table and severity."""
+    corners = plane.to_mm(np.array(finding.polygon_px))
+    x, y = corners.T
+    area_mm2 = float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+    return replace(
+        finding,
+        area_mm2=round(area_mm2, 2),
+        severity=standard.defects.severity(area_mm2),
+    )

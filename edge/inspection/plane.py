@@ -1,0 +1,219 @@
+"""From pixels to millimetres on the table, with what is known of the error.
+
+The model has nine numbers: a homography from the table to the undistorted picture and one radial
+coefficient of the lens. It is fitted to some three hundred edge points of the tags, not to
+their corners, because a blurred corner is rounded and a blurred edge is not moved.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.inspection.board import TagBoard
+from edge.inspection.sampling import edges
+
+_SAMPLES_PER_SIDE = 20
+_SMALLEST_NOISE_PX = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plane:
+    """The table as one camera sees it.
+
+    ``numbers`` (9,) float64: the homography's first eight entries, the last being one, and the
+    radial coefficient; lengths in units of ``unit_mm`` about ``origin_mm``, picture places in
+    units of ``radius_px`` about ``centre_px``. ``errors`` holds, for each source of error,
+    shifts (K, 9) of the numbers by one standard uncertainty.
+    """
+
+    numbers: NDArray[np.float64]
+    origin_mm: NDArray[np.float64]
+    unit_mm: float
+    centre_px: NDArray[np.float64]
+    radius_px: float
+    residual_px: float = 0.0
+    blur_px: float = 0.0
+    errors: Mapping[str, NDArray[np.float64]]
+    board: TagBoard
+
+    def to_px(self, places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Project ``places_mm`` (N, 2) float64 on the table into the picture, (N, 2) px."""
+        homography = np.append(self.numbers[:8], 1.0).reshape(3, 3)
+        unit = (places_mm - self.origin_mm) / self.unit_mm
+        homogeneous = unit @ homography[:, :2].T + homography[:, 2]
+        flat = homogeneous[:, :2] / homogeneous[:, 2:]
+        stretched = flat * (1 + self.numbers[8] * (flat**2).sum(axis=1, keepdims=True))
+        return np.asarray(stretched * self.radius_px + self.centre_px)
+
+    def to_mm(self, places_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Find where on the table ``places_px`` (N, 2) float64 lie, (N, 2) mm."""
+        stretched = (places_px - self.centre_px) / self.radius_px
+        flat = stretched.copy()
+        for _ in range(12):
+            flat = stretched / (1 + self.numbers[8] * (flat**2).sum(axis=1, keepdims=True))
+        inverse = np.linalg.inv(np.append(self.numbers[:8], 1.0).reshape(3, 3))
+        homogeneous = flat @ inverse[:, :2].T + inverse[:, 2]
+        return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:] * self.unit_mm + self.origin_mm)
+
+    def mm_per_px(self) -> float:
+        """Scale in the middle of the picture."""
+        around = self.centre_px + np.array([[-50, 0], [50, 0], [0, -50], [0, 50]], dtype=float)
+        places = self.to_mm(around)
+        wide = float(np.hypot(*(places[1] - places[0])))
+        high = float(np.hypot(*(places[3] - places[2])))
+        return (wide + high) / 200
+
+    def shifted(self, shift: NDArray[np.floating]) -> "Plane":
+        """Return the plane with its numbers moved by ``shift`` (N=9,) float64."""
+        return replace(self, numbers=self.numbers + shift)
+
+
+def fit_plane(
+    frame: NDArray[np.uint8], corners_px: Mapping[int, NDArray[np.float64]], board: TagBoard
+) -> Plane:
+    """Fit the plane to the tags seen in ``frame`` (H, W, 3) uint8.
+
+    ``corners_px`` gives roughly the corners (4, 2) float64 of every tag of the board.
+    """
+    height, width = frame.shape[:2]
+    tags = sorted(board.tags)
+    mm = np.concatenate([board.corners_mm(tag) for tag in tags])
+    px = np.concatenate([corners_px[tag] for tag in tags])
+    plane = Plane(
+        numbers=np.zeros(9),
+        origin_mm=mm.mean(axis=0),
+        unit_mm=float(np.abs(mm - mm.mean(axis=0)).max()),
+        centre_px=np.array([(width - 1) / 2, (height - 1) / 2]),
+        radius_px=float(np.hypot(width, height)) / 2,
+        errors={},
+        board=board,
+    )
+    plane = _first_guess(plane, mm, px)
+    plane = _follow_corners(plane, mm, px)
+    return _follow_edges(plane, frame, board)
+
+
+def _first_guess(plane: Plane, mm: NDArray[np.float64], px: NDArray[np.float64]) -> Plane:
+    """Direct linear homography from ``mm`` to ``px``, both (N, 2) float64, without lens."""
+    source = (mm - plane.origin_mm) / plane.unit_mm
+    target = (px - plane.centre_px) / plane.radius_px
+    rows = []
+    for (x, y), (u, v) in zip(source, target, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y, -u])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y, -v])
+    solution = np.linalg.svd(np.array(rows))[2][-1]
+    return replace(plane, numbers=np.append(solution[:8] / solution[8], 0.0))
+
+
+def _follow_corners(plane: Plane, mm: NDArray[np.float64], px: NDArray[np.float64]) -> Plane:
+    """Gauss-Newton on the corners ``mm`` and ``px``, both (N, 2) float64, with the lens."""
+    for _ in range(6):
+        wrong = (px - plane.to_px(mm)).ravel()
+        slopes = _slopes(plane, mm).reshape(-1, 9)
+        plane = plane.shifted(np.linalg.lstsq(slopes, wrong, rcond=None)[0])
+    return plane
+
+
+def _follow_edges(plane: Plane, frame: NDArray[np.uint8], board: TagBoard) -> Plane:
+    """Refine on edge points of the tags in ``frame`` (H, W, 3) uint8, and keep the errors."""
+    places, outward, owner = _side_samples(board)
+    slopes = np.zeros((len(places), 9))
+    offsets = np.zeros(len(places))
+    normals = np.zeros_like(places)
+    keep = np.ones(len(places), dtype=bool)
+    blur = 0.0
+    for _ in range(3):
+        at = plane.to_px(places)
+        normals = plane.to_px(places + outward * 0.5) - at
+        normals /= np.hypot(*normals.T)[:, None]
+        found = edges(frame, at, normals, 7.0)
+        offsets, blur = found.offsets_px, found.width_px
+        slopes = np.einsum("nk,nkj->nj", normals, _slopes(plane, places))
+        keep = np.isfinite(offsets) & (found.steps > 0.02)
+        if keep.sum() < 9 * 4:
+            return replace(plane, residual_px=float("inf"), blur_px=blur)
+        middle = np.median(np.abs(offsets[keep]))
+        keep &= np.abs(offsets) <= max(6 * float(middle), 1.0)
+        shift = np.linalg.lstsq(slopes[keep], offsets[keep], rcond=None)[0]
+        plane = plane.shifted(shift)
+        offsets = offsets - slopes @ shift
+    residual = float(np.sqrt(np.mean(offsets[keep] ** 2)))
+    solve = np.linalg.pinv(slopes[keep])
+    noise = max(residual, _SMALLEST_NOISE_PX)
+    # Neighbouring samples share pixels, so only about every third one tells something new.
+    errors = {"tag_edges": (solve * noise * np.sqrt(3)).T}
+    errors |= _board_errors(plane, board, places, normals, (owner, keep, solve))
+    return replace(plane, residual_px=residual, blur_px=blur, errors=_compact(errors))
+
+
+def _slopes(plane: Plane, places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Change of each projected place (N, 2) float64 with each number, (N, 2, 9)."""
+    step = 1e-6
+    before = plane.to_px(places_mm)
+    columns = [
+        (plane.shifted(step * np.eye(9)[index]).to_px(places_mm) - before) / step
+        for index in range(9)
+    ]
+    return np.stack(columns, axis=-1)
+
+
+def _side_samples(
+    board: TagBoard,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Places on the tags' sides (N, 2) mm, outward normals (N, 2), index of the tag (N,)."""
+    share = np.linspace(0.1, 0.9, _SAMPLES_PER_SIDE)[:, None]
+    places, outward, owner = [], [], []
+    for index, tag in enumerate(sorted(board.tags)):
+        corners = board.corners_mm(tag)
+        middle = corners.mean(axis=0)
+        for start, stop in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            side = start + (stop - start) * share
+            away = (start + stop) / 2 - middle
+            places.append(side)
+            outward.append(np.tile(away / np.hypot(*away), (len(side), 1)))
+            owner.append(np.full(len(side), index, dtype=np.intp))
+    return np.concatenate(places), np.concatenate(outward), np.concatenate(owner)
+
+
+def _board_errors(
+    plane: Plane,
+    board: TagBoard,
+    places: NDArray[np.float64],
+    normals: NDArray[np.float64],
+    system: tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.floating]],
+) -> dict[str, NDArray[np.float64]]:
+    """Shifts of the numbers when a tag lies or is printed a little off.
+
+    ``places`` (N, 2) float64 mm and ``normals`` (N, 2) float64 px are the edge samples.
+    """
+    owner, keep, solve = system
+    before = plane.to_px(places)
+
+    def answer(moved: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the shift that follows from samples at ``moved`` (N, 2) mm."""
+        change = ((plane.to_px(moved) - before) * normals).sum(axis=1)
+        return np.asarray(-solve @ change[keep])
+
+    laid = []
+    for index in range(len(board.tags)):
+        for axis in (0, 1):
+            moved = places.copy()
+            moved[owner == index, axis] += board.place_tolerance_mm
+            laid.append(answer(moved))
+    centres = np.array([board.tags[tag] for tag in sorted(board.tags)])[owner]
+    printed = centres + (places - centres) * (1 + board.side_tolerance_mm / board.side_mm)
+    return {"tag_place": np.stack(laid), "tag_side": answer(printed)[None]}
+
+
+def _compact(errors: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Replace many shifts by at most nine, each set (K, 9) float64, of the same covariance."""
+    small = {}
+    for name, shifts in errors.items():
+        if len(shifts) <= 9:
+            small[name] = shifts
+            continue
+        _, sizes, axes = np.linalg.svd(shifts, full_matrices=False)
+        small[name] = sizes[:, None] * axes
+    return small

@@ -1,0 +1,99 @@
+"""What the pipeline asks of the machine that it runs on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.inspection.board import TagBoard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorIdentity:
+    """Which bundle judges: ``name@version`` and the SHA-256 of its manifest."""
+
+    bundle: str
+    digest: str
+    channels_count: int
+
+
+class DefectDetector(Protocol):
+    """Fixed filters on tiles; one call holds no Python lock for most of its time."""
+
+    @property
+    def identity(self) -> DetectorIdentity:
+        """Name and digest of the loaded bundle."""
+        ...
+
+    def features(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Describe ``tiles`` (N, H, W, 3) uint8 RGB, H and W multiples of 32.
+
+        Returns (N, H/8, W/8, C) float32.
+        """
+        ...
+
+    def distances(
+        self, tiles: NDArray[np.uint8], mean: NDArray[np.float32], whitening: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Measure how far ``tiles`` (N, H, W, 3) uint8 RGB lie from a style.
+
+        ``mean`` is (C,) float32 and ``whitening`` (C, C) float32. Returns (N, H/8, W/8) float32.
+        """
+        ...
+
+
+class TagFinder(Protocol):
+    """Finds the tags of a board."""
+
+    def find(self, frame: NDArray[np.uint8], board: TagBoard) -> Mapping[int, NDArray[np.float64]]:
+        """Return the corners (4, 2) float64 px, by id, of tags seen in ``frame`` (H, W, 3) uint8.
+
+        Pixel centres have whole coordinates; corners are in the order of the board's.
+        """
+        ...
+
+
+class PictureScaler(Protocol):
+    """Makes a picture smaller by averaging."""
+
+    def scaled(
+        self, picture: NDArray[np.uint8], height_px: int, width_px: int
+    ) -> NDArray[np.uint8]:
+        """Return ``picture`` (H, W, 3) uint8 in the size asked for."""
+        ...
+
+
+class CodeFinder(Protocol):
+    """Finds printed codes, so that a label is not taken for a flaw."""
+
+    def find(self, frame: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
+        """Return corners (4, 2) float64 px of each code in ``frame`` (H, W, 3) uint8 RGB."""
+        ...
+
+
+class Stopwatch(Protocol):
+    """Monotonic time for the stages' durations."""
+
+    def __call__(self) -> float:
+        """Return seconds since an arbitrary moment."""
+        ...
+
+
+class PictureFiles(Protocol):
+    """Pictures on disk, for the command line."""
+
+    def read(self, path: str) -> NDArray[np.uint8]:
+        """Decode a picture as (H, W, 3) uint8 RGB.
+
+        Raises:
+            PictureUnreadableError: missing, not a picture, or cut off.
+        """
+        ...
+
+    def write_overlay(
+        self, path: str, picture: NDArray[np.uint8], polygons_px: tuple[NDArray[np.float64], ...]
+    ) -> None:
+        """Write a copy of ``picture`` (H, W, 3) uint8 with outlines (N, 2) float64 as PNG."""
+        ...

@@ -1,0 +1,290 @@
+"""Pitch and evenness of a lockstitch seam.
+
+The seam is unrolled to a strip with one row per 0.2 mm across and one column per 0.1 mm along.
+The mean pitch comes from the spectrum's peak, single stitches from where the mark's wave has its
+phase: a stitch that came early or late turns the phase, one that is missing leaves no amplitude.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.inspection.findings import as_points
+from edge.inspection.garment import SideLine
+from edge.inspection.plane import Plane
+from edge.inspection.sampling import brightness
+from edge.inspection.standard import StitchStandard
+from edge.inspection.verdict import Outcome, StitchReading, guarded
+
+Lines = NDArray[np.floating]
+ALONG_MM = 0.1
+_ACROSS_MM = 0.2
+_SEARCH_MM = 3.0
+_ENDS_MM = 14.0
+_LEAST_PX_PER_STITCH = 8.0
+_LEAST_STITCHES = 12
+_LEAST_SNR = 6.0
+_PITCH_RANGE = (0.55, 1.7)
+_SKIPPED_SHARE = 0.4
+_SCALE_RATIO = 0.001
+
+
+def cannot_read(standard: StitchStandard, reason: str) -> StitchReading:
+    """Say that a seam was not read, and why."""
+    return StitchReading(
+        seam=standard.seam,
+        nominal_mm=standard.pitch_mm,
+        lower_mm=standard.lower_mm,
+        upper_mm=standard.upper_mm,
+        outcome="CANNOT_MEASURE",
+        severity=standard.severity,
+        reason=reason,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """What a seam's wave tells."""
+
+    pitch_mm: float
+    pitch_error_mm: float
+    cv_ratio: float
+    skipped_count: int
+    row_count: int
+
+
+def read_stitches(
+    frame: NDArray[np.uint8], plane: Plane, line: SideLine | None, standard: StitchStandard
+) -> StitchReading:
+    """Read the seam along ``line`` in ``frame`` (H, W, 3) uint8."""
+    if line is None:
+        return cannot_read(standard, f"edge_unclear_{standard.side}")
+    if standard.pitch_mm / plane.mm_per_px() < _LEAST_PX_PER_STITCH:
+        return cannot_read(standard, "resolution_low")
+    length_mm = float(np.hypot(*(line.stop_mm - line.start_mm)))
+    span_mm = length_mm - 2 * _ENDS_MM
+    if span_mm < _LEAST_STITCHES * standard.pitch_mm:
+        return cannot_read(standard, "seam_short")
+    strip, places = unrolled(frame, plane, line, standard.inset_mm)
+    rhythm = rhythm_of(strip, standard.pitch_mm)
+    seam_px = as_points(
+        plane.to_px(places[rhythm.row_count if rhythm else len(places) // 2][::200])
+    )
+    if rhythm is None:
+        return cannot_read(standard, "stitches_faint")
+    return _judged(standard, rhythm, seam_px)
+
+
+def unrolled(
+    frame: NDArray[np.uint8], plane: Plane, line: SideLine, inset_mm: float
+) -> tuple[Lines, Lines]:
+    """Unroll the seam of ``frame`` (H, W, 3) uint8 to (rows, columns) float64 brightness.
+
+    Returns the strip and the places (rows, columns, 2) mm; the expected seam is in its middle.
+    """
+    length_mm = float(np.hypot(*(line.stop_mm - line.start_mm)))
+    columns = int((length_mm - 2 * _ENDS_MM) / ALONG_MM)
+    share = (_ENDS_MM + ALONG_MM * np.arange(columns)) / length_mm
+    edge = line.at(share)
+    rows = np.arange(-_SEARCH_MM, _SEARCH_MM + _ACROSS_MM / 2, _ACROSS_MM)
+    inwards = -(inset_mm + rows)[:, None, None] * line.outward
+    places = edge[None] + inwards
+    px = plane.to_px(places.reshape(-1, 2))
+    strip = brightness(frame, px[:, 0], px[:, 1]).reshape(len(rows), columns)
+    return strip.astype(np.float64), places
+
+
+def rhythm_of(strip: Lines, nominal_mm: float) -> Rhythm | None:
+    """Find pitch, unevenness and skipped stitches in ``strip`` (rows, columns) float64.
+
+    None where the wave does not stand out of the cloth's own texture.
+    """
+    level = _flattened(strip, nominal_mm)
+    row = _seam_row(level, nominal_mm)
+    wave = _seam_wave(level, row)
+    peak = _peak(wave, nominal_mm)
+    if peak is None:
+        return None
+    pitch_mm = peak
+    phase, size = _demodulated(wave, pitch_mm)
+    return _rhythm(wave, pitch_mm, (phase, size), row)
+
+
+def _flattened(strip: Lines, nominal_mm: float) -> Lines:
+    """Subtract the slow change along each row of ``strip`` (rows, columns)."""
+    size = max(5, round(3 * nominal_mm / ALONG_MM) | 1)
+    kernel = np.hanning(size + 2)[1:-1]
+    kernel /= kernel.sum()
+    padded = np.pad(strip, ((0, 0), (size // 2, size // 2)), mode="reflect")
+    slow = np.stack([np.convolve(line, kernel, mode="valid") for line in padded])
+    return np.asarray(strip - slow)
+
+
+def _spectrum(lines: Lines) -> tuple[Lines, Lines]:
+    """Frequencies per mm and power of ``lines`` (rows, columns), eightfold finer than bins."""
+    columns = lines.shape[-1]
+    count = 1 << int(np.ceil(np.log2(columns * 8)))
+    power = np.abs(np.fft.rfft(lines * np.hanning(columns), count, axis=-1)) ** 2
+    return np.fft.rfftfreq(count, ALONG_MM), power
+
+
+def _seam_row(level: Lines, nominal_mm: float) -> int:
+    """Row of ``level`` (rows, columns) float64 with the strongest wave near the nominal pitch."""
+    frequencies, power = _spectrum(level)
+    low, high = (1 / (nominal_mm * r) for r in reversed(_PITCH_RANGE))
+    band = (frequencies >= low) & (frequencies <= high)
+    strength = power[:, band].max(axis=1)
+    smooth = np.convolve(strength, np.ones(3) / 3, mode="same")
+    return int(smooth.argmax())
+
+
+def _seam_wave(level: Lines, row: int) -> Lines:
+    """Mean of the rows of ``level`` (rows, columns) on the thread less those beside it."""
+    rows = np.arange(len(level))
+    away = np.abs(rows - row) * _ACROSS_MM
+    on = level[away <= 0.31].mean(axis=0)
+    beside = (away >= 1.4) & (away <= 2.8)
+    if beside.sum() < 3:
+        return np.asarray(on)
+    return np.asarray(on - level[beside].mean(axis=0))
+
+
+def _peak(wave: Lines, nominal_mm: float) -> float | None:
+    """Pitch in mm of ``wave`` (columns,), None where no peak stands out."""
+    frequencies, power = _spectrum(wave[None])
+    power = power[0]
+    low, high = (1 / (nominal_mm * r) for r in reversed(_PITCH_RANGE))
+    band = np.flatnonzero((frequencies >= low) & (frequencies <= high))
+    best = int(band[power[band].argmax()])
+    width = 8 * 2
+    rest = np.abs(np.arange(len(power)) - best) > 2 * width
+    wide = (frequencies >= 0.6 * low) & (frequencies <= 1.6 * high)
+    floor = float(np.mean(power[rest & wide])) if (rest & wide).any() else 0.0
+    if not 0 < best < len(power) - 1 or power[best] < _LEAST_SNR * max(floor, 1e-18):
+        return None
+    left, middle, right = np.log(power[best - 1 : best + 2] + 1e-30)
+    bend = left - 2 * middle + right
+    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+    step = frequencies[1] - frequencies[0]
+    return float(1 / (frequencies[best] + shift * step))
+
+
+def _demodulated(wave: Lines, pitch_mm: float) -> tuple[Lines, Lines]:
+    """Phase, in radians about the mean pitch, and amplitude of ``wave`` (columns,)."""
+    place = np.arange(len(wave)) * ALONG_MM
+    turned = wave * np.exp(-2j * np.pi * place / pitch_mm)
+    size = max(3, round(1.0 * pitch_mm / ALONG_MM) | 1)
+    kernel = np.hanning(2 * size + 1)[1:-1]
+    kernel /= kernel.sum()
+    smooth = np.convolve(turned, kernel, mode="same")
+    return np.unwrap(np.angle(smooth)), np.abs(smooth)
+
+
+def _rhythm(
+    wave: Lines,
+    pitch_mm: float,
+    demodulated: tuple[Lines, Lines],
+    row: int,
+) -> Rhythm:
+    """Follow single stitches of ``wave`` (columns,) float64."""
+    phase, size = demodulated
+    place = np.arange(len(wave)) * ALONG_MM
+    trusted = size > 0.5 * np.median(size)
+    slope = np.polyfit(place[trusted], phase[trusted], 1)
+    pitch_mm = 1 / (1 / pitch_mm + slope[0] / (2 * np.pi))
+    total = 2 * np.pi * place / pitch_mm + np.polyval([0.0, slope[1]], place)
+    gaps, present = _gaps(wave, place, total)
+    lengths = np.diff(gaps)
+    both = present[1:] & present[:-1]
+    plain = lengths[both & (lengths > 0.4 * pitch_mm) & (lengths < 1.6 * pitch_mm)]
+    cv = float(plain.std() / plain.mean()) if len(plain) >= 5 else float("nan")
+    marks = _mark_strength(wave, gaps)
+    usual = float(np.median(marks))
+    skipped = int((marks < _SKIPPED_SHARE * usual).sum())
+    error = pitch_mm * max(cv if np.isfinite(cv) else 0.2, 0.01) / max(len(gaps), 2)
+    return Rhythm(
+        pitch_mm=float(pitch_mm),
+        pitch_error_mm=float(error),
+        cv_ratio=cv,
+        skipped_count=skipped,
+        row_count=row,
+    )
+
+
+def _gaps(wave: Lines, place: Lines, total: Lines) -> tuple[Lines, NDArray[np.bool_]]:
+    """Find the needle holes near where the phase ``total`` (columns,) expects them.
+
+    A hole is the lowest place of ``wave`` (columns,) within a third of a pitch, at ``place``
+    (columns,) mm. Returns places (N,) mm and whether a hole is really there (N,) bool.
+    """
+    turns = np.arange(np.ceil(total[0] / (2 * np.pi)) + 1, np.floor(total[-1] / (2 * np.pi)) - 1)
+    expected = np.interp((turns + 0.5) * 2 * np.pi, total, place)
+    pitch_mm = float(np.median(np.diff(expected)))
+    kernel = np.hanning(7)[1:-1]
+    smooth = np.convolve(wave, kernel / kernel.sum(), mode="same")
+    reach = round(pitch_mm / 3 / ALONG_MM)
+    depth = float(np.std(smooth))
+    found = np.empty(len(expected))
+    present = np.zeros(len(expected), dtype=bool)
+    for index, guess in enumerate(expected):
+        middle = round(guess / ALONG_MM)
+        first = max(1, middle - reach)
+        window = smooth[first : middle + reach + 1]
+        lowest = first + int(window.argmin())
+        found[index] = _parabola(smooth, lowest) * ALONG_MM
+        present[index] = float(window.max() - window.min()) > 0.5 * depth
+    return found, present
+
+
+def _parabola(values: Lines, index: int) -> float:
+    """Extremum of the parabola through three neighbours in ``values`` (N,)."""
+    if not 0 < index < len(values) - 1:
+        return float(index)
+    left, middle, right = values[index - 1 : index + 2]
+    bend = left - 2 * middle + right
+    return index + (0.5 * (left - right) / bend if bend > 0 else 0.0)
+
+
+def _mark_strength(wave: Lines, gaps: Lines) -> Lines:
+    """Brightness of each mark of ``wave`` (columns,) over the holes ``gaps`` (N,) mm beside it."""
+    strengths = []
+    for start, stop in itertools.pairwise(gaps):
+        quarter = 0.25 * (stop - start)
+        first, last = round((start + quarter) / ALONG_MM), round((stop - quarter) / ALONG_MM)
+        around = [wave[round(place / ALONG_MM)] for place in (start, stop)]
+        strengths.append(float(wave[first : max(last, first + 1)].mean()) - float(np.mean(around)))
+    return np.asarray(strengths)
+
+
+def _judged(
+    standard: StitchStandard, rhythm: Rhythm, seam_px: tuple[tuple[float, float], ...]
+) -> StitchReading:
+    deviation_mm = rhythm.pitch_mm - standard.pitch_mm
+    scale_mm = _SCALE_RATIO * rhythm.pitch_mm
+    uncertainty_mm = 2 * float(np.hypot(rhythm.pitch_error_mm, scale_mm))
+    outcome = guarded(deviation_mm, uncertainty_mm, standard.lower_mm, standard.upper_mm)
+    reason = None if outcome == "PASS" else "pitch_outside"
+    if not np.isfinite(rhythm.cv_ratio):
+        return cannot_read(standard, "stitches_faint")
+    worst: Outcome = outcome
+    if rhythm.skipped_count > standard.max_skipped_count:
+        worst, reason = "FAIL", "stitches_skipped"
+    elif rhythm.cv_ratio > standard.max_cv_ratio:
+        worst, reason = "FAIL", "stitches_uneven"
+    return StitchReading(
+        seam=standard.seam,
+        nominal_mm=standard.pitch_mm,
+        pitch_mm=round(rhythm.pitch_mm, 4),
+        uncertainty_mm=round(uncertainty_mm, 4),
+        cv_ratio=round(rhythm.cv_ratio, 4),
+        skipped_count=rhythm.skipped_count,
+        stitches_per_inch=round(25.4 / rhythm.pitch_mm, 3),
+        lower_mm=standard.lower_mm,
+        upper_mm=standard.upper_mm,
+        outcome=worst,
+        severity=standard.severity,
+        reason=reason,
+        seam_px=seam_px,
+    )

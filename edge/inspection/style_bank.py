@@ -1,0 +1,147 @@
+"""What a style's good pieces look like to the golden bank, small enough to travel."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.inspection.errors import StyleBankCorruptError
+
+_MAGIC = b"KYSB"
+_VERSION = 1
+_HEADER = struct.Struct("<4sHHHHffI")
+_SCALE = struct.Struct("<Hfff")
+MAX_BYTES = 10 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScaleStatistics:
+    """Statistics of one magnification.
+
+    ``mean`` is (C,) float32, ``whitening`` (C, C) float32 symmetric. ``factor`` shrinks the
+    frame first (1 is full size). ``centre_score`` and ``spread_score`` are median and robust
+    spread of cell distances on good pieces; ``limit_score`` is the robust z that good pieces
+    stay below, but for the stated overkill.
+    """
+
+    factor: int
+    mean: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+    centre_score: float
+    spread_score: float
+    limit_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StyleBank:
+    """Statistics of a style. ``mm_per_px`` is None where it was taught without a board."""
+
+    style: str
+    bundle_digest: str
+    piece_count: int
+    overkill_ratio: float
+    mm_per_px: float | None
+    scales: tuple[ScaleStatistics, ...]
+
+    @property
+    def threshold_score(self) -> float:
+        """Robust z at full size above which a piece departs from its style."""
+        return self.scales[0].limit_score
+
+    def to_bytes(self) -> bytes:
+        """Serialize; the same bank gives the same bytes."""
+        body = bytearray()
+        for text in (self.style, self.bundle_digest):
+            encoded = text.encode()
+            body += struct.pack("<H", len(encoded)) + encoded
+        for scale in self.scales:
+            body += _SCALE.pack(
+                scale.factor, scale.centre_score, scale.spread_score, scale.limit_score
+            )
+            body += scale.mean.astype("<f4").tobytes()
+            upper = scale.whitening[np.triu_indices(len(scale.mean))]
+            body += upper.astype("<f4").tobytes()
+        header = _HEADER.pack(
+            _MAGIC,
+            _VERSION,
+            len(self.scales[0].mean),
+            len(self.scales),
+            self.piece_count,
+            self.overkill_ratio,
+            self.mm_per_px or 0.0,
+            zlib.crc32(body),
+        )
+        return header + bytes(body)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "StyleBank":
+        """Read what :meth:`to_bytes` wrote.
+
+        Raises:
+            StyleBankCorruptError: cut off, changed, or of another version.
+        """
+        if len(data) < _HEADER.size or len(data) > MAX_BYTES:
+            raise StyleBankCorruptError(f"{len(data)} bytes is not a possible size")
+        magic, version, channels, scales, pieces, overkill, scale_mm, checksum = _HEADER.unpack(
+            data[: _HEADER.size]
+        )
+        body = data[_HEADER.size :]
+        if magic != _MAGIC:
+            raise StyleBankCorruptError("it does not begin like one")
+        if version != _VERSION:
+            raise StyleBankCorruptError(f"version {version} is unknown, {_VERSION} is expected")
+        if zlib.crc32(body) != checksum:
+            raise StyleBankCorruptError("its checksum does not match")
+        return _read_body(body, channels, scales, (pieces, overkill, scale_mm or None))
+
+
+def _read_body(
+    body: bytes, channels: int, scales: int, head: tuple[int, float, float | None]
+) -> StyleBank:
+    texts, place = [], 0
+    try:
+        for _ in range(2):
+            (length,) = struct.unpack_from("<H", body, place)
+            texts.append(body[place + 2 : place + 2 + length].decode())
+            place += 2 + length
+        read = []
+        for _ in range(scales):
+            read.append(_read_scale(body, place, channels))
+            place += _SCALE.size + 4 * (channels + channels * (channels + 1) // 2)
+    except (struct.error, ValueError, UnicodeDecodeError) as problem:
+        raise StyleBankCorruptError("it is cut off") from problem
+    if place != len(body) or not read:
+        raise StyleBankCorruptError("its length does not match its header")
+    pieces, overkill, mm_per_px = head
+    return StyleBank(
+        style=texts[0],
+        bundle_digest=texts[1],
+        piece_count=pieces,
+        overkill_ratio=overkill,
+        mm_per_px=mm_per_px,
+        scales=tuple(read),
+    )
+
+
+def _read_scale(body: bytes, place: int, channels: int) -> ScaleStatistics:
+    factor, centre, spread, limit = _SCALE.unpack_from(body, place)
+    place += _SCALE.size
+    mean = np.frombuffer(body, "<f4", channels, place).astype(np.float32)
+    count = channels * (channels + 1) // 2
+    upper = np.frombuffer(body, "<f4", count, place + 4 * channels)
+    whitening = np.zeros((channels, channels), dtype=np.float32)
+    whitening[np.triu_indices(channels)] = upper
+    whitening += np.triu(whitening, 1).T
+    numbers = (centre, spread, limit, *mean, *upper)
+    if not np.isfinite(numbers).all() or spread <= 0 or factor < 1:
+        raise StyleBankCorruptError("it holds impossible numbers")
+    return ScaleStatistics(
+        factor=factor,
+        mean=mean,
+        whitening=whitening,
+        centre_score=centre,
+        spread_score=spread,
+        limit_score=limit,
+    )

@@ -1,0 +1,192 @@
+"""Cuts a frame into tiles, asks the detector, and joins the answers to one map.
+
+A cell is 8 px of the full frame. A map has one number per cell; where a smaller magnification
+was asked, its number stands in all cells that it covers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.inspection.ports import DefectDetector, PictureScaler
+from edge.inspection.style_bank import ScaleStatistics
+
+CELL_PX = 8
+FACTORS = (1, 2, 4)
+_TILE_CELLS = 64
+_CORE_CELLS = 56
+_GRAIN_CELLS = 4
+_SMALLEST_SIDE_PX = 96
+_UNSEEN = np.float32(-1e9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cloth:
+    """What of a frame is cloth to be judged.
+
+    ``frame`` is (H, W, 3) uint8 RGB, ``cells`` (ceil(H/8), ceil(W/8)) bool.
+    """
+
+    frame: NDArray[np.uint8]
+    cells: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One tile: where it is read and which part of its answer is kept, in cells."""
+
+    row: int
+    column: int
+    core: tuple[slice, slice]
+
+
+def windows(cells: NDArray[np.bool_]) -> list[Window]:
+    """Cover all true cells of ``cells`` (H, W) bool by tiles that overlap by four cells."""
+    rows = np.flatnonzero(cells.any(axis=1))
+    columns = np.flatnonzero(cells.any(axis=0))
+    if not rows.size:
+        return []
+    height, width = cells.shape
+    found = []
+    for top in range(int(rows[0]), int(rows[-1]) + 1, _CORE_CELLS):
+        bottom = min(top + _CORE_CELLS, int(rows[-1]) + 1)
+        for left in range(int(columns[0]), int(columns[-1]) + 1, _CORE_CELLS):
+            right = min(left + _CORE_CELLS, int(columns[-1]) + 1)
+            core = (slice(top, bottom), slice(left, right))
+            if cells[core].any():
+                found.append(Window(_start(top, height), _start(left, width), core))
+    return found
+
+
+def _start(first: int, length: int) -> int:
+    margin = (_TILE_CELLS - _CORE_CELLS) // 2
+    return max(0, min(first - margin, length - _TILE_CELLS))
+
+
+def read_tile(picture: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
+    """Cut ``window`` out of ``picture`` (H, W, 3) uint8, mirrored beyond its border.
+
+    Returns (1, h, w, 3) uint8 with h and w multiples of 32, at most 512.
+    """
+    top, left = window.row * CELL_PX, window.column * CELL_PX
+    size = _TILE_CELLS * CELL_PX
+    tile = picture[top : top + size, left : left + size]
+    grain = _GRAIN_CELLS * CELL_PX
+    missing = [(0, -tile.shape[axis] % grain) for axis in (0, 1)]
+    if any(after for _, after in missing):
+        tile = np.pad(tile, [*missing, (0, 0)], mode="symmetric")
+    return np.ascontiguousarray(tile[None])
+
+
+def keep_core(answer: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+    """Take the part of ``answer`` (H, W, ...) float32 that the window stands for."""
+    rows, columns = window.core
+    return answer[
+        rows.start - window.row : rows.stop - window.row,
+        columns.start - window.column : columns.stop - window.column,
+    ]
+
+
+def shrunk_cells(cells: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
+    """Join ``factor`` by ``factor`` cells of ``cells`` (H, W) bool; true where all are."""
+    if factor == 1:
+        return cells
+    missing = [(0, -side % factor) for side in cells.shape]
+    padded = np.pad(cells, missing, mode="edge")
+    height, width = padded.shape
+    blocks = padded.reshape(height // factor, factor, width // factor, factor)
+    return np.asarray(blocks.all(axis=(1, 3)))
+
+
+def possible(shape: tuple[int, ...], factor: int) -> bool:
+    """Say whether a frame of that shape is large enough to be shrunk by ``factor``."""
+    return factor == 1 or min(shape[:2]) >= factor * _SMALLEST_SIDE_PX
+
+
+def magnified(cloth: Cloth, factor: int, scaler: PictureScaler) -> Cloth:
+    """Shrink a frame by ``factor``."""
+    if factor == 1:
+        return cloth
+    height, width = (-(-side // factor) for side in cloth.frame.shape[:2])
+    cells = shrunk_cells(cloth.cells, factor)
+    picture = scaler.scaled(cloth.frame, height, width)
+    high, wide = -(-height // CELL_PX), -(-width // CELL_PX)
+    return Cloth(frame=picture, cells=cells[:high, :wide])
+
+
+def features_of(
+    cloth: Cloth, detector: DefectDetector, most_windows: int
+) -> Iterator[NDArray[np.float32]]:
+    """Yield (N, C) float32 features of the judged cells, from evenly spread tiles."""
+    chosen = windows(cloth.cells)
+    step = max(1, -(-len(chosen) // most_windows))
+    for window in chosen[::step]:
+        answer = detector.features(read_tile(cloth.frame, window))[0]
+        yield keep_core(answer, window)[cloth.cells[window.core]]
+
+
+class TextureJudge:
+    """Scores every judged cell against a style, looking closely only where it pays."""
+
+    def __init__(
+        self, detector: DefectDetector, scaler: PictureScaler, close_tiles_count: int = 6
+    ) -> None:
+        self._detector = detector
+        self._scaler = scaler
+        self._close_tiles = close_tiles_count
+
+    def score_map(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...]) -> NDArray[np.float32]:
+        """Return (H/8, W/8) float32 robust z in units of full size, −1e9 where not judged.
+
+        Coarse magnifications come first and see everything; at full size only the tiles with
+        the highest coarse scores are looked at when there are more than the budget allows.
+        """
+        full_limit = scales[0].limit_score
+        joined = np.full(cloth.cells.shape, _UNSEEN)
+        for scale in sorted(scales, key=lambda s: -s.factor):
+            if not possible(cloth.frame.shape, scale.factor):
+                continue
+            smaller = magnified(cloth, scale.factor, self._scaler)
+            chosen = windows(smaller.cells)
+            if scale.factor == 1 and len(chosen) > self._close_tiles:
+                chosen.sort(key=lambda w: -float(joined[w.core].max()))
+                chosen = chosen[: self._close_tiles]
+            scores = self._scores(smaller, scale, chosen)
+            scores *= full_limit / scale.limit_score
+            np.maximum(joined, _spread_out(scores, scale.factor, joined.shape), out=joined)
+        joined[~cloth.cells] = _UNSEEN
+        return joined
+
+    def _scores(
+        self, cloth: Cloth, scale: ScaleStatistics, chosen: list[Window]
+    ) -> NDArray[np.float32]:
+        scores = np.full(cloth.cells.shape, _UNSEEN)
+        for window in chosen:
+            tile = read_tile(cloth.frame, window)
+            answer = self._detector.distances(tile, scale.mean, scale.whitening)[0]
+            robust_z = (keep_core(answer, window) - scale.centre_score) / scale.spread_score
+            judged = cloth.cells[window.core]
+            scores[window.core][judged] = robust_z[judged]
+        return scores
+
+
+def _spread_out(
+    scores: NDArray[np.float32], factor: int, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Repeat each of ``scores`` (H, W) float32 over the cells that it covers."""
+    if factor == 1:
+        return scores
+    return scores.repeat(factor, axis=0).repeat(factor, axis=1)[: shape[0], : shape[1]]
+
+
+def small_map(scores: NDArray[np.float32], threshold_score: float) -> NDArray[np.uint8]:
+    """Shrink ``scores`` (H, W) float32 to at most 128 wide, keeping peaks; 128 = threshold."""
+    factor = max(1, -(-scores.shape[1] // 128))
+    missing = [(0, -side % factor) for side in scores.shape]
+    padded = np.pad(scores, missing, constant_values=_UNSEEN)
+    blocks = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor)
+    peaks = blocks.max(axis=(1, 3))
+    shades = np.clip(peaks * (128 / max(threshold_score, 1e-6)), 0, 255)
+    return np.asarray(shades, dtype=np.uint8)

@@ -1,0 +1,74 @@
+"""Commands that need no camera, no broker and no cloud: scan, inspect, teach, self-test."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import typer
+
+Pictures = Annotated[list[Path], typer.Argument(help="Pictures.")]
+Bundle = Annotated[str, typer.Option(help="base, or the folder of a signed bundle.")]
+Board = Annotated[str, typer.Option(help="File of a tag board, to find table and piece.")]
+
+
+class OfflineWork(Protocol):
+    """What the commands do; each returns an exit code."""
+
+    def scan(self, pictures: list[Path]) -> int:
+        """Read codes."""
+        ...
+
+    def inspect(
+        self,
+        pictures: list[Path],
+        bundle: str,
+        style_bank: Path | None,
+        board: str,
+        overlay: Path | None,
+    ) -> int:
+        """Judge pictures."""
+        ...
+
+    def teach(self, style: str, pictures: list[Path], out: Path, bundle: str, board: str) -> int:
+        """Learn a style from good pieces."""
+        ...
+
+    def self_test(self) -> int:
+        """Check this installation."""
+        ...
+
+
+def add_offline_commands(app: typer.Typer, work: Callable[[], OfflineWork]) -> None:
+    """Add the commands; ``work`` is made when one of them is called."""
+
+    @app.command()
+    def scan(pictures: Pictures) -> None:
+        """Read the codes of pictures, one JSON line each."""
+        raise typer.Exit(work().scan(pictures))
+
+    @app.command()
+    def inspect(
+        pictures: Pictures,
+        bundle: Bundle = "base",
+        style_bank: Annotated[Path | None, typer.Option(help="What teach wrote.")] = None,
+        overlay: Annotated[Path | None, typer.Option(help="Folder for outlined copies.")] = None,
+        board: Board = "",
+    ) -> None:
+        """Judge pictures, one JSON line each."""
+        raise typer.Exit(work().inspect(pictures, bundle, style_bank, board, overlay))
+
+    @app.command()
+    def teach(
+        style: Annotated[str, typer.Argument(help="Name of the style.")],
+        pictures: Pictures,
+        out: Annotated[Path, typer.Option(help="File to write.")],
+        bundle: Bundle = "base",
+        board: Board = "",
+    ) -> None:
+        """Learn a style from pictures of good pieces."""
+        raise typer.Exit(work().teach(style, pictures, out, bundle, board))
+
+    @app.command("self-test")
+    def self_test() -> None:
+        """Check this installation: bundle, judging, code reading, storage."""
+        raise typer.Exit(work().self_test())

@@ -1,0 +1,310 @@
+"""What scan, inspect, teach and self-test do."""
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from edge.inspection.board import TagBoard
+from edge.inspection.errors import InspectionError, PictureUnreadableError
+from edge.inspection.pipeline import InspectionPipeline
+from edge.inspection.ports import PictureFiles, Stopwatch
+from edge.inspection.standard import DefectStandard, InspectionStandard
+from edge.inspection.style_bank import StyleBank
+from edge.inspection.teaching import Lesson
+from edge.inspection.verdict import InspectionResult
+from edge.model_bundles.errors import BundleError
+from edge.scanning.ports import CodeReader
+
+T = TypeVar("T")
+
+UNREADABLE = 2
+FAILED = 1
+_NO_LIMITS = DefectStandard(minor_below_mm2=0.0, major_from_mm2=float("inf"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfflineTools:
+    """What the commands work with, made by the composition root."""
+
+    reader: CodeReader
+    pictures: PictureFiles
+    pipeline: Callable[[str], InspectionPipeline]
+    board: Callable[[str], TagBoard]
+    code_picture: Callable[[str], NDArray[np.uint8]]
+    stopwatch: Stopwatch
+    language: str
+
+
+class PictureWork:
+    """Implements ``OfflineWork``; every method writes what it found and returns an exit code."""
+
+    def __init__(self, tools: OfflineTools) -> None:
+        self._tools = tools
+
+    def scan(self, pictures: list[Path]) -> int:
+        """Read codes."""
+        return _each(self._tools, pictures, lambda path: _scan(self._tools, path))
+
+    def inspect(
+        self,
+        pictures: list[Path],
+        bundle: str,
+        style_bank: Path | None,
+        board: str,
+        overlay: Path | None,
+    ) -> int:
+        """Judge pictures."""
+        judge = _guarded(
+            self._tools, lambda: _Judge(self._tools, bundle, style_bank, board, overlay)
+        )
+        return _each(self._tools, pictures, judge)
+
+    def teach(self, style: str, pictures: list[Path], out: Path, bundle: str, board: str) -> int:
+        """Learn a style."""
+        lesson = Lesson(style=style)
+        _guarded(self._tools, lambda: _teach(self._tools, lesson, pictures, (out, bundle, board)))
+        return 0
+
+    def self_test(self) -> int:
+        """Check this installation."""
+        return _self_test(self._tools)
+
+
+class _SelfTestError(Exception):
+    """A self-test step gave a wrong answer."""
+
+
+def said(tools: OfflineTools, key: str, **values: object) -> str:
+    """Return a text in the station's language."""
+    folder = resources.files("edge.interfaces") / "texts"
+    texts = json.loads((folder / f"{tools.language}.json").read_text(encoding="utf-8"))
+    return str(texts[key]).format(**values)
+
+
+def _each(
+    tools: OfflineTools, pictures: list[Path], act: Callable[[Path], dict[str, object]]
+) -> int:
+    """Act on each picture; one that cannot be read does not stop the others."""
+    code = 0
+    for path in pictures:
+        try:
+            line = act(path)
+        except PictureUnreadableError as error:
+            text = said(
+                tools, "offline.picture_unreadable", picture=error.picture, problem=error.problem
+            )
+            typer.echo(text, err=True)
+            code = UNREADABLE
+        except InspectionError as error:
+            typer.echo(said(tools, "offline.failed", code=error.code, problem=error), err=True)
+            raise typer.Exit(FAILED) from error
+        else:
+            typer.echo(json.dumps(line, ensure_ascii=False))
+    return code
+
+
+def _guarded(tools: OfflineTools, act: Callable[[], T]) -> T:
+    """Turn typed errors into one sentence and an exit code."""
+    try:
+        return act()
+    except PictureUnreadableError as error:
+        text = said(
+            tools, "offline.picture_unreadable", picture=error.picture, problem=error.problem
+        )
+        typer.echo(text, err=True)
+        raise typer.Exit(UNREADABLE) from error
+    except (InspectionError, BundleError) as error:
+        typer.echo(said(tools, "offline.failed", code=error.code, problem=error), err=True)
+        raise typer.Exit(FAILED) from error
+
+
+def _scan(tools: OfflineTools, path: Path) -> dict[str, object]:
+    frame = tools.pictures.read(str(path))
+    start = tools.stopwatch()
+    codes = tools.reader.read(frame)
+    elapsed_ms = (tools.stopwatch() - start) * 1000
+    return {
+        "picture": str(path),
+        "codes": [
+            {
+                "text": code.text,
+                "format": code.format,
+                "corners_px": [[round(x, 1), round(y, 1)] for x, y in code.corners_px],
+                "reader": code.reader,
+            }
+            for code in codes
+        ],
+        "text": codes[0].text if codes else None,
+        "elapsed_ms": round(elapsed_ms, 2),
+    }
+
+
+class _Judge:
+    """Judges pictures with one bundle and one style."""
+
+    def __init__(
+        self,
+        tools: OfflineTools,
+        bundle: str,
+        style_bank: Path | None,
+        board: str,
+        overlay: Path | None,
+    ) -> None:
+        self._tools = tools
+        self._pipeline = tools.pipeline(bundle)
+        self._bank = None if style_bank is None else _read_bank(style_bank)
+        self._board = tools.board(board) if board else None
+        self._overlay = overlay
+
+    def __call__(self, path: Path) -> dict[str, object]:
+        frame = self._tools.pictures.read(str(path))
+        standard = InspectionStandard(
+            style="" if self._bank is None else self._bank.style,
+            spec_version="",
+            points=(),
+            stitches=(),
+            defects=_NO_LIMITS,
+            checks=frozenset({"defects"}),
+        )
+        result = self._pipeline.inspect(frame, standard, self._bank, self._board)
+        if self._overlay is not None:
+            self._overlay.mkdir(parents=True, exist_ok=True)
+            outlines = tuple(np.array(finding.polygon_px) for finding in result.findings)
+            target = self._overlay / f"{path.parent.name}-{path.stem}.png"
+            self._tools.pictures.write_overlay(str(target), frame, outlines)
+        return _described(path, result)
+
+
+def _described(path: Path, result: InspectionResult) -> dict[str, object]:
+    return {
+        "picture": str(path),
+        "verdict": result.verdict,
+        "findings": [
+            {
+                "class": finding.defect_class,
+                "score": finding.score,
+                "polygon_px": [[x, y] for x, y in finding.polygon_px],
+                "area_px": finding.area_px,
+                **({} if finding.area_mm2 is None else {"area_mm2": finding.area_mm2}),
+            }
+            for finding in result.findings
+        ],
+        "anomaly_score": result.anomaly_score,
+        "threshold_score": result.threshold_score,
+        "bundle": result.bundle,
+        "style": result.style or None,
+        "reasons": list(result.reasons),
+        "elapsed_ms": result.elapsed_ms.get("total"),
+    }
+
+
+def _read_bank(path: Path) -> StyleBank:
+    try:
+        return StyleBank.from_bytes(path.read_bytes())
+    except OSError as problem:
+        raise PictureUnreadableError(str(path), problem.strerror or str(problem)) from problem
+
+
+def _teach(
+    tools: OfflineTools, lesson: Lesson, pictures: list[Path], where: tuple[Path, str, str]
+) -> None:
+    out, bundle, board = where
+    pipeline = tools.pipeline(bundle)
+    frames = [tools.pictures.read(str(path)) for path in pictures]
+    bank = pipeline.learn(lesson, frames, tools.board(board) if board else None)
+    data = bank.to_bytes()
+    out.write_bytes(data)
+    text = said(
+        tools,
+        "offline.taught",
+        style=bank.style,
+        pieces=bank.piece_count,
+        size=len(data),
+        threshold=round(bank.threshold_score, 2),
+    )
+    typer.echo(text)
+
+
+def _self_test(tools: OfflineTools) -> int:
+    steps: dict[str, Callable[[OfflineTools], None]] = {
+        "bundle": lambda t: _must(t.pipeline("base") is not None, "no pipeline"),
+        "golden": _golden,
+        "code": _code,
+        "storage": _storage,
+    }
+    code = 0
+    for name, step in steps.items():
+        title = said(tools, f"offline.self_test.{name}")
+        try:
+            step(tools)
+        except (BundleError, InspectionError, _SelfTestError, OSError, sqlite3.Error) as problem:
+            typer.echo(said(tools, "offline.self_test.failed", step=title, problem=problem))
+            code = FAILED
+        else:
+            typer.echo(said(tools, "offline.self_test.passed", step=title))
+    return code
+
+
+def _must(holds: bool, problem: str) -> None:
+    if not holds:
+        raise _SelfTestError(problem)
+
+
+def _golden(tools: OfflineTools) -> None:
+    """Teach woven noise, then find a stain on it and none beside it."""
+    generator = np.random.default_rng(7)
+    weave = 12 * np.sin(np.arange(320) * 2 * np.pi / 5)
+    cloth = [
+        np.clip(
+            140 + weave[:, None] + weave[None] + 5 * generator.standard_normal((320, 320)), 0, 255
+        )
+        for _ in range(7)
+    ]
+    frames = [np.repeat(c[..., None], 3, axis=2).astype(np.uint8) for c in cloth]
+    pipeline = tools.pipeline("base")
+    bank = pipeline.learn(Lesson(style="self-test"), frames[:6])
+    standard = InspectionStandard(
+        style="self-test",
+        spec_version="self-test",
+        points=(),
+        stitches=(),
+        defects=_NO_LIMITS,
+        checks=frozenset({"defects"}),
+    )
+    clean = pipeline.inspect(frames[6], standard, bank)
+    _must(clean.verdict == "PASS", f"a clean picture gave {clean.verdict}")
+    stained = frames[6].copy()
+    stained[150:180, 200:230] //= 2
+    found = pipeline.inspect(stained, standard, bank).findings
+    _must(bool(found), "a stain was not found")
+    middle = np.mean(found[0].polygon_px, axis=0)
+    _must(bool(np.abs(middle - [215, 165]).max() < 20), "a stain was found elsewhere")
+
+
+def _code(tools: OfflineTools) -> None:
+    text = "KY1:P:00000000000000000000000000:00000000000000000000000001"
+    read = tools.reader.read(tools.code_picture(text))
+    _must([code.text for code in read] == [text], "a clean code was not read")
+
+
+def _storage(_tools: OfflineTools) -> None:
+    with tempfile.TemporaryDirectory(prefix="kyndof-self-test-") as folder:
+        connection = sqlite3.connect(Path(folder) / "self-test.db")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE kept (word TEXT)")
+            with connection:
+                connection.execute("INSERT INTO kept VALUES ('kept')")
+            row = connection.execute("SELECT word FROM kept").fetchone()
+        finally:
+            connection.close()
+    _must(row == ("kept",), "the row did not come back")

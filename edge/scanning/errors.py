@@ -1,0 +1,7 @@
+"""What can go wrong while reading codes."""
+
+
+class ScanningError(Exception):
+    """Parent of every error of this feature."""
+
+    code = "SCANNING_FAILED"

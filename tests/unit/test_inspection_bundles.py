@@ -1,0 +1,147 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import model_signing
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import edge.model_bundles
+from cloud.infrastructure.training.golden_bank import bundle_files
+from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
+from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
+from edge.model_bundles.bundle import BASE_MANIFEST_SHA256, opened
+from edge.model_bundles.errors import (
+    BundleCorruptError,
+    BundleKeyMissingError,
+    BundleSignatureError,
+    BundleUnsignedError,
+)
+
+BASE = Path(edge.model_bundles.__file__).parent / "base"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    private = ec.generate_private_key(ec.SECP256R1())
+    secret, public = tmp_path / "key.pem", tmp_path / "public.pem"
+    secret.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return secret, public
+
+
+def signed_copy(folder: Path, secret: Path) -> Path:
+    copy = folder / "cotton-1"
+    shutil.copytree(BASE, copy)
+    config = model_signing.signing.Config().use_elliptic_key_signer(private_key=secret)
+    hashing = model_signing.hashing.Config().set_ignored_paths(
+        paths=[copy / "model.sig"], ignore_git_paths=False
+    )
+    config.set_hashing_config(hashing).sign(copy, copy / "model.sig")
+    return copy
+
+
+def test_rebuilding_the_base_bundle_gives_the_committed_bytes() -> None:
+    built = bundle_files()
+    committed = {entry.name: entry.read_bytes() for entry in BASE.iterdir()}
+    assert built == committed
+    assert hashlib.sha256(built["manifest.json"]).hexdigest() == BASE_MANIFEST_SHA256
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "labels.json", "card.md", "manifest.json"])
+def test_a_changed_file_is_named(file: str) -> None:
+    files = bundle_files()
+    files[file] += b" "
+    with pytest.raises(BundleCorruptError) as caught:
+        opened(files, "code")
+    assert caught.value.file == file
+
+
+def test_a_file_that_the_manifest_does_not_list_is_refused() -> None:
+    with pytest.raises(BundleCorruptError, match=r"extra\.onnx"):
+        opened({**bundle_files(), "extra.onnx": b""}, "code")
+
+
+def test_a_missing_file_is_named() -> None:
+    files = bundle_files()
+    del files["thresholds.json"]
+    with pytest.raises(BundleCorruptError, match=r"thresholds\.json: missing"):
+        opened(files, "code")
+
+
+def test_another_bundle_is_not_trusted_as_code() -> None:
+    files = bundle_files()
+    manifest = json.loads(files["manifest.json"])
+    files["manifest.json"] = json.dumps({**manifest, "version": "9"}).encode()
+    with pytest.raises(BundleCorruptError, match="digest"):
+        opened(files, "code")
+
+
+def test_a_signed_bundle_opens_with_the_right_key(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    copy = signed_copy(tmp_path, keys[0])
+    bundle = OnnxBundleFolders(str(keys[1])).signed(str(copy))
+    assert bundle.trusted_by == "signature"
+    assert bundle.label == "base@1.0.0"
+
+
+def test_an_unsigned_bundle_is_refused(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    copy = tmp_path / "plain"
+    shutil.copytree(BASE, copy)
+    with pytest.raises(BundleUnsignedError):
+        OnnxBundleFolders(str(keys[1])).signed(str(copy))
+
+
+def test_without_a_key_the_error_names_the_setting(tmp_path: Path) -> None:
+    with pytest.raises(BundleKeyMissingError, match="KYNDOF_INSPECTION__BUNDLE_PUBLIC_KEY"):
+        OnnxBundleFolders("").signed(str(BASE))
+    with pytest.raises(BundleKeyMissingError, match="does not exist"):
+        OnnxBundleFolders(str(tmp_path / "none.pem")).signed(str(BASE))
+
+
+def test_a_bundle_changed_after_signing_is_refused(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    copy = signed_copy(tmp_path, keys[0])
+    (copy / "labels.json").write_text("{}")
+    with pytest.raises(BundleSignatureError):
+        OnnxBundleFolders(str(keys[1])).signed(str(copy))
+
+
+def test_a_broken_signature_is_refused(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+    copy = signed_copy(tmp_path, keys[0])
+    (copy / "model.sig").write_text("{")
+    with pytest.raises(BundleSignatureError):
+        OnnxBundleFolders(str(keys[1])).signed(str(copy))
+
+
+def test_a_network_that_does_not_load_is_a_corrupt_bundle() -> None:
+    bundle = opened(bundle_files(), "code")
+    broken = {**bundle.files, "model.onnx": b"no network"}
+    with pytest.raises(BundleCorruptError, match=r"model\.onnx"):
+        OnnxDefectDetector(
+            type(bundle)(name="x", version="1", digest="0" * 64, trusted_by="code", files=broken),
+            threads=1,
+        )
+
+
+def test_the_graph_computes_the_whitened_distance_of_its_own_features() -> None:
+    detector = OnnxDefectDetector(opened(bundle_files(), "code"), threads=1)
+    generator = np.random.default_rng(3)
+    tiles = generator.integers(0, 255, (1, 64, 96, 3), dtype=np.uint8)
+    mean = generator.normal(size=24).astype(np.float32)
+    whitening = generator.normal(size=(24, 24)).astype(np.float32)
+    features = detector.features(tiles)
+    assert features.shape == (1, 8, 12, 24)
+    expected = np.sqrt((((features - mean) @ whitening) ** 2).mean(axis=-1))
+    np.testing.assert_allclose(detector.distances(tiles, mean, whitening), expected, rtol=1e-3)

@@ -25,11 +25,10 @@ class OpenCvTagFinder:
         parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
         detector = cv2.aruco.ArucoDetector(dictionary, parameters)
         height, width = frame.shape[:2]
-        shrink = max(1.0, width / _DETECTION_WIDTH_PX)
-        size = (round(width / shrink), round(height / shrink))
-        grey = cv2.cvtColor(
-            cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
-        )
+        shrink = max(1, round(width / _DETECTION_WIDTH_PX))
+        size = (width // shrink, height // shrink)
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
         corners, ids, _ = detector.detectMarkers(grey)
         if ids is None:
             return {}

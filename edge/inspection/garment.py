@@ -52,7 +52,7 @@ def garment_mask(
     x, y = places[..., 0], places[..., 1]
     beside_tag = np.zeros(shape, dtype=bool)
     for centre in centres:
-        beside_tag |= np.abs(places - centre).max(axis=-1) < _TAG_REACH_MM
+        beside_tag |= (abs(x - centre[0]) < _TAG_REACH_MM) & (abs(y - centre[1]) < _TAG_REACH_MM)
     band = np.minimum(
         np.minimum(np.abs(x - left), np.abs(x - right)),
         np.minimum(np.abs(y - top), np.abs(y - bottom)),
@@ -76,18 +76,18 @@ def _difference(small: NDArray[np.float64], table: NDArray[np.bool_]) -> NDArray
     rows, columns = np.mgrid[: small.shape[0], : small.shape[1]]
     x, y = columns / small.shape[1] - 0.5, rows / small.shape[0] - 0.5
     terms = np.stack([np.ones_like(x), x, y, x * x + y * y], axis=-1)
-    keep = table.copy()
-    rest = np.zeros_like(small)
-    spread = np.ones(3)
+    known, colours = terms[table], small[table]
+    keep = np.ones(len(known), dtype=bool)
+    solution, spread = np.zeros((4, 3)), np.ones(3)
     for _ in range(3):
-        solution = np.linalg.lstsq(terms[keep], small[keep], rcond=None)[0]
-        rest = small - terms @ solution
-        spread = np.maximum(1.4826 * np.median(np.abs(rest[keep]), axis=0), 1.5)
-        keep = table & (np.abs(rest) < 4 * spread).all(axis=-1)
+        solution = np.linalg.lstsq(known[keep], colours[keep], rcond=None)[0]
+        rest = np.abs(colours - known @ solution)
+        spread = np.maximum(1.4826 * np.median(rest[keep], axis=0), 1.5)
+        keep = (rest < 4 * spread).all(axis=-1)
         if keep.sum() < 50:
-            keep = table.copy()
             break
-    return np.asarray(np.sqrt(((rest / spread) ** 2).mean(axis=-1)))
+    parts = ((small - terms @ solution) / spread) ** 2
+    return np.asarray(np.sqrt((parts[..., 0] + parts[..., 1] + parts[..., 2]) / 3))
 
 
 def _largest(

@@ -19,7 +19,7 @@ from edge.inspection.standard import InspectionStandard, Side, StitchStandard
 from edge.inspection.stitches import cannot_read, read_stitches
 from edge.inspection.style_bank import ScaleStatistics, StyleBank
 from edge.inspection.teaching import Lesson, learn_style, statistics_of_itself
-from edge.inspection.texture import CELL_PX, Cloth, TextureJudge, small_map
+from edge.inspection.texture import CELL_PX, Cloth, Pyramid, TextureJudge, small_map
 from edge.inspection.verdict import (
     Finding,
     InspectionResult,
@@ -53,6 +53,7 @@ class _Scene:
     """What is known of a frame so far."""
 
     frame: NDArray[np.uint8]
+    pyramid: Pyramid
     plane: Plane | None = None
     calibration_problem: str | None = None
     cloth: NDArray[np.bool_] | None = None
@@ -70,7 +71,7 @@ class InspectionPipeline:
 
     def __init__(self, parts: PipelineParts, close_tiles_count: int = 6) -> None:
         self._parts = parts
-        self._judge = TextureJudge(parts.detector, parts.scaler, close_tiles_count)
+        self._judge = TextureJudge(parts.detector, close_tiles_count)
 
     def inspect(
         self,
@@ -91,7 +92,7 @@ class InspectionPipeline:
                 bank.bundle_digest[:12], self._parts.detector.identity.digest[:12]
             )
         start = self._parts.stopwatch()
-        scene = _Scene(frame=frame, reasons=list(frame_problems(frame)))
+        scene = self._scene(frame)
         self._lap(scene, "checks", start)
         if scene.reasons:
             result = self._refused(scene, standard)
@@ -115,15 +116,15 @@ class InspectionPipeline:
         """
         pieces = []
         for frame in frames:
-            scene = _Scene(frame=frame, reasons=list(frame_problems(frame)))
+            scene = self._scene(frame)
             if scene.reasons:
                 continue
             self._prepare(scene, board, stitches)
             if scene.cells is not None and scene.cells.any():
-                pieces.append(Cloth(frame=frame, cells=scene.cells))
+                pieces.append(Cloth(pyramid=scene.pyramid, cells=scene.cells))
                 if scene.plane is not None:
                     lesson = replace(lesson, mm_per_px=scene.plane.mm_per_px())
-        return learn_style(lesson, pieces, self._parts.detector, self._parts.scaler)
+        return learn_style(lesson, pieces, self._parts.detector)
 
     def _prepare(
         self, scene: _Scene, board: TagBoard | None, stitches: tuple[StitchStandard, ...]
@@ -141,7 +142,7 @@ class InspectionPipeline:
         if scene.plane is None or board is None:
             scene.cells = ~labels
             return
-        small = self._parts.scaler.scaled(scene.frame, *shape)
+        small = scene.pyramid.level(CELL_PX)
         mask = garment_mask(small, scene.plane, board, labels)
         if mask is None:
             scene.reasons.append("garment_not_found")
@@ -247,7 +248,7 @@ class InspectionPipeline:
             if not scene.reasons:
                 scene.reasons.append("cloth_not_seen")
             return replace(result, reasons=tuple(scene.reasons))
-        cloth = Cloth(frame=scene.frame, cells=scene.cells)
+        cloth = Cloth(pyramid=scene.pyramid, cells=scene.cells)
         scales = self._scales(scene, cloth, bank)
         if not scales:
             return result
@@ -270,7 +271,7 @@ class InspectionPipeline:
         """Choose the statistics to judge by."""
         if bank is None:
             scene.reasons.append("style_not_taught")
-            return statistics_of_itself(cloth, self._parts.detector, self._parts.scaler)
+            return statistics_of_itself(cloth, self._parts.detector)
         if bank.mm_per_px is not None and scene.plane is not None:
             change = scene.plane.mm_per_px() / bank.mm_per_px - 1
             if abs(change) > _SCALE_CHANGE_RATIO:
@@ -299,6 +300,11 @@ class InspectionPipeline:
             frame_width_px=width,
             reasons=tuple(scene.reasons),
         )
+
+    def _scene(self, frame: NDArray[np.uint8]) -> _Scene:
+        """Begin with ``frame`` (H, W, 3) uint8 and what is wrong with it."""
+        pyramid = Pyramid(frame, self._parts.scaler)
+        return _Scene(frame=frame, pyramid=pyramid, reasons=list(frame_problems(frame)))
 
     def _since(self, start: float) -> float:
         return round((self._parts.stopwatch() - start) * 1000, 2)

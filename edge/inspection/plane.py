@@ -44,15 +44,18 @@ class Plane:
         unit = (places_mm - self.origin_mm) / self.unit_mm
         homogeneous = unit @ homography[:, :2].T + homography[:, 2]
         flat = homogeneous[:, :2] / homogeneous[:, 2:]
-        stretched = flat * (1 + self.numbers[8] * (flat**2).sum(axis=1, keepdims=True))
+        stretched = flat * (1 + self.numbers[8] * _squared(flat))
         return np.asarray(stretched * self.radius_px + self.centre_px)
 
     def to_mm(self, places_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Find where on the table ``places_px`` (N, 2) float64 lie, (N, 2) mm."""
         stretched = (places_px - self.centre_px) / self.radius_px
-        flat = stretched.copy()
-        for _ in range(12):
-            flat = stretched / (1 + self.numbers[8] * (flat**2).sum(axis=1, keepdims=True))
+        bend = self.numbers[8] * _squared(stretched)
+        scale = 1 - bend
+        for _ in range(4):
+            cubic = bend * scale * scale
+            scale -= (scale * (1 + cubic) - 1) / (1 + 3 * cubic)
+        flat = stretched * scale
         inverse = np.linalg.inv(np.append(self.numbers[:8], 1.0).reshape(3, 3))
         homogeneous = flat @ inverse[:, :2].T + inverse[:, 2]
         return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:] * self.unit_mm + self.origin_mm)
@@ -68,6 +71,12 @@ class Plane:
     def shifted(self, shift: NDArray[np.floating]) -> "Plane":
         """Return the plane with its numbers moved by ``shift`` (N=9,) float64."""
         return replace(self, numbers=self.numbers + shift)
+
+
+def _squared(places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distance (N, 1) from the origin of ``places`` (N, 2) float64."""
+    x, y = places[:, :1], places[:, 1:]
+    return np.asarray(x * x + y * y)
 
 
 def fit_plane(

@@ -28,8 +28,9 @@ def brightness(
 
     def at(row: NDArray[np.intp], column: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return brightness at whole ``row`` and ``column`` (N, ...)."""
-        total = frame[row, column].sum(axis=-1, dtype=np.float32)
-        return np.asarray(total / np.float32(765), dtype=np.float32)
+        pixels = frame[row, column].astype(np.float32)
+        total = pixels[..., 0] + pixels[..., 1] + pixels[..., 2]
+        return np.asarray(total / np.float32(765))
 
     upper = at(top, left) * (1 - right_share) + at(top, left + 1) * right_share
     lower = at(top + 1, left) * (1 - right_share) + at(top + 1, left + 1) * right_share

@@ -1,6 +1,6 @@
 """Pitch and evenness of a lockstitch seam.
 
-The seam is unrolled to a strip with one row per 0.2 mm across and one column per 0.1 mm along.
+The seam is unrolled to a strip with one row per 0.25 mm across and one column per 0.12 mm along.
 The mean pitch comes from the spectrum's peak, single stitches from where the mark's wave has its
 phase: a stitch that came early or late turns the phase, one that is missing leaves no amplitude.
 """
@@ -19,8 +19,8 @@ from edge.inspection.standard import StitchStandard
 from edge.inspection.verdict import Outcome, StitchReading, guarded
 
 Lines = NDArray[np.floating]
-ALONG_MM = 0.1
-_ACROSS_MM = 0.2
+ALONG_MM = 0.12
+_ACROSS_MM = 0.25
 _SEARCH_MM = 3.0
 _ENDS_MM = 14.0
 _LEAST_PX_PER_STITCH = 8.0

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.inspection.errors import TeachingError
-from edge.inspection.ports import DefectDetector, PictureScaler
+from edge.inspection.ports import DefectDetector
 from edge.inspection.style_bank import ScaleStatistics, StyleBank
-from edge.inspection.texture import FACTORS, Cloth, features_of, magnified, possible
+from edge.inspection.texture import FACTORS, Cloth, Layer, features_of, possible
 
 FEWEST_PIECES = 5
 OVERKILL_RATIO = 0.02
@@ -30,9 +30,7 @@ class Lesson:
     mm_per_px: float | None = None
 
 
-def learn_style(
-    lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetector, scaler: PictureScaler
-) -> StyleBank:
+def learn_style(lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetector) -> StyleBank:
     """Learn from good pieces, each judged by the others to set the threshold.
 
     The threshold is the level that the highest cell of a good piece stays below in all but
@@ -45,7 +43,7 @@ def learn_style(
         raise TeachingError(f"{FEWEST_PIECES} good pieces are needed, {len(pieces)} were given")
     factors = [f for f in FACTORS if all(possible(p.frame.shape, f) for p in pieces)]
     share = lesson.overkill_ratio / len(factors)
-    scales = tuple(_learn_scale(f, pieces, share, detector, scaler) for f in factors)
+    scales = tuple(_learn_scale(f, pieces, share, detector) for f in factors)
     return StyleBank(
         style=lesson.style,
         bundle_digest=detector.identity.digest,
@@ -56,9 +54,7 @@ def learn_style(
     )
 
 
-def statistics_of_itself(
-    cloth: Cloth, detector: DefectDetector, scaler: PictureScaler
-) -> tuple[ScaleStatistics, ...]:
+def statistics_of_itself(cloth: Cloth, detector: DefectDetector) -> tuple[ScaleStatistics, ...]:
     """Take a picture's own ordinary cells for its style: what stands out of the rest?
 
     A tenth of the cells, the most unusual ones, are left out of the statistics.
@@ -67,7 +63,7 @@ def statistics_of_itself(
     for factor in FACTORS[:2]:
         if not possible(cloth.frame.shape, factor):
             continue
-        values = _features(magnified(cloth, factor, scaler), detector)
+        values = _features(cloth.at(factor), detector)
         mean, whitening = _gaussian(values)
         distances = _distances(values, mean, whitening)
         ordinary = values[distances <= np.quantile(distances, 0.9)]
@@ -91,9 +87,8 @@ def _learn_scale(
     pieces: Sequence[Cloth],
     share: float,
     detector: DefectDetector,
-    scaler: PictureScaler,
 ) -> ScaleStatistics:
-    values = [_features(magnified(piece, factor, scaler), detector) for piece in pieces]
+    values = [_features(piece.at(factor), detector) for piece in pieces]
     left_out = []
     for index, own in enumerate(values):
         others = np.concatenate([v for place, v in enumerate(values) if place != index])
@@ -119,8 +114,8 @@ def _gumbel_limit(highest: Sequence[float], share: float) -> float:
     return mode - scale * math.log(-math.log1p(-share))
 
 
-def _features(cloth: Cloth, detector: DefectDetector) -> NDArray[np.float32]:
-    parts = list(features_of(cloth, detector, _MOST_WINDOWS))
+def _features(layer: Layer, detector: DefectDetector) -> NDArray[np.float32]:
+    parts = list(features_of(layer, detector, _MOST_WINDOWS))
     if not parts or sum(len(part) for part in parts) < 4 * detector.identity.channels_count:
         raise TeachingError("a picture shows too little cloth to learn from")
     return np.concatenate(parts)

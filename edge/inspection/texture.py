@@ -22,14 +22,48 @@ _SMALLEST_SIDE_PX = 96
 _UNSEEN = np.float32(-1e9)
 
 
+class Pyramid:
+    """A frame, (H, W, 3) uint8 RGB, and its halves, made when they are first asked for."""
+
+    def __init__(self, frame: NDArray[np.uint8], scaler: PictureScaler) -> None:
+        """Start from ``frame`` (H, W, 3) uint8."""
+        self._levels = {1: frame}
+        self._scaler = scaler
+
+    def level(self, factor: int) -> NDArray[np.uint8]:
+        """Return the frame shrunk by ``factor``, a power of two; sides are rounded up."""
+        if factor not in self._levels:
+            larger = self.level(factor // 2)
+            height, width = (-(-side // 2) for side in larger.shape[:2])
+            self._levels[factor] = self._scaler.scaled(larger, height, width)
+        return self._levels[factor]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cloth:
-    """What of a frame is cloth to be judged.
+    """What of a frame is cloth to be judged: ``cells`` (ceil(H/8), ceil(W/8)) bool."""
 
-    ``frame`` is (H, W, 3) uint8 RGB, ``cells`` (ceil(H/8), ceil(W/8)) bool.
-    """
+    pyramid: Pyramid
+    cells: NDArray[np.bool_]
 
-    frame: NDArray[np.uint8]
+    @property
+    def frame(self) -> NDArray[np.uint8]:
+        """The frame (H, W, 3) uint8 at full size."""
+        return self.pyramid.level(1)
+
+    def at(self, factor: int) -> "Layer":
+        """Return frame and cells shrunk by ``factor``."""
+        picture = self.pyramid.level(factor)
+        cells = shrunk_cells(self.cells, factor)
+        high, wide = (-(-side // CELL_PX) for side in picture.shape[:2])
+        return Layer(picture=picture, cells=cells[:high, :wide])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Layer:
+    """One magnification: ``picture`` (H, W, 3) uint8 and ``cells`` (H/8, W/8) bool."""
+
+    picture: NDArray[np.uint8]
     cells: NDArray[np.bool_]
 
 
@@ -105,36 +139,22 @@ def possible(shape: tuple[int, ...], factor: int) -> bool:
     return factor == 1 or min(shape[:2]) >= factor * _SMALLEST_SIDE_PX
 
 
-def magnified(cloth: Cloth, factor: int, scaler: PictureScaler) -> Cloth:
-    """Shrink a frame by ``factor``."""
-    if factor == 1:
-        return cloth
-    height, width = (-(-side // factor) for side in cloth.frame.shape[:2])
-    cells = shrunk_cells(cloth.cells, factor)
-    picture = scaler.scaled(cloth.frame, height, width)
-    high, wide = -(-height // CELL_PX), -(-width // CELL_PX)
-    return Cloth(frame=picture, cells=cells[:high, :wide])
-
-
 def features_of(
-    cloth: Cloth, detector: DefectDetector, most_windows: int
+    layer: Layer, detector: DefectDetector, most_windows: int
 ) -> Iterator[NDArray[np.float32]]:
     """Yield (N, C) float32 features of the judged cells, from evenly spread tiles."""
-    chosen = windows(cloth.cells)
+    chosen = windows(layer.cells)
     step = max(1, -(-len(chosen) // most_windows))
     for window in chosen[::step]:
-        answer = detector.features(read_tile(cloth.frame, window))[0]
-        yield keep_core(answer, window)[cloth.cells[window.core]]
+        answer = detector.features(read_tile(layer.picture, window))[0]
+        yield keep_core(answer, window)[layer.cells[window.core]]
 
 
 class TextureJudge:
     """Scores every judged cell against a style, looking closely only where it pays."""
 
-    def __init__(
-        self, detector: DefectDetector, scaler: PictureScaler, close_tiles_count: int = 6
-    ) -> None:
+    def __init__(self, detector: DefectDetector, close_tiles_count: int = 6) -> None:
         self._detector = detector
-        self._scaler = scaler
         self._close_tiles = close_tiles_count
 
     def score_map(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...]) -> NDArray[np.float32]:
@@ -148,7 +168,7 @@ class TextureJudge:
         for scale in sorted(scales, key=lambda s: -s.factor):
             if not possible(cloth.frame.shape, scale.factor):
                 continue
-            smaller = magnified(cloth, scale.factor, self._scaler)
+            smaller = cloth.at(scale.factor)
             chosen = windows(smaller.cells)
             if scale.factor == 1 and len(chosen) > self._close_tiles:
                 chosen.sort(key=lambda w: -float(joined[w.core].max()))
@@ -160,14 +180,14 @@ class TextureJudge:
         return joined
 
     def _scores(
-        self, cloth: Cloth, scale: ScaleStatistics, chosen: list[Window]
+        self, layer: Layer, scale: ScaleStatistics, chosen: list[Window]
     ) -> NDArray[np.float32]:
-        scores = np.full(cloth.cells.shape, _UNSEEN)
+        scores = np.full(layer.cells.shape, _UNSEEN)
         for window in chosen:
-            tile = read_tile(cloth.frame, window)
+            tile = read_tile(layer.picture, window)
             answer = self._detector.distances(tile, scale.mean, scale.whitening)[0]
             robust_z = (keep_core(answer, window) - scale.centre_score) / scale.spread_score
-            judged = cloth.cells[window.core]
+            judged = layer.cells[window.core]
             scores[window.core][judged] = robust_z[judged]
         return scores
 

@@ -1,1 +1,11 @@
-"""Pictures of garments with known truth."""
+"""Pictures of garments on an inspection table, with known truth.
+
+Conventions used by every module of this package:
+
+* The **table plane** is measured in mm: origin at the top left of the nominal view, x to the
+  right, y down, z up towards the camera.
+* **Pixels** are counted as OpenCV counts them: the centre of the first pixel is (0.0, 0.0), so the
+  picture's outer corner is (-0.5, -0.5). The nominal camera maps `px = mm * px_per_mm - 0.5`.
+* Shade is linear reflectance, 0 black to 1 white, stored without gamma: 8-bit = 255 x shade.
+* All randomness comes from the `numpy.random.Generator` that the caller hands in.
+"""

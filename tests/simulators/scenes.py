@@ -22,13 +22,9 @@ from cloud.infrastructure.training.rendering.camera import Camera, Placement
 from cloud.infrastructure.training.rendering.defects import Defect
 from cloud.infrastructure.training.rendering.demo_style import DEMO_STYLE, DemoStyle
 from cloud.infrastructure.training.rendering.garment import Panel
+from cloud.infrastructure.training.rendering.laying import Garment
 from cloud.infrastructure.training.rendering.markers import Label, TableTags
-from cloud.infrastructure.training.rendering.scene import (
-    Garment,
-    SceneSpec,
-    SceneTruth,
-    render_scene,
-)
+from cloud.infrastructure.training.rendering.scene import SceneSpec, SceneTruth, render_scene
 from cloud.infrastructure.training.rendering.sensor import Light, Sensor
 
 SceneKind = Literal[

@@ -12,14 +12,9 @@ from cloud.infrastructure.training.rendering.decal import box_mean
 from cloud.infrastructure.training.rendering.demo_style import DEMO_STYLE
 from cloud.infrastructure.training.rendering.fabric import FABRICS
 from cloud.infrastructure.training.rendering.garment import Panel
+from cloud.infrastructure.training.rendering.laying import Garment, coverage
 from cloud.infrastructure.training.rendering.markers import Label, TableTags
-from cloud.infrastructure.training.rendering.scene import (
-    Garment,
-    SceneSpec,
-    SceneTruth,
-    coverage,
-    render_scene,
-)
+from cloud.infrastructure.training.rendering.scene import SceneSpec, SceneTruth, render_scene
 from cloud.infrastructure.training.rendering.sensor import Light, Sensor
 from tests.simulators.scenes import Request, code_matrix, draw, station_camera
 
@@ -74,7 +69,8 @@ def test_the_tags_black_squares_lie_where_the_truth_says(camera: Camera) -> None
 
 @pytest.mark.requirement("MEA")
 def test_opencv_finds_all_four_tags_within_a_fifth_of_a_pixel() -> None:
-    picture, truth = draw(Request(kind="empty"), np.random.default_rng(2))
+    request = Request(kind="empty", camera=station_camera(2000, 1500))
+    picture, truth = draw(request, np.random.default_rng(2))
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
     corners, ids, _ = cv2.aruco.ArucoDetector(dictionary).detectMarkers(grey)
@@ -219,7 +215,8 @@ def test_the_label_is_read_at_its_true_corners(turn_deg: float) -> None:
         code=code_matrix(TEXT),
         placement=Placement(x_mm=900.0, y_mm=400.0, turn_deg=turn_deg),
     )
-    spec = replace(garment_scene(station_camera(), 2.0), label=label, light=Light())
+    camera = replace(station_camera(), crop=(2900, 1100, 800, 800))
+    spec = replace(garment_scene(camera, 2.0), label=label, light=Light())
     picture, truth = render_scene(spec, np.random.default_rng(8))
     codes = zxingcpp.read_barcodes(picture)
     assert [code.text for code in codes] == [TEXT] == [truth.label_text]
@@ -231,3 +228,16 @@ def corner_distance_px(position: zxingcpp.Position, truth: SceneTruth) -> float:
     read = np.array([[getattr(position, n).x, getattr(position, n).y] for n in names])
     assert truth.label_corners_px is not None
     return float(np.abs(read - truth.label_corners_px).max())
+
+
+def test_a_crop_shows_what_the_whole_sensor_shows_there() -> None:
+    whole = replace(garment_scene(replace(CROOKED, width_px=1000, height_px=750), 2.0), tags=None)
+    window = replace(whole, camera=replace(whole.camera, crop=(200, 100, 300, 250)))
+    picture, truth = render_scene(whole, np.random.default_rng(9))
+    part, part_truth = render_scene(window, np.random.default_rng(9))
+    assert part.shape == (250, 300, 3)
+    difference = part.astype(float) - picture[100:350, 200:500]
+    assert np.abs(difference).mean() < 3.0  # noise and the table's wear differ, edges do not
+    assert truth.outline_px is not None
+    assert part_truth.outline_px is not None
+    assert np.abs(truth.outline_px - [200, 100] - part_truth.outline_px).max() < 1e-9

@@ -16,11 +16,14 @@ from cloud.infrastructure.training.rendering.defects import (
 )
 from cloud.infrastructure.training.rendering.demo_style import DEMO_STYLE
 from cloud.infrastructure.training.rendering.fabric import FABRICS, fabric_tile
-from cloud.infrastructure.training.rendering.scene import Garment, SceneSpec, render_scene
+from cloud.infrastructure.training.rendering.laying import Garment
+from cloud.infrastructure.training.rendering.scene import SceneSpec, render_scene
 from cloud.infrastructure.training.rendering.seam import Seam, sew
 from cloud.infrastructure.training.rendering.sensor import Light, Sensor, light_field
+from cloud.infrastructure.training.rendering.tile import TileSpec, render_tile
 from tests.simulators.scenes import KINDS, Request, SceneKind, draw, save_frame, station_camera
 
+QUIET = Sensor(noise_count=0.0)
 SMALL = station_camera(1000, 750)
 
 
@@ -89,7 +92,7 @@ def test_a_faults_polygon_encloses_the_area_that_the_truth_states(kind: DefectCl
 
 @pytest.mark.requirement("DEF")
 def test_a_hole_shows_the_table_exactly_where_the_truth_says() -> None:
-    camera = Camera(width_px=4000, height_px=3000)
+    camera = Camera(crop=(1900, 1000, 600, 600))
     garment = Garment(
         panel=DEMO_STYLE.panel,
         fabric=FABRICS["ivory-plain"],
@@ -107,6 +110,22 @@ def test_a_hole_shows_the_table_exactly_where_the_truth_says() -> None:
     mask = np.zeros(picture.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.round(hole.polygon_px).astype(np.int32)], 1)
     assert np.abs(np.argwhere(mask).mean(axis=0)[::-1] - middle).max() < 0.7
+
+
+@pytest.mark.requirement("DEF")
+@pytest.mark.parametrize("kind", CLOTH_DEFECTS)
+def test_a_tiles_fault_changes_the_picture_inside_its_mask(kind: DefectClass) -> None:
+    clean = TileSpec(fabric=FABRICS["blue-twill"], size_px=256, turn_deg=7.0, sensor=QUIET)
+    fault = Defect(kind=kind, x_mm=3.0, y_mm=-4.0, size_mm=26.0)
+    good, good_truth = render_tile(clean, np.random.default_rng(22))
+    bad, truth = render_tile(replace(clean, defects=(fault,)), np.random.default_rng(22))
+    change = np.abs(bad.astype(float) - good).max(axis=2)
+    near = cv2.dilate(truth.mask, np.ones((25, 25), np.uint8)) > 0
+    assert not good_truth.mask.any()
+    assert good_truth.defects == ()
+    assert change[truth.mask == 1].mean() > 8
+    assert change[~near].max() <= 1
+    assert (truth.mask == 1).sum() * 0.275**2 == pytest.approx(truth.defects[0].area_mm2, rel=0.45)
 
 
 def test_faults_of_a_seam_are_not_laid_on_the_cloth() -> None:
@@ -136,7 +155,9 @@ def test_stitches_repeat_in_the_picture_at_the_true_pitch(
     seam = replace(DEMO_STYLE.seam, pitch_mm=pitch_mm, contrast_ratio=contrast_ratio)
     pose = Placement(x_mm=550.0, y_mm=412.5)
     garment = Garment(panel=DEMO_STYLE.panel, fabric=FABRICS["grey-knit"], pose=pose, seams=(seam,))
-    picture, truth = render_scene(SceneSpec(garment=garment), np.random.default_rng(19))
+    camera = Camera(crop=(1250, 2250, 1500, 150))
+    spec = SceneSpec(camera=camera, tags=None, garment=garment)
+    picture, truth = render_scene(spec, np.random.default_rng(19))
     seam_px = truth.seams[0].marks_px
     row = round(seam_px[:, 1].mean())
     first, last = np.round(seam_px[[2, -3], 0]).astype(int)
@@ -151,7 +172,8 @@ def test_stitches_repeat_in_the_picture_at_the_true_pitch(
 
 @pytest.mark.requirement("MEA")
 def test_marks_are_brighter_where_stitches_are_and_absent_where_skipped() -> None:
-    picture, truth = draw(Request(kind="skipped"), np.random.default_rng(20))
+    camera = replace(station_camera(), crop=(1200, 2150, 1600, 400))
+    picture, truth = draw(Request(kind="skipped", camera=camera), np.random.default_rng(20))
     seam = truth.seams[0]
     grey = picture.astype(np.float32).mean(axis=2)
     x, y = np.hsplit(seam.marks_px.astype(np.float32), 2)

@@ -44,7 +44,8 @@ class Camera:
     """A pinhole above the middle of the table, with one radial coefficient.
 
     `tilt_*` turn the camera about the table's middle, `roll_deg` about its own axis; `shift_*`
-    move it sideways. `k1_ratio` is OpenCV's k1 (negative = barrel).
+    move it sideways. `k1_ratio` is OpenCV's k1 (negative = barrel). A `crop` (left, top, width,
+    height in px) reads only that part of the sensor; pixels are then counted from its corner.
     """
 
     width_px: int = 4000
@@ -56,6 +57,12 @@ class Camera:
     shift_x_mm: float = 0.0
     shift_y_mm: float = 0.0
     k1_ratio: float = 0.0
+    crop: tuple[int, int, int, int] | None = None
+
+    @property
+    def picture_size_px(self) -> tuple[int, int]:
+        """Width and height of the picture in px."""
+        return self.crop[2:] if self.crop else (self.width_px, self.height_px)
 
     @property
     def px_per_mm(self) -> float:
@@ -70,10 +77,11 @@ class Camera:
     @property
     def matrix(self) -> Points:
         """Intrinsic matrix (3, 3) float64, OpenCV's pixel convention."""
+        left, top = self.crop[:2] if self.crop else (0, 0)
         return np.array(
             [
-                [self.focal_px, 0.0, (self.width_px - 1) / 2],
-                [0.0, self.focal_px, (self.height_px - 1) / 2],
+                [self.focal_px, 0.0, (self.width_px - 1) / 2 - left],
+                [0.0, self.focal_px, (self.height_px - 1) / 2 - top],
                 [0.0, 0.0, 1.0],
             ]
         )

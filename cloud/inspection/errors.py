@@ -1,0 +1,45 @@
+"""What inspection refuses."""
+
+from cloud.commands.errors import CommandError
+
+
+class InspectionError(CommandError):
+    """Something about an inspection or its standard was refused."""
+
+    code = "INSPECTION_ERROR"
+
+
+class ToleranceMissingError(InspectionError):
+    """A tolerance is absent; ``details.field`` says where. There is no default one."""
+
+    code = "TOLERANCE_MISSING"
+
+
+class StandardInvalidError(InspectionError):
+    """A standard contradicts itself; ``details.field`` says where."""
+
+    code = "STANDARD_INVALID"
+
+
+class InspectionUnknownError(InspectionError):
+    """No such inspection in the asker's organization."""
+
+    code = "INSPECTION_UNKNOWN"
+
+
+class InspectionChangedError(InspectionError):
+    """The inspection is recorded already and says something else."""
+
+    code = "INSPECTION_CHANGED"
+
+
+class InspectionInvalidError(InspectionError):
+    """A recorded number or verdict cannot be."""
+
+    code = "INSPECTION_INVALID"
+
+
+class CorrectionInvalidError(InspectionError):
+    """A correction lacks its reason or names something that is not there."""
+
+    code = "CORRECTION_INVALID"

@@ -1,0 +1,330 @@
+"""What people and programs ask about work orders, pieces and the floor."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from cloud.commands.ports import UnitOfWork
+from cloud.production.errors import PieceUnknownError, WorkOrderUnknownError
+from cloud.production.label import code_text
+from cloud.production.piece import DecisionKind, Piece
+from cloud.production.ports import (
+    FloorStore,
+    InspectionReader,
+    PieceStore,
+    Roster,
+    StageCatalogue,
+    WorkOrderParts,
+    WorkOrderStore,
+)
+from cloud.production.queries import (
+    CellView,
+    FindPiece,
+    FindWorkOrder,
+    FloorPieces,
+    FloorPiecesView,
+    GuideLineView,
+    HistoryLine,
+    LabelSheetView,
+    LabelsOf,
+    LabelView,
+    ListWorkOrders,
+    PieceLine,
+    PieceView,
+    ProductionTimes,
+    ProductionTimesView,
+    ReadStages,
+    ReworkView,
+    SpecView,
+    StageView,
+    StepView,
+    WorkOrderPage,
+    WorkOrderView,
+)
+from cloud.production.step import Step
+from cloud.production.times import times_of
+
+MOST_LINES = 200
+KOREA = timedelta(hours=9)
+
+
+async def list_work_orders(query: ListWorkOrders, unit: UnitOfWork) -> WorkOrderPage:
+    """Return a page of work orders, newest first."""
+    limit = min(max(query.limit, 1), MOST_LINES)
+    return await unit.store(WorkOrderStore).page(query.cursor, limit)
+
+
+async def find_work_order(query: FindWorkOrder, unit: UnitOfWork) -> WorkOrderView:
+    """Return a work order with the table of its pieces and steps."""
+    parts = await _parts(query.work_order_id, unit)
+    names = await unit.store(FloorStore).station_names()
+    head = parts.head
+    return WorkOrderView(
+        work_order_id=head.work_order_id,
+        number=head.number,
+        title_ko=head.title_ko,
+        title_en=head.title_en,
+        style=head.style,
+        spec_version=head.spec_version,
+        rework_limit=head.rework_limit,
+        due_at=head.due_at,
+        created_at=head.created_at,
+        created_by=head.created_by,
+        steps=tuple(map(_step_view, parts.steps)),
+        pieces=tuple(_piece_line(piece, names) for piece in parts.pieces),
+        specs=parts.specs,
+        sequence=await unit.store(FloorStore).sequence(),
+    )
+
+
+async def find_piece(query: FindPiece, unit: UnitOfWork) -> PieceView:
+    """Return a piece with everything that happened to it, oldest first."""
+    piece = await unit.store(PieceStore).find(query.piece_id)
+    if piece is None:
+        raise PieceUnknownError(f"no piece {query.piece_id}", piece_id=query.piece_id)
+    parts = await _parts(piece.work_order_id, unit)
+    names = await unit.store(FloorStore).station_names()
+    specs = {spec.spec_version: spec for spec in parts.specs}
+    progress = piece.progress()
+    return PieceView(
+        piece_id=piece.piece_id,
+        number=piece.number,
+        size=piece.size,
+        state=progress.state,
+        open_step_id=progress.step.step_id if progress.step else "",
+        open_stage=progress.step.stage if progress.step else "",
+        attempt=progress.attempt,
+        instruction_ko=progress.instruction_ko,
+        instruction_en=progress.instruction_en,
+        spec_version=piece.spec_version,
+        work_order_id=parts.head.work_order_id,
+        work_order_number=parts.head.number,
+        title_ko=parts.head.title_ko,
+        title_en=parts.head.title_en,
+        style=parts.head.style,
+        steps=tuple(map(_step_view, piece.steps)),
+        cells=_cells(piece, names),
+        history=_history(piece, names),
+        inspections=await unit.store(InspectionReader).of_piece(piece.piece_id),
+        reworks=_reworks(piece, specs),
+        spec=specs[piece.spec_version],
+        sequence=await unit.store(FloorStore).sequence(),
+    )
+
+
+async def floor_pieces(query: FloorPieces, unit: UnitOfWork) -> FloorPiecesView:
+    """Return what is in work at stations; a day begins at midnight in Korea."""
+    store = unit.store(FloorStore)
+    local = unit.clock.now() + KOREA
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) - KOREA
+    return FloorPiecesView(
+        current=await store.current(),
+        counts=await store.counts(midnight),
+        sequence=await store.sequence(),
+    )
+
+
+async def production_times(query: ProductionTimes, unit: UnitOfWork) -> ProductionTimesView:
+    """Return cycle times, queues and due hours of all open work orders, or of one."""
+    if query.work_order_id:
+        orders: tuple[WorkOrderParts, ...] = (await _parts(query.work_order_id, unit),)
+    else:
+        orders = await unit.store(WorkOrderStore).open_parts(unit.clock.now())
+    return times_of(orders, unit.clock.now())
+
+
+async def labels_of(query: LabelsOf, unit: UnitOfWork) -> LabelSheetView:
+    """Return the labels of a work order, its pieces and steps, of badges and stations."""
+    parts = await _parts(query.work_order_id, unit)
+    organization = unit.context.organization_id
+    head = parts.head
+    stages = tuple({step.stage for step in parts.steps})
+    people = await unit.store(Roster).people(stages)
+    stations = await unit.store(FloorStore).station_names()
+    return LabelSheetView(
+        number=head.number,
+        work_order=(
+            _label("work_order", organization, head.work_order_id, (head.number, head.title_ko)),
+        ),
+        pieces=tuple(
+            _label(
+                "piece",
+                organization,
+                piece.piece_id,
+                (f"{head.number}  #{piece.number}", head.title_ko, f"사이즈 {piece.size}"),
+            )
+            for piece in parts.pieces
+        ),
+        steps=tuple(
+            _label(
+                "step",
+                organization,
+                step.step_id,
+                (
+                    f"{step.position}. {step.title_ko}",
+                    f"{step.stage} · {step.title_en}",
+                    head.number,
+                ),
+            )
+            for step in parts.steps
+        ),
+        badges=tuple(
+            _label("badge", organization, person.badge, (person.name_ko, person.name_en))
+            for person in people
+        ),
+        stations=tuple(
+            _label("station", organization, station_id, (name,))
+            for station_id, name in sorted(stations.items(), key=lambda item: item[1])
+        ),
+    )
+
+
+async def read_stages(query: ReadStages, unit: UnitOfWork) -> tuple[StageView, ...]:
+    """Return the stages of the registry in their order."""
+    return tuple(
+        StageView(
+            code=stage.code,
+            title_ko=stage.title_ko,
+            title_en=stage.title_en,
+            guide=tuple(
+                GuideLineView(text_ko=line.text_ko, text_en=line.text_en, picture=line.picture)
+                for line in stage.guide
+            ),
+        )
+        for stage in unit.store(StageCatalogue).stages().values()
+    )
+
+
+async def _parts(work_order_id: str, unit: UnitOfWork) -> WorkOrderParts:
+    parts = await unit.store(WorkOrderStore).parts(work_order_id)
+    if parts is None:
+        raise WorkOrderUnknownError(f"no work order {work_order_id}", work_order_id=work_order_id)
+    return parts
+
+
+def _label(kind: str, organization: str, identifier: str, lines: tuple[str, ...]) -> LabelView:
+    text = code_text(kind, organization, identifier)
+    return LabelView(kind=kind, text=text, lines=(*lines, text[-6:]))
+
+
+def _step_view(step: Step) -> StepView:
+    return StepView(
+        step_id=step.step_id,
+        position=step.position,
+        stage=step.stage,
+        title_ko=step.title_ko,
+        title_en=step.title_en,
+        requires_quality_check=step.requires_quality_check,
+        guide=tuple(
+            GuideLineView(text_ko=line.text_ko, text_en=line.text_en, picture=line.picture)
+            for line in step.guide
+        ),
+    )
+
+
+def _piece_line(piece: Piece, names: Mapping[str, str]) -> PieceLine:
+    progress = piece.progress()
+    return PieceLine(
+        piece_id=piece.piece_id,
+        number=piece.number,
+        size=piece.size,
+        state=progress.state,
+        open_stage=progress.step.stage if progress.step else "",
+        attempt=progress.attempt,
+        spec_version=piece.spec_version,
+        instruction_ko=progress.instruction_ko,
+        instruction_en=progress.instruction_en,
+        cells=_cells(piece, names),
+    )
+
+
+def _cells(piece: Piece, names: Mapping[str, str]) -> tuple[CellView, ...]:
+    return tuple(_cell(piece, step, names) for step in piece.steps)
+
+
+def _cell(piece: Piece, step: Step, names: Mapping[str, str]) -> CellView:
+    """Show the attempt that counts: WAITING, the open step's state, DONE, SKIPPED or EARLY."""
+    progress = piece.progress()
+    run = piece.run_of(step)
+    verdict = piece.verdict_of(run)
+    if progress.step == step:
+        state = str(progress.state)
+    elif piece.is_passed(step):
+        state = "DONE" if verdict else "SKIPPED"
+    else:
+        state = "EARLY" if run is not None else "WAITING"
+    fact = (run.finish or run.start) if run else None
+    return CellView(
+        step_id=step.step_id,
+        state=state,
+        attempt=piece.attempt_of(step),
+        verdict=verdict,
+        started_at=run.began_at if run else None,
+        finished_at=run.finish.at if run and run.finish else None,
+        worker=fact.worker if fact else "",
+        station_name=names.get(fact.station_id, "") if fact else "",
+    )
+
+
+def _history(piece: Piece, names: Mapping[str, str]) -> tuple[HistoryLine, ...]:
+    stages = {step.step_id: step.stage for step in piece.steps}
+    lines = []
+    for run in piece.runs.values():
+        for kind, fact in (("step_started", run.start), ("step_finished", run.finish)):
+            if fact is not None:
+                lines.append(
+                    HistoryLine(
+                        at=fact.at,
+                        kind=kind,
+                        step_id=run.step_id,
+                        stage=stages[run.step_id],
+                        attempt=run.attempt,
+                        worker=fact.worker,
+                        station_name=names.get(fact.station_id, ""),
+                        verdict=getattr(fact, "verdict", ""),
+                        inspection_id=getattr(fact, "inspection_id", "") or None,
+                        spec_version=fact.spec_version,
+                        reason="",
+                        instruction_ko="",
+                        instruction_en="",
+                    )
+                )
+    lines += [
+        HistoryLine(
+            at=decision.at,
+            kind=decision.kind.lower(),
+            step_id=decision.step_id,
+            stage=stages[decision.step_id],
+            attempt=decision.attempt,
+            worker=decision.by,
+            station_name="",
+            verdict=decision.verdict,
+            inspection_id=decision.inspection_id or None,
+            spec_version=decision.spec_version,
+            reason=decision.reason,
+            instruction_ko=decision.instruction_ko,
+            instruction_en=decision.instruction_en,
+        )
+        for decision in piece.decisions
+    ]
+    return tuple(sorted(lines, key=lambda line: (line.at, line.kind)))
+
+
+def _reworks(piece: Piece, specs: Mapping[str, SpecView]) -> tuple[ReworkView, ...]:
+    stages = {step.step_id: step.stage for step in piece.steps}
+    return tuple(
+        ReworkView(
+            step_id=decision.step_id,
+            stage=stages[decision.step_id],
+            attempt=decision.attempt,
+            inspection_id=decision.inspection_id,
+            spec_version=decision.spec_version,
+            reason=decision.reason,
+            instruction_ko=decision.instruction_ko,
+            instruction_en=decision.instruction_en,
+            by=decision.by,
+            at=decision.at,
+            gaps=specs[decision.spec_version].gaps if decision.spec_version in specs else (),
+        )
+        for decision in piece.decisions
+        if decision.kind is DecisionKind.REWORK
+    )

@@ -25,6 +25,7 @@ from cloud.infrastructure.training.rendering.garment import Panel
 from cloud.infrastructure.training.rendering.laying import Garment
 from cloud.infrastructure.training.rendering.markers import Label, TableTags
 from cloud.infrastructure.training.rendering.scene import SceneSpec, SceneTruth, render_scene
+from cloud.infrastructure.training.rendering.seam import Seam
 from cloud.infrastructure.training.rendering.sensor import Light, Sensor
 
 SceneKind = Literal[
@@ -32,10 +33,10 @@ SceneKind = Literal[
     "label",  # a label alone
     "cut",  # a good panel, no seam yet: CUT
     "good",  # a good panel with its seam: SEW and QC
-    "length_off",  # the panel is longer (shorter) than nominal by `length_offset_mm`
+    "length_off",  # the panel is longer than nominal, by 14 mm unless `length_offset_mm` says so
     "uneven",  # every needle hole jitters by half a millimetre
     "skipped",  # some stitches are missing
-    "pitch",  # sewn evenly at the wrong pitch, `pitch_mm`
+    "pitch",  # sewn evenly at the wrong pitch, 2.5 mm unless `pitch_mm` says so
     "stain",
     "hole",
     "broken_end",
@@ -76,18 +77,21 @@ def station_camera(width_px: int = 4000, height_px: int = 3000) -> Camera:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the simulator wants to see; None means a default or a random choice.
+    """What the simulator wants to see; None means the kind's own, or a random choice.
 
-    `seamed` overrides whether the panel has its seam (a fault may show at CUT as well as at QC).
-    `with_label` False: the worker took the label away.
+    `length_offset_mm`, `width_offset_mm` and `pitch_mm` hold for every kind: a stained panel may be
+    too long as well, and a reworked one is good at another pitch. `seamed` overrides whether the
+    panel has its seam (a fault may show at CUT as well as at QC). `with_label` False: the worker
+    took the label away.
     """
 
     kind: SceneKind = "good"
     label_text: str | None = None
     with_label: bool = True
     seamed: bool | None = None
-    length_offset_mm: float = 14.0
-    pitch_mm: float = 2.5
+    length_offset_mm: float | None = None
+    width_offset_mm: float = 0.0
+    pitch_mm: float | None = None
     style: DemoStyle = DEMO_STYLE
     camera: Camera = field(default_factory=station_camera)
     pose: Placement | None = None
@@ -177,29 +181,40 @@ def describe(truth: SceneTruth) -> dict[str, object]:
 
 def _garment(request: Request, generator: np.random.Generator) -> Garment:
     kind, style = request.kind, request.style
-    length_mm = style.length_mm + (request.length_offset_mm if kind == "length_off" else 0.0)
-    panel = Panel(length_mm=length_mm, width_mm=style.width_mm)
+    offset_mm = request.length_offset_mm
+    if offset_mm is None:
+        offset_mm = 14.0 if kind == "length_off" else 0.0
+    panel = Panel(
+        length_mm=style.length_mm + offset_mm, width_mm=style.width_mm + request.width_offset_mm
+    )
     pose = request.pose or Placement(
         x_mm=550.0 + float(generator.uniform(-15, 15)),
         y_mm=412.5 + float(generator.uniform(-10, 10)),
         turn_deg=float(generator.uniform(-3, 3)),
     )
-    seam = style.seam
-    if kind == "uneven":
-        seam = replace(seam, jitter_mm=_UNEVEN_JITTER_MM)
-    elif kind == "pitch":
-        seam = replace(seam, pitch_mm=request.pitch_mm)
-    elif kind == "skipped":
-        seam = replace(seam, skipped=tuple(int(i) for i in generator.integers(0, 9999, 4)))
     seamed = kind != "cut" if request.seamed is None else request.seamed
     return Garment(
         panel=panel,
         fabric=style.fabric,
         pose=pose,
-        seams=(seam,) if seamed else (),
+        seams=(_seam(request, generator),) if seamed else (),
         defects=tuple(_defects(request, panel, generator)),
         points=style.points,
     )
+
+
+def _seam(request: Request, generator: np.random.Generator) -> Seam:
+    seam = request.style.seam
+    pitch_mm = request.pitch_mm
+    if pitch_mm is None:
+        pitch_mm = 2.5 if request.kind == "pitch" else seam.pitch_mm
+    seam = replace(seam, pitch_mm=pitch_mm)
+    if request.kind == "uneven":
+        return replace(seam, jitter_mm=_UNEVEN_JITTER_MM * pitch_mm / 3.0)
+    if request.kind == "skipped":
+        missing = generator.choice(np.arange(6, int(280 / pitch_mm)), 4, replace=False)
+        return replace(seam, skipped=tuple(int(i) for i in missing))
+    return seam
 
 
 def _defects(request: Request, panel: Panel, generator: np.random.Generator) -> Iterator[Defect]:

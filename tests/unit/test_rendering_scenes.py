@@ -44,7 +44,9 @@ def test_every_kind_of_scene_is_drawn(kind: SceneKind) -> None:
     assert (truth.garment_pose is None) == (kind in {"empty", "label"})
     assert (truth.label_text is None) == (kind == "empty")
     assert bool(truth.seams) == (kind not in {"empty", "label", "cut"})
-    assert [d.kind for d in truth.defects] == ([kind] if kind in CLOTH_DEFECTS else [])
+    stitch_faults = {"uneven": {"uneven_stitch"}, "skipped": {"skipped_stitch"}}
+    faults = {kind} if kind in CLOTH_DEFECTS else stitch_faults.get(kind, set())
+    assert {defect.kind for defect in truth.defects} == faults
     assert set(truth.tag_corners_px) == ({0, 2} if kind == "tags_hidden" else {0, 1, 2, 3})
     assert (picture.mean() < 5) == (kind == "black")
 
@@ -180,7 +182,17 @@ def test_marks_are_brighter_where_stitches_are_and_absent_where_skipped() -> Non
     shade = cv2.remap(cv2.GaussianBlur(grey, (0, 0), 1), x, y, cv2.INTER_LINEAR)[:, 0]
     present = np.array(seam.present)
     assert shade[present].min() > shade[~present].max() + 10
-    assert (~present).sum() == seam.skipped_count > 0
+    assert (~present).sum() == seam.skipped_count == 4
+    polygons = [defect.polygon_px.mean(axis=0) for defect in truth.defects]
+    assert np.abs(np.array(polygons) - seam.marks_px[~present]).max() < 0.01
+
+
+def test_a_reworked_panel_is_good_at_the_corrected_pitch_and_length() -> None:
+    request = Request(kind="good", pitch_mm=2.5, length_offset_mm=-3.0, camera=SMALL)
+    _, truth = draw(request, np.random.default_rng(23))
+    assert truth.seams[0].pitch_mm == pytest.approx(2.5, abs=0.01)
+    assert truth.measures[0].value_mm == pytest.approx(497.0)
+    assert truth.defects == ()
 
 
 @pytest.mark.parametrize("name", FABRICS)

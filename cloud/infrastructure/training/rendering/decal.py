@@ -85,8 +85,8 @@ def paste(canvas: Planes, camera: Camera, placement: Placement, decal: Decal) ->
     height, width = decal.cover.shape[1:]
     beyond = np.array([width, height]) + half
     near = np.flatnonzero(np.all((texels > -half) & (texels < beyond), axis=1))
-    cover = box_mean(decal.cover, texels[near], half)
-    add = box_mean(decal.add, texels[near], half)
+    both = box_mean(np.concatenate([decal.cover, decal.add]), texels[near], half)
+    cover, add = np.split(both, [len(decal.cover)])
     flat = canvas[:, top:bottom, left:right].reshape(3, -1)
     flat[:, near] = flat[:, near] * (1 - cover) + add
     canvas[:, top:bottom, left:right] = flat.reshape(3, bottom - top, right - left)
@@ -104,27 +104,32 @@ def box_mean(raster: Planes, centres: Points, half: Points) -> Planes:
         (C, N) float32.
     """
     channels, height, width = raster.shape
-    table = np.zeros((channels, height + 1, width + 1))
-    np.cumsum(np.cumsum(raster, axis=1, dtype=np.float64), axis=2, out=table[:, 1:, 1:])
+    table = np.zeros((height + 1, width + 1, channels))
+    np.cumsum(np.cumsum(raster.transpose(1, 2, 0), 0, np.float64), 1, out=table[1:, 1:])
     low = np.clip(centres - half, 0, [width, height])
     high = np.clip(centres + half, 0, [width, height])
-    total = (
-        _at(table, high[:, 0], high[:, 1])
-        - _at(table, low[:, 0], high[:, 1])
-        - _at(table, high[:, 0], low[:, 1])
-        + _at(table, low[:, 0], low[:, 1])
-    )
-    return np.asarray(total / (4 * half[0] * half[1]), dtype=np.float32)
+    total = _at(table, high[:, 0], high[:, 1])
+    total -= _at(table, low[:, 0], high[:, 1])
+    total -= _at(table, high[:, 0], low[:, 1])
+    total += _at(table, low[:, 0], low[:, 1])
+    return np.asarray(total.T / (4 * half[0] * half[1]), dtype=np.float32)
 
 
 def _at(table: Points, x: Points, y: Points) -> Points:
-    """Read a (C, h, w) float64 table at (N,) float64 places x, y by bilinear interpolation."""
-    column = np.minimum(x.astype(np.intp), table.shape[2] - 2)
-    row = np.minimum(y.astype(np.intp), table.shape[1] - 2)
-    part_x, part_y = x - column, y - row
-    upper = table[:, row, column] * (1 - part_x) + table[:, row, column + 1] * part_x
-    lower = table[:, row + 1, column] * (1 - part_x) + table[:, row + 1, column + 1] * part_x
-    return np.asarray(upper * (1 - part_y) + lower * part_y)
+    """Read a table (h, w, C) float64 at (N,) float64 places x, y by bilinear interpolation."""
+    height, width, channels = table.shape
+    column = np.minimum(x.astype(np.intp), width - 2)
+    row = np.minimum(y.astype(np.intp), height - 2)
+    part_x, part_y = (x - column)[:, None], (y - row)[:, None]
+    rows = table.reshape(-1, channels)
+    first = row * width + column
+    upper = rows[first] * (1 - part_x)
+    upper += rows[first + 1] * part_x
+    lower = rows[first + width] * (1 - part_x)
+    lower += rows[first + width + 1] * part_x
+    lower -= upper
+    lower *= part_y
+    return np.asarray(upper + lower)
 
 
 def _along(corners: Points) -> Points:

@@ -14,7 +14,12 @@ from cloud.infrastructure.training.rendering.camera import (
     Points,
 )
 from cloud.infrastructure.training.rendering.decal import paste, window_of
-from cloud.infrastructure.training.rendering.defects import Defect, TrueDefect, draw_defect
+from cloud.infrastructure.training.rendering.defects import (
+    Defect,
+    DefectClass,
+    TrueDefect,
+    draw_defect,
+)
 from cloud.infrastructure.training.rendering.fabric import (
     Colour,
     Fabric,
@@ -31,6 +36,7 @@ from cloud.infrastructure.training.rendering.seam import Seam, Stitches, seam_de
 
 Canvas = NDArray[np.float32]
 _FOLD_MM = 4.0
+_UNEVEN_RATIO = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +152,35 @@ def lay_details(
                 area_mm2=drawn.area_mm2,
             )
         )
+    for stitches in sewn:
+        defects.extend(_stitch_faults(stitches, pose, camera))
     return tuple(_true_seam(stitches, pose, camera) for stitches in sewn), tuple(defects)
+
+
+def _stitch_faults(stitches: Stitches, pose: Placement, camera: Camera) -> list[TrueDefect]:
+    """Missing stitches, and those a quarter longer or shorter than the seam's mean."""
+    mean_mm, half_mm = stitches.pitch_mm, stitches.seam.thread_width_mm / 2
+    faults = []
+    for index, (present, length_mm) in enumerate(
+        zip(stitches.present, stitches.lengths_mm.tolist(), strict=True)
+    ):
+        kind: DefectClass = "uneven_stitch" if present else "skipped_stitch"
+        if present and abs(length_mm - mean_mm) <= _UNEVEN_RATIO * mean_mm:
+            continue
+        start, end = stitches.holes_mm[index], stitches.holes_mm[index + 1]
+        along = end - start
+        across = np.array([-along[1], along[0]]) / length_mm * half_mm
+        corners = np.stack([start - across, end - across, end + across, start + across])
+        polygon = pose.to_table(corners)
+        faults.append(
+            TrueDefect(
+                kind=kind,
+                polygon_mm=polygon,
+                polygon_px=camera.project(polygon, pose.height_mm),
+                area_mm2=length_mm * 2 * half_mm,
+            )
+        )
+    return faults
 
 
 def coverage(outline_px: Points, height: int, width: int) -> Canvas:
@@ -168,7 +202,7 @@ def coverage(outline_px: Points, height: int, width: int) -> Canvas:
     inside = np.zeros((height, width), np.uint8)
     cv2.fillPoly(inside, [fixed], 1, cv2.LINE_8, 4)
     band = np.zeros((height, width), np.uint8)
-    cv2.polylines(band, [fixed], True, 1, 5, cv2.LINE_8, 4)
+    cv2.polylines(band, [fixed], True, 1, 3, cv2.LINE_8, 4)
     result = inside.astype(np.float32)
     rows, columns = np.nonzero(band)
     distances = [

@@ -1,0 +1,188 @@
+"""What the stations' border asks PostgreSQL beside commands, as the application's own role.
+
+None of this changes what the company knows: whose token it is, which events wait to be projected
+and how far that got, when a station was heard, which generation a work package has.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+import asyncpg
+
+from cloud.events.ports import Clock
+from cloud.stations.queries import LoggedEvent, StationKey, TokenOwner
+
+LOG = logging.getLogger("kyndof.intake")
+CHANNEL = "kyndof_station_events"
+SWEEP_S = 2.0
+RECONNECT_S = 1.0
+_SET_ORGANIZATION = "SELECT set_config('kyndof.organization', $1, true)"
+
+_NEXT_STREAM = """
+SELECT c.epoch, c.stream, coalesce(p.projected_seq, 0) AS projected_seq, c.committed_seq
+FROM station_cursors c
+LEFT JOIN station_projections p USING (organization_id, station_id, epoch, stream)
+WHERE c.organization_id = $1 AND c.station_id = $2
+  AND c.committed_seq > coalesce(p.projected_seq, 0)
+ORDER BY c.epoch, c.stream DESC LIMIT 1
+"""
+_PENDING = """
+SELECT epoch, stream, seq, standing, coalesce(event_id, '') AS event_id, type, payload,
+       coalesce(occurred_at, received_at) AS occurred_at, worker, basis
+FROM station_events
+WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
+  AND seq > $5 AND seq <= $6
+ORDER BY seq LIMIT $7
+"""
+_MOVE = """
+INSERT INTO station_projections (organization_id, station_id, epoch, stream, projected_seq)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (organization_id, station_id, epoch, stream)
+DO UPDATE SET projected_seq = greatest(station_projections.projected_seq, excluded.projected_seq)
+"""
+_WISH = """
+INSERT INTO station_wishes (organization_id, station_id, generation, work_digest, wished_at)
+VALUES ($1, $2, 1, $3, $4)
+ON CONFLICT (organization_id, station_id) DO UPDATE SET
+  generation = station_wishes.generation
+               + (station_wishes.work_digest <> excluded.work_digest)::integer,
+  wished_at = CASE WHEN station_wishes.work_digest <> excluded.work_digest
+                   THEN excluded.wished_at ELSE station_wishes.wished_at END,
+  work_digest = excluded.work_digest
+RETURNING generation
+"""
+
+
+class PostgresStationBorder:
+    """Tokens, presence, the stations' log as the projector reads it, and generations."""
+
+    def __init__(self, pool: asyncpg.Pool, url: str, clock: Clock) -> None:
+        self._pool = pool
+        self._url = url
+        self._clock = clock
+
+    async def owner_of_token(self, token_hash: bytes) -> TokenOwner | None:
+        """Return whose join token this is."""
+        row = await self._pool.fetchrow(
+            """SELECT organization_id, code AS organization_code, station_id
+               FROM lookup_join_token($1) JOIN organizations USING (organization_id)""",
+            token_hash,
+        )
+        return TokenOwner(**dict(row)) if row else None
+
+    async def seen(self, station: StationKey) -> None:
+        """Note that a station was heard now."""
+        async with self._as(station) as connection:
+            await connection.execute(
+                """UPDATE stations SET last_seen_at = $3
+                   WHERE organization_id = $1 AND station_id = $2""",
+                station.organization_id,
+                station.station_id,
+                self._clock.now(),
+            )
+
+    async def wish(self, station: StationKey, work_digest: str) -> int:
+        """Return the generation of this digest; a changed digest gets the next one."""
+        async with self._as(station) as connection:
+            generation: int = await connection.fetchval(
+                _WISH,
+                station.organization_id,
+                station.station_id,
+                work_digest,
+                self._clock.now(),
+            )
+        return generation
+
+    async def backlog(self) -> Sequence[StationKey]:
+        """Return the stations that have committed events which were not projected."""
+        rows = await self._pool.fetch("SELECT * FROM lookup_projection_backlog()")
+        return [StationKey(**dict(row)) for row in rows]
+
+    async def pending(self, station: StationKey, limit: int) -> Sequence[LoggedEvent]:
+        """Return the next events of a station, in order, of one epoch and stream."""
+        key = (station.organization_id, station.station_id)
+        while True:
+            async with self._as(station) as connection:
+                stream = await connection.fetchrow(_NEXT_STREAM, *key)
+                if stream is None:
+                    return []
+                place = (stream["epoch"], stream["stream"])
+                rows = await connection.fetch(
+                    _PENDING,
+                    *key,
+                    *place,
+                    stream["projected_seq"],
+                    stream["committed_seq"],
+                    limit,
+                )
+                if rows:
+                    return [LoggedEvent(**dict(row)) for row in rows]
+                # Nothing but a gap lies there.
+                await connection.execute(_MOVE, *key, *place, stream["committed_seq"])
+
+    async def move(self, station: StationKey, event: LoggedEvent) -> None:
+        """Note that everything up to and including ``event`` was projected."""
+        async with self._as(station) as connection:
+            await connection.execute(
+                _MOVE,
+                station.organization_id,
+                station.station_id,
+                event.epoch,
+                event.stream,
+                event.seq,
+            )
+
+    async def wakes(self) -> AsyncIterator[StationKey | None]:
+        """Yield a station when it has new events; ``None`` when any may have.
+
+        Notifications are a courtesy: what one of them would have said is found by the sweep.
+        """
+        while True:
+            try:
+                async with self._listening() as heard:
+                    while True:
+                        yield await _next(heard)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                LOG.warning("the database's notifications are away", extra={"reason": str(error)})
+                await asyncio.sleep(RECONNECT_S)
+                yield None
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[asyncio.Queue[str | None]]:
+        heard: asyncio.Queue[str | None] = asyncio.Queue()
+        connection = await asyncpg.connect(self._url)
+
+        def hear(_connection: object, _pid: int, _channel: str, payload: object) -> None:
+            heard.put_nowait(str(payload))
+
+        def lost(_connection: object) -> None:
+            heard.put_nowait(None)
+
+        try:
+            await connection.add_listener(CHANNEL, hear)
+            connection.add_termination_listener(lost)
+            yield heard
+        finally:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await connection.close(timeout=1)
+
+    @asynccontextmanager
+    async def _as(self, station: StationKey) -> AsyncIterator[asyncpg.Connection]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SET_ORGANIZATION, station.organization_id)
+            yield cast("asyncpg.Connection", connection)
+
+
+async def _next(heard: asyncio.Queue[str | None]) -> StationKey | None:
+    try:
+        payload = await asyncio.wait_for(heard.get(), SWEEP_S)
+    except TimeoutError:
+        return None
+    if payload is None:
+        raise ConnectionError("the listening connection was closed")
+    organization_id, _, station_id = payload.partition(":")
+    return StationKey(organization_id=organization_id, station_id=station_id)

@@ -1,0 +1,134 @@
+"""What the stations' border needs; composition hands it in."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from cloud.commands.command import Command, CommandContext, Query
+from cloud.stations.queries import (
+    CertificateFacts,
+    LoggedEvent,
+    StationKey,
+    TokenOwner,
+    Upload,
+)
+
+
+class Bus(Protocol):
+    """The command bus."""
+
+    async def send(self, command: Command, context: CommandContext) -> Any:  # noqa: ANN401
+        """Carry out a command."""
+        ...
+
+    async def ask(self, query: Query, context: CommandContext) -> Any:  # noqa: ANN401
+        """Answer a question."""
+        ...
+
+
+class CertificateReader(Protocol):
+    """Knows the certificates of the cloud's own authority."""
+
+    def read(self, certificate_pem: bytes) -> CertificateFacts | None:
+        """Read a certificate; ``None`` when the authority did not sign it."""
+        ...
+
+
+class ServerCertificates(Protocol):
+    """The server's certificate, renewed while it serves."""
+
+    @property
+    def ca_pem(self) -> bytes:
+        """Return the certificate that clients' certificates are checked by."""
+        ...
+
+    def current(self) -> tuple[bytes, bytes]:
+        """Return key and chain, PEM, new ones when the time has come."""
+        ...
+
+
+class StationDoor(Protocol):
+    """What must be known before an organization is, and bookkeeping of the transport."""
+
+    async def owner_of_token(self, token_hash: bytes) -> TokenOwner | None:
+        """Return whose join token this is."""
+        ...
+
+    async def seen(self, station: StationKey) -> None:
+        """Note that a station was heard now."""
+        ...
+
+
+class EventLog(Protocol):
+    """The reading side of the stations' log."""
+
+    async def backlog(self) -> Sequence[StationKey]:
+        """Return the stations that have committed events which were not projected."""
+        ...
+
+    async def pending(self, station: StationKey, limit: int) -> Sequence[LoggedEvent]:
+        """Return the next events of a station, in order, of one epoch and stream."""
+        ...
+
+    async def move(self, station: StationKey, event: LoggedEvent) -> None:
+        """Note that everything up to and including ``event`` was projected."""
+        ...
+
+    def wakes(self) -> AsyncIterator[StationKey | None]:
+        """Yield a station when it has new events; ``None`` when any may have."""
+        ...
+
+
+class PictureVault(Protocol):
+    """Keeps pictures; nobody sees one before its row is committed."""
+
+    async def holds(self, organization_id: str, sha256: str, size_bytes: int) -> bool:
+        """Say whether the picture lies there whole."""
+        ...
+
+    async def begin(self, station: StationKey, upload: Upload) -> int:
+        """Begin or resume an upload; return how many bytes are safe."""
+        ...
+
+    async def find(self, station: StationKey, sha256: str) -> Upload | None:
+        """Return an upload that was begun and not finished."""
+        ...
+
+    async def append(self, station: StationKey, sha256: str, offset: int, data: bytes) -> int:
+        """Append bytes at the end; return the new length.
+
+        Raises:
+            ValueError: ``offset`` is not the end, or the picture gets longer than announced.
+        """
+        ...
+
+    async def flush(self, station: StationKey, sha256: str) -> int:
+        """Make what was appended durable; return how many bytes are safe."""
+        ...
+
+    async def finish(self, station: StationKey, upload: Upload) -> str:
+        """Verify the whole picture and put it into the store.
+
+        Returns:
+            Why it was thrown away, empty when it is whole.
+        """
+        ...
+
+    async def forget(self, station: StationKey, sha256: str) -> None:
+        """Remove what is left of an upload."""
+        ...
+
+
+class WorkPackages(Protocol):
+    """Keeps which generation of which work package each station should have."""
+
+    async def wish(self, station: StationKey, work_digest: str) -> int:
+        """Return the generation of this digest; a changed digest gets the next one."""
+        ...
+
+
+class StyleBanks(Protocol):
+    """Statistics of styles that were taught."""
+
+    def read(self, style: str) -> bytes | None:
+        """Return a style's bank; ``None`` when it was not taught."""
+        ...

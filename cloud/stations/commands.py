@@ -1,0 +1,258 @@
+"""What may be asked of the stations' room."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud.commands.command import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterStation(Command):
+    """Give a station a name and the stages that it takes."""
+
+    domain = "stations"
+
+    name: str
+    stages: tuple[str, ...]
+    title_ko: str
+    title_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssueJoinToken(Command):
+    """Let one device, known by its serial, become this station within ``valid_s`` seconds."""
+
+    domain = "stations"
+
+    station_id: str
+    serial: str
+    valid_s: int = 1800
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolStation(Command):
+    """Exchange a join token, named by its SHA-256 in hex, and a PKCS#10 request."""
+
+    domain = "stations"
+
+    join_token_hash: str
+    csr_der: bytes
+    serial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeStation(Command):
+    """Shut a station out for good; its stream ends within seconds."""
+
+    domain = "stations"
+
+    station_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStationStream(Command):
+    """Say hello with an outbox; the cloud gives it its epoch.
+
+    ``epoch`` is what the outbox believes, 0 when it has none. ``live_epoch`` is the epoch of the
+    stream that is open at this moment, 0 without one: an older outbox never replaces a newer one
+    that is alive.
+    """
+
+    domain = "stations"
+
+    station_id: str
+    outbox_id: str
+    epoch: int
+    live_epoch: int
+    agent_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationEvent:
+    """One event as the station numbered it.
+
+    ``fault_code`` is set by the border when nobody can read the event: it then goes to the dead
+    letters, and ``payload`` is what could be kept of it. ``content_digest`` is the SHA-256 of the
+    payload as sent. ``wire_id`` is the event id as sent; both feed the rolling digest.
+    """
+
+    event_id: str
+    type: str
+    schema_version: int
+    hlc: int
+    mono_ns: int
+    boot_id: bytes
+    payload: bytes
+    media: tuple[str, ...]
+    producer_id: str
+    pseq: int
+    occurred_at: datetime | None
+    worker: str
+    basis: str
+    wire_id: bytes
+    content_digest: bytes
+    fault_code: str = ""
+    fault_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStationEvents(Command):
+    """Append consecutive events of one stream to the log.
+
+    It needs no stored answer to be sent twice safely: the cursor of (station, epoch, stream) is
+    locked, everything up to it is dropped as known, and the answer is the cursor.
+    ``prev_digest`` is the rolling digest before ``first_seq``, 0 when unknown.
+    """
+
+    domain = "stations"
+
+    station_id: str
+    epoch: int
+    stream: str
+    first_seq: int
+    prev_digest: int
+    events: tuple[StationEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStationGap(Command):
+    """Note numbers of a stream that will never come, and why."""
+
+    domain = "stations"
+
+    station_id: str
+    epoch: int
+    stream: str
+    first_seq: int
+    last_seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStationPresence(Command):
+    """Note that a station came or went."""
+
+    domain = "stations"
+
+    station_id: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationSnapshot:
+    """A station's own summary of itself."""
+
+    worker: str
+    piece_id: str
+    step_id: str
+    phase: str
+    alarms: tuple[str, ...]
+    finished_count: int
+    failed_count: int
+    spool_count: int
+    bundle: str
+    package_digest: str
+    camera: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmChange:
+    """An alarm came (``raised``) or went."""
+
+    code: str
+    detail: str
+    raised: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStationState(Command):
+    """Note what a station shows; what is ``None`` stays as it was.
+
+    ``snapshot`` is the newest of the station's own snapshots, with its place (``epoch``, ``seq``);
+    an older one than the stored is ignored. ``worker`` is the badge scanned last and ``alarms``
+    what came and went, in order; a station's snapshot counts more than both.
+    """
+
+    domain = "stations"
+
+    station_id: str
+    epoch: int
+    seq: int
+    snapshot: StationSnapshot | None = None
+    worker: str | None = None
+    alarms: tuple[AlarmChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStationReport(Command):
+    """Note what a station made of the cloud's wish."""
+
+    domain = "stations"
+
+    station_id: str
+    observed_generation: int
+    work_digest: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportStationFault(Command):
+    """Put something suspicious about a station on record: a clone, a token used twice."""
+
+    domain = "stations"
+
+    station_id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeEvent(Command):
+    """Mark a fact from the floor that a rule refuses; ``code`` is the refusal's."""
+
+    domain = "stations"
+
+    station_id: str
+    event_id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveDispute(Command):
+    """Decide a dispute: ACCEPTED or REJECTED, with a reason."""
+
+    domain = "stations"
+
+    event_id: str
+    decision: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuryEvent(Command):
+    """Put an accepted event that no command can carry among the dead letters."""
+
+    domain = "stations"
+
+    station_id: str
+    epoch: int
+    stream: str
+    seq: int
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreMedia(Command):
+    """Make a verified picture visible to the organization."""
+
+    domain = "stations"
+
+    station_id: str
+    sha256: str
+    size_bytes: int
+    content_type: str
+    event_id: str

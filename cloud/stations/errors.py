@@ -1,0 +1,123 @@
+"""What the stations' room refuses."""
+
+from cloud.commands.errors import CommandError
+
+
+class StationError(CommandError):
+    """Something about a station, its certificate or its events was refused."""
+
+    code = "STATION_ERROR"
+
+
+class StationUnknownError(StationError):
+    """The organization has no such station."""
+
+    code = "STATION_UNKNOWN"
+
+
+class StationNameTakenError(StationError):
+    """Another station of the organization has this name."""
+
+    code = "STATION_NAME_TAKEN"
+
+
+class StationInvalidError(StationError):
+    """Name, stages or titles of a station are not usable."""
+
+    code = "STATION_INVALID"
+
+
+class StationRevokedError(StationError):
+    """The station was shut out."""
+
+    code = "STATION_REVOKED"
+
+
+class CertificateRevokedError(StationError):
+    """The certificate is not, or no longer, one that the cloud accepts."""
+
+    code = "CERTIFICATE_REVOKED"
+
+
+class JoinTokenUnknownError(StationError):
+    """No such join token."""
+
+    code = "JOIN_TOKEN_UNKNOWN"
+
+
+class JoinTokenExpiredError(StationError):
+    """The join token's time is over."""
+
+    code = "JOIN_TOKEN_EXPIRED"
+
+
+class JoinTokenUsedError(StationError):
+    """The join token was used with another key."""
+
+    code = "JOIN_TOKEN_USED"
+
+
+class JoinTokenSerialError(StationError):
+    """The join token was issued for another device."""
+
+    code = "JOIN_TOKEN_SERIAL"
+
+
+class SigningRequestInvalidError(StationError):
+    """The signing request is damaged, not signed by its own key, or its key is not P-256."""
+
+    code = "SIGNING_REQUEST_INVALID"
+
+
+class EpochUnknownError(StationError):
+    """No outbox of the station has this epoch."""
+
+    code = "EPOCH_UNKNOWN"
+
+
+class EpochFencedError(StationError):
+    """A newer outbox of the station has taken over."""
+
+    code = "EPOCH_FENCED"
+
+
+class SequenceGapError(StationError):
+    """Events are missing before this batch; ``details.expected`` is the next number."""
+
+    code = "SEQUENCE_GAP"
+
+
+class DigestMismatchError(StationError):
+    """The station's history differs from the committed one."""
+
+    code = "DIGEST_MISMATCH"
+
+
+class DisputeUnknownError(StationError):
+    """No open dispute about this event."""
+
+    code = "DISPUTE_UNKNOWN"
+
+
+class DisputeResolvedError(StationError):
+    """The dispute was decided before."""
+
+    code = "DISPUTE_RESOLVED"
+
+
+class DecisionInvalidError(StationError):
+    """A dispute is decided by ACCEPTED or REJECTED, with a reason."""
+
+    code = "DECISION_INVALID"
+
+
+class MediaUnknownError(StationError):
+    """No picture with this address can be read by the asker."""
+
+    code = "MEDIA_UNKNOWN"
+
+
+class MediaInvalidError(StationError):
+    """The picture's address, size or kind is not acceptable."""
+
+    code = "MEDIA_INVALID"

@@ -1,0 +1,92 @@
+"""What happened to stations, their events and their pictures."""
+
+from dataclasses import dataclass
+
+from cloud.events.event import DomainEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationRegistered(DomainEvent):
+    """A station has a name and stages."""
+
+    station_id: str
+    station_name: str
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationEnrolled(DomainEvent):
+    """A device holds the station's certificate."""
+
+    station_id: str
+    station_name: str
+    certificate_serial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationRevoked(DomainEvent):
+    """A station is shut out."""
+
+    station_id: str
+    station_name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationStateChanged(DomainEvent):
+    """Something that a person can see at a station changed."""
+
+    station_id: str
+    station_name: str
+    online: bool
+    worker: str
+    piece_id: str
+    step_id: str
+    phase: str
+    alarms: tuple[str, ...]
+    finished_count: int
+    failed_count: int
+    camera: str
+    bundle: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationEventDisputed(DomainEvent):
+    """A fact from the floor was refused by a rule and waits for a person."""
+
+    station_id: str
+    station_name: str
+    event_id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationDisputeResolved(DomainEvent):
+    """A person decided."""
+
+    event_id: str
+    station_id: str
+    decision: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationFaultReported(DomainEvent):
+    """Something suspicious about a station is on record."""
+
+    station_id: str
+    station_name: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaStored(DomainEvent):
+    """A picture can be seen."""
+
+    sha256: str
+    size_bytes: int
+    content_type: str
+    station_id: str
+    event_id: str

@@ -1,0 +1,78 @@
+"""One function per command and query of the stations' room."""
+
+from cloud.commands.command import Command, Query
+from cloud.commands.ports import Handler
+from cloud.stations.commands import (
+    BuryEvent,
+    DisputeEvent,
+    EnrolStation,
+    IssueJoinToken,
+    OpenStationStream,
+    RecordStationEvents,
+    RecordStationGap,
+    RecordStationPresence,
+    RecordStationReport,
+    RecordStationState,
+    RegisterStation,
+    ReportStationFault,
+    ResolveDispute,
+    RevokeStation,
+    StoreMedia,
+)
+from cloud.stations.handlers.administration import (
+    enrol_station,
+    issue_join_token,
+    register_station,
+    revoke_station,
+)
+from cloud.stations.handlers.answers import (
+    find_media,
+    find_station,
+    list_disputes,
+    list_stations,
+    station_standing,
+)
+from cloud.stations.handlers.disputes import dispute_event, resolve_dispute
+from cloud.stations.handlers.intake import (
+    bury_event,
+    open_station_stream,
+    record_station_events,
+    record_station_gap,
+    record_station_presence,
+    record_station_report,
+    record_station_state,
+    report_station_fault,
+    store_media,
+)
+from cloud.stations.queries import (
+    FindMedia,
+    FindStation,
+    ListDisputes,
+    ListStations,
+    StationStanding,
+)
+
+COMMANDS: dict[type[Command], Handler] = {
+    RegisterStation: register_station,
+    IssueJoinToken: issue_join_token,
+    EnrolStation: enrol_station,
+    RevokeStation: revoke_station,
+    OpenStationStream: open_station_stream,
+    RecordStationEvents: record_station_events,
+    RecordStationGap: record_station_gap,
+    RecordStationPresence: record_station_presence,
+    RecordStationState: record_station_state,
+    RecordStationReport: record_station_report,
+    ReportStationFault: report_station_fault,
+    DisputeEvent: dispute_event,
+    BuryEvent: bury_event,
+    ResolveDispute: resolve_dispute,
+    StoreMedia: store_media,
+}
+QUERIES: dict[type[Query], Handler] = {
+    ListStations: list_stations,
+    FindStation: find_station,
+    StationStanding: station_standing,
+    ListDisputes: list_disputes,
+    FindMedia: find_media,
+}

@@ -1,0 +1,214 @@
+"""What may be asked about stations, and how the answers look."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud.commands.command import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStations(Query):
+    """All stations of the organization that are not revoked, by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindStation(Query):
+    """One station."""
+
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationStanding(Query):
+    """Whether the cloud still accepts a station with this certificate (serial in hex)."""
+
+    station_id: str
+    certificate_serial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDisputes(Query):
+    """Facts from the floor that a rule refused, newest first."""
+
+    open_only: bool = True
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindMedia(Query):
+    """A picture by its SHA-256 in hex."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotView:
+    """What a station shows at this moment."""
+
+    worker: str
+    piece_id: str
+    step_id: str
+    phase: str
+    alarms: tuple[str, ...]
+    finished_count: int
+    failed_count: int
+    spool_count: int
+    camera: str
+    bundle: str
+    package_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationView:
+    """A station as people and programs see it."""
+
+    station_id: str
+    name: str
+    title_ko: str
+    title_en: str
+    stages: tuple[str, ...]
+    status: str
+    enrolled: bool
+    online: bool
+    last_seen_at: datetime | None
+    snapshot: SnapshotView | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """``known``, ``revoked`` or ``unknown``, and the names that belong to the station."""
+
+    status: str
+    station_name: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeView:
+    """A disputed fact with what is known of it."""
+
+    event_id: str
+    station_id: str
+    station_name: str
+    type: str
+    worker: str
+    occurred_at: datetime | None
+    code: str
+    detail: str
+    disputed_at: datetime
+    decision: str | None
+    reason: str | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaView:
+    """A picture that the asker may read."""
+
+    sha256: str
+    size_bytes: int
+    content_type: str
+    station_id: str
+    stored_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedJoinToken:
+    """A join token, told once and never stored."""
+
+    join_token: str
+    station_id: str
+    serial: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """The certificate of a station that has just enrolled."""
+
+    station_id: str
+    station_name: str
+    certificate_pem: str
+    ca_pem: str
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far a stream got; ``digest`` is the rolling digest there."""
+
+    stream: str
+    seq: int
+    digest: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamOpening:
+    """The epoch of an outbox and where it goes on."""
+
+    epoch: int
+    is_new: bool
+    positions: tuple[Position, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Everything up to ``committed_seq`` is in; ``duplicates`` events of the batch were."""
+
+    committed_seq: int
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateFacts:
+    """What a certificate of our own authority says; ``serial`` in hex."""
+
+    organization_id: str
+    station_id: str
+    serial: str
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenOwner:
+    """Whose join token it is."""
+
+    organization_id: str
+    organization_code: str
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationKey:
+    """A station of an organization."""
+
+    organization_id: str
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEvent:
+    """A committed event on its way into the rooms it concerns."""
+
+    epoch: int
+    stream: str
+    seq: int
+    standing: str
+    event_id: str
+    type: str
+    payload: bytes
+    occurred_at: datetime
+    worker: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A picture that a station wants to send."""
+
+    sha256: str
+    size_bytes: int
+    content_type: str
+    event_id: str

@@ -17,7 +17,7 @@ from cloud.infrastructure.signing.certificate_authority import (
     ServerCertificates,
 )
 from cloud.stations.errors import SigningRequestInvalidError
-from tests.fakes.clock import SteadyClock
+from tests.fakes.core import SetClock
 
 pytestmark = pytest.mark.requirement("FLT")
 ORGANIZATION = "org_01K0DEM0000000000000000000"
@@ -39,12 +39,12 @@ def request(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
 
 
 @pytest.fixture
-def clock() -> SteadyClock:
-    return SteadyClock(datetime(2026, 5, 4, 9, tzinfo=UTC))
+def clock() -> SetClock:
+    return SetClock(datetime(2026, 5, 4, 9, tzinfo=UTC))
 
 
 @pytest.fixture
-def authority(tmp_path: Path, clock: SteadyClock) -> FolderCertificateAuthority:
+def authority(tmp_path: Path, clock: SetClock) -> FolderCertificateAuthority:
     return FolderCertificateAuthority(tmp_path / "authority", clock)
 
 
@@ -83,7 +83,7 @@ def test_only_p256_keys_that_sign_their_request_are_taken(
             authority.issue(csr, ORGANIZATION, STATION)
 
 
-def test_the_authority_is_made_once_and_kept_secret(tmp_path: Path, clock: SteadyClock) -> None:
+def test_the_authority_is_made_once_and_kept_secret(tmp_path: Path, clock: SetClock) -> None:
     folder = tmp_path / "authority"
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: FolderCertificateAuthority(folder, clock), range(8)))
@@ -92,7 +92,7 @@ def test_the_authority_is_made_once_and_kept_secret(tmp_path: Path, clock: Stead
     assert [path.name for path in tmp_path.iterdir()] == ["authority"]
 
 
-def test_half_an_authority_is_named_and_never_replaced(tmp_path: Path, clock: SteadyClock) -> None:
+def test_half_an_authority_is_named_and_never_replaced(tmp_path: Path, clock: SetClock) -> None:
     folder = tmp_path / "authority"
     FolderCertificateAuthority(folder, clock)
     (folder / "certificate.pem").unlink()
@@ -101,7 +101,7 @@ def test_half_an_authority_is_named_and_never_replaced(tmp_path: Path, clock: St
 
 
 def test_a_certificate_of_another_authority_says_nothing(
-    tmp_path: Path, authority: FolderCertificateAuthority, clock: SteadyClock
+    tmp_path: Path, authority: FolderCertificateAuthority, clock: SetClock
 ) -> None:
     stranger = FolderCertificateAuthority(tmp_path / "stranger", clock)
     csr = request(ec.generate_private_key(ec.SECP256R1()))
@@ -116,13 +116,13 @@ def test_a_certificate_of_another_authority_says_nothing(
 
 
 def test_the_server_certificate_is_renewed_each_hour(
-    authority: FolderCertificateAuthority, clock: SteadyClock
+    authority: FolderCertificateAuthority, clock: SetClock
 ) -> None:
     certificates = ServerCertificates(authority, ["localhost", "127.0.0.1"], clock)
     first = certificates.current()
-    clock.advance(timedelta(minutes=59))
+    clock.advance(minutes=59)
     assert certificates.current() == first
-    clock.advance(timedelta(minutes=2))
+    clock.advance(minutes=2)
     second = certificates.current()
     assert second != first
     leaf = x509.load_pem_x509_certificate(second[1])

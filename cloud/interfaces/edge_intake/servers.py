@@ -112,7 +112,7 @@ class IntakeServers:
 
         credentials = grpc.dynamic_ssl_server_credentials(
             initial,
-            renewed,  # type: ignore[arg-type]  None means no change
+            renewed,  # type: ignore[arg-type]  # None means no change
             mutual,
         )
         try:

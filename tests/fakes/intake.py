@@ -1,0 +1,291 @@
+"""The stations' doors over a real database and real TLS, and a station that speaks to them."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+import grpc
+import grpc.aio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from google.protobuf.message import Message
+from kyndof_wire.enrolment.v1.enrolment_pb2 import EnrolRequest, EnrolResponse
+from kyndof_wire.enrolment.v1.enrolment_pb2_grpc import EnrolmentServiceStub
+from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceServicer
+from kyndof_wire.floor.v1 import floor_pb2
+from kyndof_wire.media.v1.media_pb2_grpc import MediaServiceServicer
+from kyndof_wire.sync.v1 import sync_pb2
+from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceStub
+from ulid import ULID
+
+from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.infrastructure.postgres.station_border import PostgresStationBorder
+from cloud.infrastructure.postgres.station_store import STORES
+from cloud.infrastructure.signing.certificate_authority import (
+    FolderCertificateAuthority,
+    ServerCertificates,
+)
+from cloud.interfaces.edge_intake.admission import Admission
+from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
+from cloud.interfaces.edge_intake.event_sync import EventSync, Patience, StreamParts
+from cloud.interfaces.edge_intake.live_streams import LiveStreams
+from cloud.interfaces.edge_intake.rate_limit import Rate, RateLimit
+from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers, Servicers
+from cloud.stations.commands import IssueJoinToken, RegisterStation
+from cloud.stations.handlers import COMMANDS, QUERIES
+from cloud.stations.ports import CertificateAuthority
+from cloud.stations.queries import IssuedJoinToken, StationView
+from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
+
+SERIAL = "appliance-7"
+FAST = Patience(heartbeat_s=0.1, silence_s=2, write_s=2, offline_after_s=0.05)
+
+
+class Device:
+    """A key of its own and, once enrolled, the certificate for it."""
+
+    def __init__(self) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.certificate_pem = b""
+        self.ca_pem = b""
+
+    @property
+    def csr_der(self) -> bytes:
+        return (
+            x509.CertificateSigningRequestBuilder()
+            .subject_name(x509.Name([]))
+            .sign(self.key, hashes.SHA256())
+            .public_bytes(serialization.Encoding.DER)
+        )
+
+    @property
+    def key_pem(self) -> bytes:
+        return self.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+
+
+OPTIONS = (("grpc.ssl_target_name_override", "localhost"), ("grpc.use_local_subchannel_pool", 1))
+
+
+def floor_event(kind: str, payload: Message, **more: object) -> sync_pb2.Event:
+    event = sync_pb2.Event(
+        event_id=bytes(ULID()),
+        type=kind,
+        schema=1,
+        payload=payload.SerializeToString(),
+        producer_id="producer",
+        stream="events",
+        worker="worker@demo.example",
+    )
+    event.occurred_at.FromDatetime(datetime(2026, 5, 4, 9, tzinfo=UTC))
+    for name, value in more.items():
+        setattr(event, name, value)
+    return event
+
+
+def badge_event(number: int = 0) -> sync_pb2.Event:
+    return floor_event(
+        "badge_scanned",
+        floor_pb2.BadgeScanned(login="worker@demo.example", reader="hid"),
+        pseq=number,
+    )
+
+
+def digest_of(events: list[sync_pb2.Event], start: int = 0) -> int:
+    value = start
+    for event in events:
+        chained = value.to_bytes(8, "big") + event.event_id
+        chained += hashlib.sha256(event.payload).digest()
+        value = int.from_bytes(hashlib.sha256(chained).digest()[:8], "big")
+    return value
+
+
+class Talk:
+    """One open stream, frame by frame."""
+
+    def __init__(self, call: grpc.aio.StreamStreamCall) -> None:
+        self.call = call
+        self.welcome = sync_pb2.Welcome()
+        self.heartbeats = 0
+
+    async def send(self, **frame: Message) -> None:
+        await self.call.write(sync_pb2.StreamEventsRequest(**frame))
+
+    async def hear(self) -> sync_pb2.StreamEventsResponse:
+        """The next frame that is no heartbeat; the call's error when it ended."""
+        while True:
+            response = await self.call.read()
+            if not isinstance(response, sync_pb2.StreamEventsResponse):
+                raise await self.ended()
+            if response.WhichOneof("payload") != "heartbeat":
+                return response
+            self.heartbeats += 1
+
+    async def ended(self) -> grpc.aio.AioRpcError:
+        """Wait for the end, past whatever is still said, and return it as the error it is."""
+        try:
+            while isinstance(await self.call.read(), sync_pb2.StreamEventsResponse):
+                pass
+        except grpc.aio.AioRpcError as error:
+            return error
+        code = await self.call.code()
+        return grpc.aio.AioRpcError(
+            code,
+            await self.call.initial_metadata(),
+            await self.call.trailing_metadata(),
+            await self.call.details(),
+        )
+
+    async def hello(self, outbox_id: str = "outbox-1", epoch: int = 0) -> "Talk":
+        await self.send(hello=sync_pb2.Hello(outbox_id=outbox_id, epoch=epoch, protocol=1))
+        response = await self.hear()
+        assert response.WhichOneof("payload") == "welcome"
+        self.welcome = response.welcome
+        return self
+
+    async def batch(
+        self, first_seq: int, events: list[sync_pb2.Event], prev_digest: int = 0
+    ) -> sync_pb2.Ack:
+        await self.send(
+            batch=sync_pb2.EventBatch(
+                stream="events", first_seq=first_seq, events=events, prev_digest=prev_digest
+            )
+        )
+        response = await self.hear()
+        assert response.WhichOneof("payload") == "ack"
+        return response.ack
+
+
+@dataclass
+class IntakeWorld:
+    """Doors that stand open, and who stands behind them."""
+
+    core: Core
+    authority: FolderCertificateAuthority
+    border: PostgresStationBorder
+    live: LiveStreams
+    servers: IntakeServers
+    database: DatabaseUrls
+
+    async def register(self, name: str = "CUT-01", organization_id: str = DEMO) -> StationView:
+        command = RegisterStation(
+            name=name, stages=("CUT", "SEW"), title_ko="재단 1", title_en="Cutting 1"
+        )
+        view: StationView = await self.core.bus.send(
+            command, context_of("lead@demo.example", organization_id=organization_id)
+        )
+        return view
+
+    async def token(
+        self, station_id: str, serial: str = SERIAL, organization_id: str = DEMO
+    ) -> IssuedJoinToken:
+        issued: IssuedJoinToken = await self.core.bus.send(
+            IssueJoinToken(station_id=station_id, serial=serial),
+            context_of("lead@demo.example", organization_id=organization_id),
+        )
+        return issued
+
+    async def knock(self, token: str, device: Device, serial: str = SERIAL) -> EnrolResponse:
+        """Enrol over the real door."""
+        credentials = grpc.ssl_channel_credentials(self.authority.ca_pem.encode())
+        address = f"127.0.0.1:{self.servers.enrolment_port}"
+        async with grpc.aio.secure_channel(address, credentials, OPTIONS) as channel:
+            response: EnrolResponse = await EnrolmentServiceStub(channel).Enrol(
+                EnrolRequest(join_token=token, csr_der=device.csr_der, serial=serial), timeout=10
+            )
+        device.certificate_pem, device.ca_pem = response.certificate_pem, response.ca_pem
+        return response
+
+    async def enrolled(
+        self, name: str = "CUT-01", organization_id: str = DEMO
+    ) -> tuple[StationView, Device]:
+        station = await self.register(name, organization_id)
+        device = Device()
+        issued = await self.token(station.station_id, organization_id=organization_id)
+        await self.knock(issued.join_token, device)
+        return station, device
+
+    def channel(self, device: Device | None) -> grpc.aio.Channel:
+        if device is None:
+            credentials = grpc.ssl_channel_credentials(self.authority.ca_pem.encode())
+        else:
+            credentials = grpc.ssl_channel_credentials(
+                self.authority.ca_pem.encode(), device.key_pem, device.certificate_pem
+            )
+        return grpc.aio.secure_channel(f"127.0.0.1:{self.servers.port}", credentials, OPTIONS)
+
+    @asynccontextmanager
+    async def talk(self, device: Device | None) -> AsyncIterator[Talk]:
+        """Open a stream; hello is the caller's."""
+        async with self.channel(device) as channel:
+            call = EventSyncServiceStub(channel).StreamEvents(timeout=60)
+            try:
+                yield Talk(call)
+            finally:
+                call.cancel()
+
+    async def rows(self, sql: str, *values: object) -> list[asyncpg.Record]:
+        """Read as the demo organization, with the application's own role."""
+        async with self.core.pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('kyndof.organization', $1, true)", DEMO)
+            return await connection.fetch(sql, *values)
+
+
+@asynccontextmanager
+async def intake_over(
+    database: DatabaseUrls, folder: Path, patience: Patience = FAST
+) -> AsyncIterator[IntakeWorld]:
+    """Open both doors on free ports, as composition does."""
+    await add_organization(database.owner, DEMO, "demo", "worker@demo.example")
+    await add_organization(database.owner, OTHER, "other", "worker@other.example")
+    stores = dict(STORES)
+    made: list[FolderCertificateAuthority] = []
+    stores[CertificateAuthority] = lambda _connection, _organization: made[0]
+    async with core_over(database.app, stores) as core:
+        core.clock.moment = datetime.now(UTC)
+        authority = FolderCertificateAuthority(folder / "authority", core.clock)
+        made.append(authority)
+        for command, handler in COMMANDS.items():
+            core.bus.register(command, handler)
+        for query, handler in QUERIES.items():
+            core.bus.register_query(query, handler)
+        border = PostgresStationBorder(core.pool, database.app, core.clock)
+        live = LiveStreams()
+        admission = Admission(core.bus, authority)
+        parts = StreamParts(
+            bus=core.bus,
+            admission=admission,
+            door=border,
+            live=live,
+            clock=core.clock,
+            patience=patience,
+        )
+        limit = RateLimit(
+            core.clock,
+            Rate(burst_count=60, per_minute_count=60),
+            Rate(burst_count=200, per_minute_count=200),
+        )
+        servers = IntakeServers(
+            certificates=ServerCertificates(authority, ["localhost", "127.0.0.1"], core.clock),
+            servicers=Servicers(
+                events=EventSync(parts),
+                fleet=FleetServiceServicer(),
+                media=MediaServiceServicer(),
+                enrolment=EnrolmentDoor(core.bus, border, authority, limit, core.clock),
+            ),
+            intake=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__PORT"),
+            enrolment=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__ENROLMENT_PORT"),
+        )
+        await servers.start()
+        try:
+            yield IntakeWorld(core, authority, border, live, servers, database)
+        finally:
+            await servers.stop()

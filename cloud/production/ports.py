@@ -1,6 +1,6 @@
 """What production needs of the outside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -10,6 +10,7 @@ from cloud.production.piece import Piece
 from cloud.production.queries import (
     CurrentPiece,
     FloorCounts,
+    LabelView,
     PackagePerson,
     SpecView,
     WorkOrderPage,
@@ -200,6 +201,22 @@ class Sheet:
 
     name: str
     rows: tuple[tuple[Cell, ...], ...]
+
+
+class LabelPrinter(Protocol):
+    """Draws labels for printers."""
+
+    def pdf(self, labels: Sequence[LabelView], title: str, *, is_roll: bool) -> bytes:
+        """Return a PDF of A4 sheets, or of one label a page."""
+        ...
+
+    def zpl(self, labels: Sequence[LabelView]) -> bytes:
+        """Return ZPL, one format a label."""
+        ...
+
+    def png(self, label: LabelView) -> bytes:
+        """Return one label as a grey PNG."""
+        ...
 
 
 class SpreadsheetReader(Protocol):

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from cloud.commands.command import Query
 from cloud.inspection.queries import InspectionView
 from cloud.inspection.standard import StageStandard
 from cloud.production.spec import Gap
+from cloud.production.step import GuideLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,20 @@ class LabelsOf(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrintLabels(Query):
+    """Labels of a work order for a printer: A4 sheets, a roll, or ZPL.
+
+    ``is_with_stations`` adds those of badges and stations.
+    """
+
+    work_order_id: str
+    format: Literal["a4", "roll", "zpl"] = "a4"
+    is_with_stations: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadStages(Query):
     """Which kinds of work does the registry know?"""
-
-
-# --- the work package ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +156,6 @@ class PackageContents:
     roster: tuple[PackagePerson, ...]
 
 
-# --- work orders ---------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkOrderCreation:
     """The answer to a new work order; identifiers stand in the order of the wish."""
@@ -185,15 +193,6 @@ class WorkOrderPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GuideLineView:
-    """One line of a guide; ``picture`` names it for ``GET /stages/<code>/picture``."""
-
-    text_ko: str
-    text_en: str
-    picture: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
     """A step of a work order."""
 
@@ -203,7 +202,7 @@ class StepView:
     title_ko: str
     title_en: str
     requires_quality_check: bool
-    guide: tuple[GuideLineView, ...]
+    guide: tuple[GuideLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,9 +268,6 @@ class WorkOrderView:
     pieces: tuple[PieceLine, ...]
     specs: tuple[SpecView, ...]
     sequence: int
-
-
-# --- pieces --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,9 +383,6 @@ class PieceView:
     sequence: int
 
 
-# --- the floor -----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentPiece:
     """A piece in work at a station."""
@@ -467,9 +460,6 @@ class ProductionTimesView:
     due: tuple[DueLine, ...]
 
 
-# --- labels and stages ---------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelView:
     """One label: the code's text and the lines beside it."""
@@ -492,10 +482,19 @@ class LabelSheetView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelPrint:
+    """What goes to a printer."""
+
+    content: bytes
+    content_type: str
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageView:
     """A kind of work."""
 
     code: str
     title_ko: str
     title_en: str
-    guide: tuple[GuideLineView, ...]
+    guide: tuple[GuideLine, ...]

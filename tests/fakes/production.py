@@ -11,6 +11,7 @@ from ulid import ULID
 
 from cloud.commands.command import CommandContext, Source
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.infrastructure.labels import printer
 from cloud.infrastructure.postgres import inspection_store, production_store
 from cloud.inspection import handlers as inspection
 from cloud.inspection.commands import RecordInspection
@@ -28,7 +29,7 @@ from cloud.production.spec import SpecDraft
 from cloud.production.work_order import PieceDraft, StepDraft
 from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
 
-STORES = {**production_store.STORES, **inspection_store.STORES}
+STORES = {**production_store.STORES, **inspection_store.STORES, **printer.STORES}
 CUT_01 = "sta_01K0CVT0000000000000000000"
 QC_01 = "sta_01K0QC00000000000000000000"
 NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from cloud.commands.command import Command, Query
 from cloud.commands.ports import Handler
 from cloud.production import commands, queries
-from cloud.production.handlers import decisions, package, steps, views, work_orders
+from cloud.production.handlers import decisions, labels, package, steps, views, work_orders
 
 COMMANDS: dict[type[Command], Handler] = {
     commands.CreateWorkOrder: work_orders.create_work_order,
@@ -21,6 +21,7 @@ QUERIES: dict[type[Query], Handler] = {
     queries.FindPiece: views.find_piece,
     queries.FloorPieces: views.floor_pieces,
     queries.ProductionTimes: views.production_times,
-    queries.LabelsOf: views.labels_of,
+    queries.LabelsOf: labels.labels_of,
+    queries.PrintLabels: labels.print_labels,
     queries.ReadStages: views.read_stages,
 }

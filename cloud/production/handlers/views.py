@@ -5,13 +5,11 @@ from datetime import timedelta
 
 from cloud.commands.ports import UnitOfWork
 from cloud.production.errors import PieceUnknownError, WorkOrderUnknownError
-from cloud.production.label import code_text
 from cloud.production.piece import DecisionKind, Piece
 from cloud.production.ports import (
     FloorStore,
     InspectionReader,
     PieceStore,
-    Roster,
     StageCatalogue,
     WorkOrderParts,
     WorkOrderStore,
@@ -22,11 +20,7 @@ from cloud.production.queries import (
     FindWorkOrder,
     FloorPieces,
     FloorPiecesView,
-    GuideLineView,
     HistoryLine,
-    LabelSheetView,
-    LabelsOf,
-    LabelView,
     ListWorkOrders,
     PieceLine,
     PieceView,
@@ -132,52 +126,6 @@ async def production_times(query: ProductionTimes, unit: UnitOfWork) -> Producti
     return times_of(orders, unit.clock.now())
 
 
-async def labels_of(query: LabelsOf, unit: UnitOfWork) -> LabelSheetView:
-    """Return the labels of a work order, its pieces and steps, of badges and stations."""
-    parts = await _parts(query.work_order_id, unit)
-    organization = unit.context.organization_id
-    head = parts.head
-    stages = tuple({step.stage for step in parts.steps})
-    people = await unit.store(Roster).people(stages)
-    stations = await unit.store(FloorStore).station_names()
-    return LabelSheetView(
-        number=head.number,
-        work_order=(
-            _label("work_order", organization, head.work_order_id, (head.number, head.title_ko)),
-        ),
-        pieces=tuple(
-            _label(
-                "piece",
-                organization,
-                piece.piece_id,
-                (f"{head.number}  #{piece.number}", head.title_ko, f"사이즈 {piece.size}"),
-            )
-            for piece in parts.pieces
-        ),
-        steps=tuple(
-            _label(
-                "step",
-                organization,
-                step.step_id,
-                (
-                    f"{step.position}. {step.title_ko}",
-                    f"{step.stage} · {step.title_en}",
-                    head.number,
-                ),
-            )
-            for step in parts.steps
-        ),
-        badges=tuple(
-            _label("badge", organization, person.badge, (person.name_ko, person.name_en))
-            for person in people
-        ),
-        stations=tuple(
-            _label("station", organization, station_id, (name,))
-            for station_id, name in sorted(stations.items(), key=lambda item: item[1])
-        ),
-    )
-
-
 async def read_stages(query: ReadStages, unit: UnitOfWork) -> tuple[StageView, ...]:
     """Return the stages of the registry in their order."""
     return tuple(
@@ -185,10 +133,7 @@ async def read_stages(query: ReadStages, unit: UnitOfWork) -> tuple[StageView, .
             code=stage.code,
             title_ko=stage.title_ko,
             title_en=stage.title_en,
-            guide=tuple(
-                GuideLineView(text_ko=line.text_ko, text_en=line.text_en, picture=line.picture)
-                for line in stage.guide
-            ),
+            guide=stage.guide,
         )
         for stage in unit.store(StageCatalogue).stages().values()
     )
@@ -201,11 +146,6 @@ async def _parts(work_order_id: str, unit: UnitOfWork) -> WorkOrderParts:
     return parts
 
 
-def _label(kind: str, organization: str, identifier: str, lines: tuple[str, ...]) -> LabelView:
-    text = code_text(kind, organization, identifier)
-    return LabelView(kind=kind, text=text, lines=(*lines, text[-6:]))
-
-
 def _step_view(step: Step) -> StepView:
     return StepView(
         step_id=step.step_id,
@@ -214,10 +154,7 @@ def _step_view(step: Step) -> StepView:
         title_ko=step.title_ko,
         title_en=step.title_en,
         requires_quality_check=step.requires_quality_check,
-        guide=tuple(
-            GuideLineView(text_ko=line.text_ko, text_en=line.text_en, picture=line.picture)
-            for line in step.guide
-        ),
+        guide=step.guide,
     )
 
 

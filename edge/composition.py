@@ -157,6 +157,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
 def run_sync() -> None:
     """Run the sync agent until it is told to stop."""
     import asyncio
+    import logging
 
     from edge.infrastructure.json_log import log_to_stderr
     from edge.infrastructure.sync_process import stop_requested
@@ -171,7 +172,12 @@ def run_sync() -> None:
         ):
             await agent.run(stop)
 
-    asyncio.run(serve())
+    try:
+        asyncio.run(serve())
+    except ExceptionGroup as errors:
+        # Whoever started us starts us again; a damaged file is found and moved aside then.
+        logging.getLogger("kyndof.sync").exception("agent failed")
+        raise SystemExit(1) from errors
 
 
 def _enrol(token: str, serial: str, ca_fingerprint: str) -> dict[str, str]:

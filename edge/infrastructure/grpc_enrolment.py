@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import grpc.aio
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 from kyndof_wire.enrolment.v1.enrolment_pb2 import EnrolRequest, EnrolResponse, GetStatusRequest
 from kyndof_wire.enrolment.v1.enrolment_pb2_grpc import EnrolmentServiceStub
@@ -63,14 +64,19 @@ async def enrol(
             if error.code() in FINAL:
                 raise EnrolmentRefusedError(reason) from error
             raise CloudUnreachableError(reason) from error
-    _check(response, csr_der, token)
+    try:
+        _check(response, csr_der, token)
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise EnrolmentRefusedError(f"the answer holds no usable certificate: {error}") from error
     station = StationIdentity(
         station_id=response.station_id,
         organization_id=response.organization_id,
         station_name=response.station_name,
         organization_code=response.organization_code,
     )
-    await asyncio.to_thread(folder.accept, response.certificate_pem, response.ca_pem, station)
+    await asyncio.to_thread(
+        folder.accept, response.certificate_pem, response.ca_pem, station, token
+    )
     LOG.info("enrolled", extra={"station": station.station_id})
     return station
 

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import grpc.aio
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from kyndof_wire.sync.v1.sync_pb2 import (
+    GAP_REASON_CORRUPTION,
     GAP_REASON_OPERATOR,
     Ack,
     ClockReport,
     DiskReport,
     Event,
     EventBatch,
+    GapReason,
     GapRecord,
     Heartbeat,
     Hello,
@@ -33,7 +36,7 @@ from edge.outbox.delivery import (
 )
 from edge.outbox.errors import OutboxError
 from edge.outbox.ports import Outbox
-from edge.outbox.record import STREAMS, OutboxState, StoredEvent
+from edge.outbox.record import STREAMS, OutboxState, StoredEvent, rolling_digest
 from edge.station.ports import Clock
 
 LOG = logging.getLogger("kyndof.uplink")
@@ -84,7 +87,7 @@ class EventUplink:
         self._window = Window(self._settings.limits)
         self._batch_bytes = self._settings.limits.batch_bytes
         self._sent: dict[str, int] = {}
-        self._digest: dict[str, int] = {}
+        self._digest: dict[str, int | None] = {}
         self._acked: dict[str, int] = {}
         self._persisted: dict[str, int] = {}
         self._paused_until_s = 0.0
@@ -151,7 +154,9 @@ class EventUplink:
         cursors = {p.stream: p for p in welcome.resume_after}
         for local in state.streams:
             cursor = cursors.get(local.stream, StreamPosition())
-            digest = await self._outbox.digest_at(local.stream, cursor.seq)
+            digest: int | None = local.digest
+            if cursor.seq != local.last_seq:
+                digest = await self._outbox.digest_at(local.stream, cursor.seq)
             verdict = judge_cursor(local, cursor.seq, cursor.digest, digest)
             if verdict in {CursorVerdict.OUTBOX_IS_OLDER, CursorVerdict.DIGEST_DIVERGED}:
                 await self._outbox.start_over(verdict.value)
@@ -165,7 +170,7 @@ class EventUplink:
                 )
             self._sent[local.stream] = cursor.seq
             self._acked[local.stream] = cursor.seq
-            self._digest[local.stream] = digest or 0
+            self._digest[local.stream] = digest
         await self._persist()
         self.welcomed_at_s = self._last_frame_s = self._now_s()
         self._wake.set()
@@ -236,17 +241,55 @@ class EventUplink:
             return False
         first_seq = events[0].seq
         if first_seq != sent + 1:
-            await self._write(call, _gap(stream, sent + 1, first_seq - 1))
-            self._digest[stream] = 0
+            await self._skip(call, stream, sent + 1, first_seq - 1, GAP_REASON_OPERATOR)
+        sound, messages = self._sound(stream, events)
+        if not sound:
+            _alarm("EVENT_DAMAGED", stream=stream, seq=first_seq)
+            await self._skip(call, stream, first_seq, first_seq, GAP_REASON_CORRUPTION)
+            return True
         batch = EventBatch(
             stream=stream,
             first_seq=first_seq,
-            events=[Event.FromString(event.body) for event in events],
-            prev_digest=self._digest[stream],
+            events=messages,
+            prev_digest=self._digest[stream] or 0,
         )
         await self._write(call, StreamEventsRequest(batch=batch))
-        self._note_sent(stream, events)
+        self._note_sent(stream, sound)
         return True
+
+    def _sound(
+        self, stream: str, events: list[StoredEvent]
+    ) -> tuple[list[StoredEvent], list[Event]]:
+        """Return the events up to the first that the disk has changed, and their messages."""
+        previous = self._digest[stream]
+        messages: list[Event] = []
+        for event in events:
+            try:
+                message = Event.FromString(event.body)
+            except DecodeError:
+                break
+            if previous is not None and event.digest != rolling_digest(
+                previous, message.event_id, message.payload
+            ):
+                break
+            messages.append(message)
+            previous = event.digest
+        return events[: len(messages)], messages
+
+    async def _skip(
+        self, call: Call, stream: str, first_seq: int, last_seq: int, reason: GapReason.ValueType
+    ) -> None:
+        gap = GapRecord(
+            stream=stream,
+            first_seq=first_seq,
+            last_seq=last_seq,
+            reason=reason,
+            count=last_seq - first_seq + 1,
+        )
+        await self._write(call, StreamEventsRequest(gap=gap))
+        self._sent[stream] = last_seq
+        # The chain cannot be followed over what is missing.
+        self._digest[stream] = None
 
     def _note_sent(self, stream: str, events: list[StoredEvent]) -> None:
         self._sent[stream] = events[-1].seq
@@ -307,17 +350,6 @@ async def _ended(call: Call) -> LinkLostError:
 def _go_away(response: StreamEventsResponse) -> LinkLostError:
     away = response.go_away
     return LinkLostError("GO_AWAY", away.reason, retry_after_s=away.retry_after_ms / 1000)
-
-
-def _gap(stream: str, first_seq: int, last_seq: int) -> StreamEventsRequest:
-    gap = GapRecord(
-        stream=stream,
-        first_seq=first_seq,
-        last_seq=last_seq,
-        reason=GAP_REASON_OPERATOR,
-        count=last_seq - first_seq + 1,
-    )
-    return StreamEventsRequest(gap=gap)
 
 
 def _alarm(code: str, **facts: object) -> None:

@@ -44,6 +44,8 @@ class EnrolmentWatcher:
 
     async def _use(self, token: JoinToken) -> None:
         delay_s = RETRY_BASE_S
+        if await asyncio.to_thread(self._identity.was_used, token):
+            await asyncio.to_thread(self._token_path.unlink, missing_ok=True)
         while token == await asyncio.to_thread(read_join_token, self._token_path):
             try:
                 await enrol(self._address, self._station_name, token, self._identity)

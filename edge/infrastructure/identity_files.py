@@ -1,5 +1,6 @@
 """The station's identity on disk: `pending` while it is asked for, `current` once it is whole."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -108,13 +109,23 @@ class IdentityFolder:
         request = x509.CertificateSigningRequestBuilder().subject_name(name)
         return request.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
-    def accept(self, certificate_pem: bytes, ca_pem: bytes, station: StationIdentity) -> None:
+    def accept(
+        self, certificate_pem: bytes, ca_pem: bytes, station: StationIdentity, token: JoinToken
+    ) -> None:
         """Put the certificate beside its key and make the pair the current one."""
+        write_durably(self._pending / "token.sha256", _digest(token), mode=SECRET)
         write_durably(self._pending / "certificate.pem", certificate_pem, mode=SECRET)
         write_durably(self._pending / "ca.pem", ca_pem, mode=SECRET)
         content = json.dumps(asdict(station), ensure_ascii=False).encode()
         write_durably(self._pending / "station.json", content, mode=SECRET)
         self._promote()
+
+    def was_used(self, token: JoinToken) -> bool:
+        """Say whether the current identity came from this token, before a crash deleted it."""
+        try:
+            return (self.current / "token.sha256").read_bytes() == _digest(token)
+        except FileNotFoundError:
+            return False
 
     def _promote(self) -> None:
         shutil.rmtree(self._retired, ignore_errors=True)
@@ -123,6 +134,10 @@ class IdentityFolder:
         self._pending.rename(self.current)
         sync_folder(self._folder)
         shutil.rmtree(self._retired, ignore_errors=True)
+
+
+def _digest(token: JoinToken) -> bytes:
+    return hashlib.sha256(token.join_token.encode()).hexdigest().encode()
 
 
 def public_key_of(certificate_pem: bytes) -> bytes:

@@ -7,6 +7,7 @@ counts is the `Stored` that a producer reads, and a producer sends again until i
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -26,6 +27,9 @@ DRAIN_COUNT = 500
 DRAIN_S = 0.02
 #: Under load the broker's queue here is bounded; what does not fit is sent again by its producer.
 QUEUE_COUNT = 4000
+#: It becomes a level of a topic.
+PRODUCER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+LARGEST_PSEQ = (1 << 63) - 1
 RECONNECT_BASE_S = 0.25
 RECONNECT_CAP_S = 5.0
 
@@ -69,6 +73,8 @@ def read_event(station: str, topic: str, body: bytes) -> IncomingEvent:
         raise EventRefusedError("not a sync.v1.Event") from error
     if len(event.event_id) != 16 or not event.type or not event.producer_id:
         raise EventRefusedError("event_id of 16 bytes, type and producer_id are needed")
+    if not PRODUCER.fullmatch(event.producer_id) or event.pseq > LARGEST_PSEQ:
+        raise EventRefusedError("producer_id or pseq is out of bounds")
     if event.stream not in {"", stream}:
         raise EventRefusedError(f"event of stream {event.stream} came on {topic}")
     if not event.stream:
@@ -137,7 +143,7 @@ class MqttAgent:
             username=self._address.username,
             password=self._address.password,
             keepalive=10,
-            timeout=5,
+            timeout=3,
             max_queued_incoming_messages=QUEUE_COUNT,
         )
         paho = client._client  # noqa: SLF001 - no public manual acknowledgement

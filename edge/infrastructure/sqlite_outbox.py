@@ -395,11 +395,12 @@ class SqliteOutbox:
                 if not rows:
                     continue
                 last = rows[-1][0]
+                db.execute("DELETE FROM events WHERE stream = ? AND seq <= ?", (state.stream, last))
+                # After the deletion: a file at its bound has room for ids only then.
                 db.executemany(
                     "INSERT OR IGNORE INTO seen VALUES (?, ?)",
                     [(event_id, now_ms) for _, event_id in rows],
                 )
-                db.execute("DELETE FROM events WHERE stream = ? AND seq <= ?", (state.stream, last))
                 db.execute(
                     "UPDATE streams SET trimmed_seq = ? WHERE stream = ?", (last, state.stream)
                 )

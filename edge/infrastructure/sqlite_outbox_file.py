@@ -34,8 +34,9 @@ class Ballast:
             self._path.unlink(missing_ok=True)
 
     def drop(self) -> None:
-        """Give the room back to the disk."""
-        self._path.unlink(missing_ok=True)
+        """Give the room back to a disk that is full; leave it when the outbox's bound is."""
+        if shutil.disk_usage(self._path.parent).free < 2 * LOG_LIMIT_BYTES:
+            self._path.unlink(missing_ok=True)
 
 
 def page_bytes(db: sqlite3.Connection) -> int:

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from enum import Enum
 
 #: Order in which streams are served: a snapshot of the present before the long history.
 STREAMS = ("state", "events")
@@ -87,14 +86,6 @@ class AppendOutcome:
     stored: dict[str, int]
     touched: frozenset[str]
     holes: tuple[Hole, ...]
-
-
-class GapReason(Enum):
-    """Why numbers of a stream will never come."""
-
-    DISK_CAP = 1
-    CORRUPTION = 2
-    OPERATOR = 3
 
 
 def rolling_digest(previous: int, event_id: bytes, payload: bytes) -> int:

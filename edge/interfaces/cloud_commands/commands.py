@@ -62,8 +62,12 @@ def add_cloud_commands(app: typer.Typer, doors: CloudDoors) -> None:
         after: Annotated[int, typer.Option(help="Only events after this number.")] = 0,
     ) -> None:
         """Print stored events, one JSON object a line."""
-        for line in _guarded(lambda: doors.export(stream, after)):
-            typer.echo(json.dumps(line, ensure_ascii=False))
+
+        def print_all() -> None:
+            for line in doors.export(stream, after):
+                typer.echo(json.dumps(line, ensure_ascii=False))
+
+        _guarded(print_all)
 
 
 def _guarded(act: Callable[[], Result]) -> Result:

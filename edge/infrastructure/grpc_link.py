@@ -1,6 +1,7 @@
 """Keeps the station joined: channels built, torn down and built again."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 
 import grpc.aio
 
+from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.grpc_channel import Credentials, open_channel
 from edge.infrastructure.grpc_enrolment import ask_status
 from edge.infrastructure.grpc_fleet import FleetAgent
@@ -77,19 +79,17 @@ class CloudLink:
             await self._wait(delay_s)
 
     async def _wait(self, delay_s: float) -> None:
-        try:
-            await asyncio.wait_for(self._renewed.wait(), delay_s)
-        except TimeoutError:
-            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(delay_s):
+                await self._renewed.wait()
 
     async def _connection(self, credentials: Credentials) -> OutboxError | None:
         """Serve one pair of channels until the first of their workers ends."""
         events = open_channel(self._addresses.intake, credentials)
         pictures = open_channel(self._addresses.intake, credentials)
-        renewed = asyncio.create_task(self._renewed.wait())
         uplink = asyncio.create_task(self._uplink.run(events))
         others = [
-            renewed,
+            asyncio.create_task(self._until_renewed()),
             asyncio.create_task(self._fleet.run(events)),
             asyncio.create_task(self._media(pictures)),
         ]
@@ -103,10 +103,11 @@ class CloudLink:
                     raise error
             return None
         finally:
-            for task in (uplink, *others):
-                task.cancel()
-            await asyncio.gather(uplink, *others, return_exceptions=True)
+            await end_tasks([uplink, *others])
             await asyncio.gather(events.close(CLOSE_S), pictures.close(CLOSE_S))
+
+    async def _until_renewed(self) -> None:
+        await self._renewed.wait()
 
     async def _explain(self, error: OutboxError | None, refusals: int) -> None:
         if error is None:

@@ -180,7 +180,8 @@ class EventUplink:
     async def _write(self, call: Call, request: StreamEventsRequest) -> None:
         async with self._writing:
             try:
-                await asyncio.wait_for(call.write(request), self.timing.write_s)
+                async with asyncio.timeout(self.timing.write_s):
+                    await call.write(request)
             except TimeoutError as error:
                 raise LinkLostError("LINK_SILENT", "a write got stuck") from error
             except asyncio.InvalidStateError as error:
@@ -188,7 +189,8 @@ class EventUplink:
 
     async def _read(self, call: Call) -> StreamEventsResponse:
         try:
-            response = await asyncio.wait_for(call.read(), self.timing.silence_s)
+            async with asyncio.timeout(self.timing.silence_s):
+                response = await call.read()
         except TimeoutError as error:
             raise LinkLostError("LINK_SILENT", "the cloud says nothing") from error
         if not isinstance(response, StreamEventsResponse):

@@ -1,6 +1,7 @@
 """The sync agent as a whole: what runs side by side in its process."""
 
 import asyncio
+import faulthandler
 import logging
 import shutil
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from kyndof_wire.sync.v1.sync_pb2 import DiskReport
 
+from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.grpc_link import CloudLink
 from edge.infrastructure.identity_enrolment import EnrolmentWatcher
 from edge.infrastructure.link_report import LinkReporter
@@ -18,6 +20,7 @@ from edge.outbox.errors import OutboxError
 
 LOG = logging.getLogger("kyndof.sync")
 TRIM_S = 60.0
+STOP_S = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +55,9 @@ class SyncAgent:
             LOG.info("ready")
             await stop.wait()
             LOG.info("stopping")
-            for task in tasks:
-                task.cancel()
+            # Everything that counts is on the disk; what hangs now may be cut off.
+            faulthandler.dump_traceback_later(STOP_S, exit=True)
+            await end_tasks(tasks)
 
     async def _trim(self) -> None:
         while True:

@@ -47,6 +47,7 @@ class Process:
     def __init__(self, log: Path):
         self.log = log
         self.child = None
+        self.inherited = ()
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         raise NotImplementedError
@@ -55,7 +56,13 @@ class Process:
         arguments, env = self.command()
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                arguments, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+                arguments,
+                cwd=ROOT,
+                env=env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=self.inherited,
             )
         return self
 

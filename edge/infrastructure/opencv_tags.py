@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import TagBoardError
 
-_DETECTION_WIDTH_PX = 1400
+# How much smaller, and how close outlines may lie: the tag's own white plate is an outline too.
+_LOOKS = ((2, 0.125), (2, 0.02), (3, 0.02), (4, 0.02), (1, 0.02))
+_SMALL_LOOKS = ((1, 0.125), (1, 0.02), (2, 0.02))
+_LARGE_PX = 3_000_000
 
 
 class OpenCvTagFinder:
@@ -21,24 +24,37 @@ class OpenCvTagFinder:
     def find(self, frame: NDArray[np.uint8], board: TagBoard) -> Mapping[int, NDArray[np.float64]]:
         """Return corners (4, 2) float64 px of the board's tags in ``frame`` (H, W, 3) uint8."""
         dictionary = cv2.aruco.getPredefinedDictionary(_dictionary(board))
-        parameters = cv2.aruco.DetectorParameters()
-        parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-        detector = cv2.aruco.ArucoDetector(dictionary, parameters)
-        height, width = frame.shape[:2]
-        shrink = max(1, round(width / _DETECTION_WIDTH_PX))
-        size = (width // shrink, height // shrink)
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        corners, ids, _ = detector.detectMarkers(grey)
-        if ids is None:
-            return {}
-        scale = np.array([width / size[0], height / size[1]])
         found: dict[int, NDArray[np.float64]] = {}
-        for number, places in zip(ids.ravel(), corners, strict=True):
-            tag = int(number)
-            if tag in board.tags and tag not in found:
-                found[tag] = (places.reshape(4, 2).astype(np.float64) + 0.5) * scale - 0.5
+        for shrink, spacing in _LOOKS if grey.size > _LARGE_PX else _SMALL_LOOKS:
+            parameters = cv2.aruco.DetectorParameters()
+            parameters.minMarkerDistanceRate = spacing
+            detector = cv2.aruco.ArucoDetector(dictionary, parameters)
+            for tag, corners in _seen(grey, shrink, detector).items():
+                if tag in board.tags:
+                    found.setdefault(tag, corners)
+            if len(found) == len(board.tags):
+                break
         return found
+
+
+def _seen(
+    grey: cv2.typing.MatLike, shrink: int, detector: cv2.aruco.ArucoDetector
+) -> dict[int, NDArray[np.float64]]:
+    """Find any tags in ``grey`` (H, W) uint8, looked at ``shrink`` times smaller."""
+    height, width = grey.shape[:2]
+    small = grey
+    if shrink > 1:
+        size = (width // shrink, height // shrink)
+        small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    corners, ids, _ = detector.detectMarkers(small)
+    if ids is None:
+        return {}
+    scale = np.array([width / small.shape[1], height / small.shape[0]])
+    return {
+        int(number): (np.asarray(places, dtype=np.float64).reshape(4, 2) + 0.5) * scale - 0.5
+        for number, places in zip(ids.ravel(), corners, strict=True)
+    }
 
 
 def _dictionary(board: TagBoard) -> int:

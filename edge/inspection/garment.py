@@ -21,7 +21,8 @@ _SMALLEST_MM2 = 2500.0
 _TAG_REACH_MM = 48.0
 _BAND_MM = 28.0
 _SAMPLES = 72
-_REACH_MM = 5.0
+_REACH_MM = 6.0
+_ROUGH_MM = 14.0
 _ENDS = {"top": (0, 1), "right": (1, 2), "bottom": (3, 2), "left": (0, 3)}
 
 
@@ -153,7 +154,7 @@ def follow_sides(
     """Follow all four sides of ``mask`` (H, W) bool in ``frame`` (H, W, 3) uint8."""
     rim = mask & ~ndimage.binary_erosion(mask)
     places = plane.to_mm(cell_places((mask.shape[0], mask.shape[1]))[rim.ravel()])
-    corners = _corners(places)
+    corners = _sharpened(_corners(places), places)
     found = {name: _follow(frame, plane, corners, name) for name in SIDES}
     return {name: _trimmed(line, found) for name, line in found.items()}
 
@@ -164,6 +165,30 @@ def _corners(places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     across = places_mm[:, 0] - places_mm[:, 1]
     picks = [down.argmin(), across.argmax(), down.argmax(), across.argmin()]
     return np.asarray(places_mm[picks])
+
+
+def _sharpened(
+    corners_mm: NDArray[np.float64], places_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Replace corners (4, 2) of an outline (N, 2), both mm, by where its sides' lines meet."""
+    lines = []
+    for start, stop in zip(corners_mm, np.roll(corners_mm, -1, axis=0), strict=True):
+        chord = stop - start
+        length_mm = float(np.hypot(*chord))
+        normal = np.array([-chord[1], chord[0]]) / length_mm
+        share = (places_mm - start) @ chord / length_mm**2
+        off = (places_mm - start) @ normal
+        near = (share > 0.06) & (share < 0.94) & (np.abs(off) < _ROUGH_MM)
+        fit = robust_fit(share[near], off[near], 1)
+        if fit is None:
+            return corners_mm
+        ends = start + np.outer([0.0, 1.0], chord) + np.outer(fit.at(np.array([0.0, 1.0])), normal)
+        lines.append((ends[0], ends[1] - ends[0]))
+    met = []
+    for before, after in zip([lines[-1], *lines[:-1]], lines, strict=True):
+        steps = np.linalg.solve(np.column_stack([before[1], -after[1]]), after[0] - before[0])
+        met.append(before[0] + steps[0] * before[1])
+    return np.asarray(met)
 
 
 def _follow(

@@ -22,12 +22,13 @@ Lines = NDArray[np.floating]
 ALONG_MM = 0.12
 _ACROSS_MM = 0.25
 _SEARCH_MM = 3.0
-_ENDS_MM = 14.0
-_LEAST_PX_PER_STITCH = 8.0
+_ENDS_MM = 10.0
+_LEAST_PX_PER_STITCH = 7.0
 _LEAST_STITCHES = 12
-_LEAST_SNR = 6.0
+_LEAST_SNR = 20.0
 _PITCH_RANGE = (0.55, 1.7)
-_SKIPPED_SHARE = 0.4
+_SKIPPED_SHARE = 0.42
+_SKIPPED_SCATTER = 3.5
 _SCALE_RATIO = 0.001
 
 
@@ -51,7 +52,7 @@ class Rhythm:
     pitch_mm: float
     pitch_error_mm: float
     cv_ratio: float
-    skipped_count: int
+    skipped_count: int | None
     row_count: int
 
 
@@ -107,9 +108,37 @@ def rhythm_of(strip: Lines, nominal_mm: float) -> Rhythm | None:
     peak = _peak(wave, nominal_mm)
     if peak is None:
         return None
-    pitch_mm = peak
-    phase, size = _demodulated(wave, pitch_mm)
-    return _rhythm(wave, pitch_mm, (phase, size), row)
+    phase, size = _demodulated(wave, peak)
+    place = np.arange(len(wave)) * ALONG_MM
+    trusted = size > 0.5 * np.median(size)
+    slope = np.polyfit(place[trusted], phase[trusted], 1)
+    pitch_mm = float(1 / (1 / peak + slope[0] / (2 * np.pi)))
+    turns = place / pitch_mm + slope[1] / (2 * np.pi)
+    polarity = _polarity(wave, turns)
+    plain = _seam_wave(strip, row) * polarity
+    return _rhythm(Wave(wave=wave * polarity, plain=plain, turns=turns), pitch_mm, row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wave:
+    """Brightness along a seam, marks up and holes down.
+
+    ``wave`` (N,) float64 is free of slow changes, ``plain`` (N,) is not; ``turns`` (N,) counts
+    stitches of even length.
+    """
+
+    wave: Lines
+    plain: Lines
+    turns: Lines
+
+
+def _polarity(wave: Lines, turns: Lines) -> float:
+    """Tell marks from gaps in ``wave`` (N,): gaps are the shorter part. −1 where they are up."""
+    phase = np.floor((turns % 1.0) * 24).astype(int)
+    sums = np.bincount(phase, wave, 24)
+    shape = sums / np.maximum(np.bincount(phase, minlength=24), 1)
+    shape -= shape.mean()
+    return -1.0 if float((shape**3).sum()) > 0 else 1.0
 
 
 def _flattened(strip: Lines, nominal_mm: float) -> Lines:
@@ -182,46 +211,34 @@ def _demodulated(wave: Lines, pitch_mm: float) -> tuple[Lines, Lines]:
     return np.unwrap(np.angle(smooth)), np.abs(smooth)
 
 
-def _rhythm(
-    wave: Lines,
-    pitch_mm: float,
-    demodulated: tuple[Lines, Lines],
-    row: int,
-) -> Rhythm:
-    """Follow single stitches of ``wave`` (columns,) float64."""
-    phase, size = demodulated
-    place = np.arange(len(wave)) * ALONG_MM
-    trusted = size > 0.5 * np.median(size)
-    slope = np.polyfit(place[trusted], phase[trusted], 1)
-    pitch_mm = 1 / (1 / pitch_mm + slope[0] / (2 * np.pi))
-    total = 2 * np.pi * place / pitch_mm + np.polyval([0.0, slope[1]], place)
-    gaps, present = _gaps(wave, place, total)
-    lengths = np.diff(gaps)
+def _rhythm(seam: Wave, pitch_mm: float, row: int) -> Rhythm:
+    """Follow single stitches."""
+    holes, present = _gaps(seam, pitch_mm)
+    lengths = np.diff(holes)
     both = present[1:] & present[:-1]
     plain = lengths[both & (lengths > 0.4 * pitch_mm) & (lengths < 1.6 * pitch_mm)]
     cv = float(plain.std() / plain.mean()) if len(plain) >= 5 else float("nan")
-    marks = _mark_strength(wave, gaps)
-    usual = float(np.median(marks))
-    skipped = int((marks < _SKIPPED_SHARE * usual).sum())
-    error = pitch_mm * max(cv if np.isfinite(cv) else 0.2, 0.01) / max(len(gaps), 2)
+    error = pitch_mm * max(cv if np.isfinite(cv) else 0.2, 0.01) / max(len(holes), 2)
     return Rhythm(
-        pitch_mm=float(pitch_mm),
+        pitch_mm=pitch_mm,
         pitch_error_mm=float(error),
         cv_ratio=cv,
-        skipped_count=skipped,
+        skipped_count=_skipped(seam, holes),
         row_count=row,
     )
 
 
-def _gaps(wave: Lines, place: Lines, total: Lines) -> tuple[Lines, NDArray[np.bool_]]:
-    """Find the needle holes near where the phase ``total`` (columns,) expects them.
+def _gaps(seam: Wave, pitch_mm: float) -> tuple[Lines, NDArray[np.bool_]]:
+    """Find the needle holes near where an even seam has its lowest places.
 
-    A hole is the lowest place of ``wave`` (columns,) within a third of a pitch, at ``place``
-    (columns,) mm. Returns places (N,) mm and whether a hole is really there (N,) bool.
+    Returns places (N,) mm and whether a hole is really there (N,) bool.
     """
-    turns = np.arange(np.ceil(total[0] / (2 * np.pi)) + 1, np.floor(total[-1] / (2 * np.pi)) - 1)
-    expected = np.interp((turns + 0.5) * 2 * np.pi, total, place)
-    pitch_mm = float(np.median(np.diff(expected)))
+    wave, turns = seam.wave, seam.turns
+    phase = np.floor((turns % 1.0) * 24).astype(int)
+    low = (float(np.bincount(phase, wave, 24).argmin()) + 0.5) / 24
+    whole = np.arange(np.ceil(turns[0]) + 1, np.floor(turns[-1]) - 1)
+    place = np.arange(len(wave)) * ALONG_MM
+    expected = np.interp(whole + low, turns, place)
     kernel = np.hanning(7)[1:-1]
     smooth = np.convolve(wave, kernel / kernel.sum(), mode="same")
     reach = round(pitch_mm / 3 / ALONG_MM)
@@ -247,15 +264,26 @@ def _parabola(values: Lines, index: int) -> float:
     return index + (0.5 * (left - right) / bend if bend > 0 else 0.0)
 
 
-def _mark_strength(wave: Lines, gaps: Lines) -> Lines:
-    """Brightness of each mark of ``wave`` (columns,) over the holes ``gaps`` (N,) mm beside it."""
-    strengths = []
-    for start, stop in itertools.pairwise(gaps):
+def _skipped(seam: Wave, holes: Lines) -> int | None:
+    """Count marks between ``holes`` (N,) mm that are missing.
+
+    The middle of a missing mark is nearly as dark as a hole, and darker than marks ever are. None
+    where thread is no brighter than cloth: then a missing mark looks like one that is there.
+    """
+    marks = []
+    for start, stop in itertools.pairwise(holes):
         quarter = 0.25 * (stop - start)
-        first, last = round((start + quarter) / ALONG_MM), round((stop - quarter) / ALONG_MM)
-        around = [wave[round(place / ALONG_MM)] for place in (start, stop)]
-        strengths.append(float(wave[first : max(last, first + 1)].mean()) - float(np.mean(around)))
-    return np.asarray(strengths)
+        first = round((start + quarter) / ALONG_MM)
+        last = max(round((stop - quarter) / ALONG_MM), first + 1)
+        marks.append(float(seam.plain[first:last].mean()))
+    levels = np.asarray(marks)
+    usual = float(np.median(levels))
+    hole = float(np.median(seam.plain[np.round(holes / ALONG_MM).astype(int)]))
+    scatter = 1.4826 * float(np.median(np.abs(levels - usual)))
+    if usual <= 0:
+        return None
+    drop = max(_SKIPPED_SHARE * (usual - hole), _SKIPPED_SCATTER * scatter)
+    return int((levels < usual - drop).sum())
 
 
 def _judged(
@@ -269,10 +297,12 @@ def _judged(
     if not np.isfinite(rhythm.cv_ratio):
         return cannot_read(standard, "stitches_faint")
     worst: Outcome = outcome
-    if rhythm.skipped_count > standard.max_skipped_count:
+    if rhythm.skipped_count is not None and rhythm.skipped_count > standard.max_skipped_count:
         worst, reason = "FAIL", "stitches_skipped"
     elif rhythm.cv_ratio > standard.max_cv_ratio:
         worst, reason = "FAIL", "stitches_uneven"
+    elif rhythm.skipped_count is None and outcome == "PASS":
+        worst, reason = "REVIEW", "skipped_stitches_unseen"
     return StitchReading(
         seam=standard.seam,
         nominal_mm=standard.pitch_mm,

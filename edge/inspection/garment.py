@@ -69,7 +69,7 @@ def garment_mask(
         return None
     limit = max(6.0, 0.35 * float(np.median(different[doubtful & eligible & ~labels])))
     mask = ndimage.binary_opening((different > limit) & eligible, iterations=2)
-    return _largest(mask & ~labels, labels, plane)
+    return _largest(mask & ~labels, plane)
 
 
 def _difference(small: NDArray[np.float64], table: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -91,10 +91,8 @@ def _difference(small: NDArray[np.float64], table: NDArray[np.bool_]) -> NDArray
     return np.asarray(np.sqrt((parts[..., 0] + parts[..., 1] + parts[..., 2]) / 3))
 
 
-def _largest(
-    mask: NDArray[np.bool_], labels: NDArray[np.bool_], plane: Plane
-) -> NDArray[np.bool_] | None:
-    """Keep the largest connected part of ``mask`` (H, W), holes and ``labels`` on it filled."""
+def _largest(mask: NDArray[np.bool_], plane: Plane) -> NDArray[np.bool_] | None:
+    """Keep the largest connected part of ``mask`` (H, W), a label's hole in it filled."""
     parts, count = ndimage.label(mask)
     if not count:
         return None
@@ -103,20 +101,7 @@ def _largest(
     piece = parts == int(sizes.argmax())
     if sizes.max() * (CELL_PX * plane.mm_per_px()) ** 2 < _SMALLEST_MM2:
         return None
-    filled = ndimage.binary_fill_holes(piece)
-    if labels.any():
-        hull = ndimage.binary_closing(np.pad(filled, 32), iterations=30)[32:-32, 32:-32]
-        filled = ndimage.binary_fill_holes(filled | (labels & hull & _mostly(labels, hull)))
-    return np.asarray(filled)
-
-
-def _mostly(labels: NDArray[np.bool_], hull: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark those parts of ``labels`` (H, W) bool that lie mostly in ``hull`` (H, W) bool."""
-    parts, count = ndimage.label(labels)
-    if not count:
-        return labels
-    shares = ndimage.mean(hull, parts, index=np.arange(1, count + 1))
-    return np.asarray(np.isin(parts, 1 + np.flatnonzero(np.asarray(shares) > 0.9)))
+    return np.asarray(ndimage.binary_fill_holes(piece))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

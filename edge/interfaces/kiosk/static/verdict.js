@@ -1,0 +1,160 @@
+/** @import { Language, Measurement, Outcome, State, StitchReading, Verdict } from "./types.js" */
+import { icon, make } from "./dom.js";
+import { either, say } from "./texts.js";
+
+/**
+ * Show a verdict with its numbers.
+ *
+ * @param {State} state
+ * @param {Verdict} verdict
+ * @returns {HTMLElement[]}
+ */
+export function verdictView(state, verdict) {
+  const { language } = state;
+  const banner = make(
+    "div",
+    { class: `verdict ${verdict.verdict}` },
+    icon(verdict.verdict, "glyph"),
+    make("strong", {}, say(language, `outcome.${verdict.verdict}`)),
+    make("span", {}, either(language, verdict.next.ko, verdict.next.en)),
+  );
+  const parts = [banner];
+  if (verdict.reasons.length > 0) parts.push(reasons(language, verdict));
+  if (verdict.measurements.length > 0) parts.push(measurements(language, verdict.measurements));
+  if (verdict.stitches.length > 0) parts.push(stitches(language, verdict.stitches));
+  if (verdict.verdict !== "NONE") parts.push(findings(language, verdict), fine(language, verdict));
+  return parts;
+}
+
+/** @param {Language} language @param {Verdict} verdict */
+function reasons(language, verdict) {
+  return make(
+    "ul",
+    { class: "reasons" },
+    ...verdict.reasons.map((one) =>
+      make("li", {}, icon("alarm"), either(language, one.ko, one.en)),
+    ),
+  );
+}
+
+/** @param {Language} language @param {Outcome} outcome */
+function outcomeMark(language, outcome) {
+  return make(
+    "span",
+    { class: `outcome ${outcome}` },
+    icon(outcome),
+    say(language, `outcome.${outcome}`),
+  );
+}
+
+/** @param {number | null} value @param {number} digits */
+function number(value, digits) {
+  return value === null ? "–" : value.toFixed(digits);
+}
+
+/** @param {number} lower @param {number} upper @param {number} digits */
+function tolerance(lower, upper, digits) {
+  if (Math.abs(lower + upper) < 1e-9) return `±${upper.toFixed(digits)}`;
+  return `${lower.toFixed(digits)} / +${upper.toFixed(digits)}`;
+}
+
+/** @param {Language} language @param {string[]} keys */
+function head(language, keys) {
+  return make("tr", {}, ...keys.map((key) => make("th", {}, key && say(language, key))));
+}
+
+/** @param {Language} language @param {string} reason @param {number} columns */
+function why(language, reason, columns) {
+  if (!reason) return null;
+  const cell = make("td", { colspan: String(columns) }, say(language, `reason.${reason}`));
+  return make("tr", { class: "why" }, cell);
+}
+
+/** @param {Language} language @param {Measurement[]} rows */
+function measurements(language, rows) {
+  const keys = ["page.point", "page.value", "page.nominal", "page.tolerance", "page.uncertainty"];
+  const table = make(
+    "table",
+    {},
+    make("caption", {}, `${say(language, "page.measure")} (mm)`),
+    head(language, [...keys, "page.result"]),
+  );
+  for (const row of rows) {
+    const title = either(language, row.title_ko, row.title_en) || row.name;
+    table.append(
+      make(
+        "tr",
+        {},
+        make("td", {}, title),
+        make("td", { class: "value" }, number(row.value_mm, 1)),
+        make("td", {}, number(row.nominal_mm, 1)),
+        make("td", {}, tolerance(row.lower_mm, row.upper_mm, 1)),
+        make("td", {}, row.uncertainty_mm === null ? "–" : `±${number(row.uncertainty_mm, 2)}`),
+        make("td", {}, outcomeMark(language, row.outcome)),
+      ),
+      why(language, row.outcome === "PASS" ? "" : row.reason, 6) ?? "",
+    );
+  }
+  return table;
+}
+
+/** @param {Language} language @param {StitchReading[]} rows */
+function stitches(language, rows) {
+  const keys = ["page.pitch", "page.nominal", "page.evenness", "page.skipped", "page.result"];
+  const table = make(
+    "table",
+    {},
+    make("caption", {}, `${say(language, "page.stitches")} (mm)`),
+    head(language, ["page.point", ...keys]),
+  );
+  for (const row of rows) {
+    const title = either(language, row.title_ko, row.title_en) || row.seam;
+    const uneven = row.cv_ratio === null ? "–" : `${(row.cv_ratio * 100).toFixed(0)} %`;
+    const spread = row.uncertainty_mm === null ? "" : ` ±${number(row.uncertainty_mm, 2)}`;
+    table.append(
+      make(
+        "tr",
+        {},
+        make("td", {}, title),
+        make("td", { class: "value" }, number(row.pitch_mm, 2), make("small", {}, spread)),
+        make("td", {}, `${number(row.nominal_mm, 1)} ${tolerance(row.lower_mm, row.upper_mm, 1)}`),
+        make("td", {}, uneven, make("small", {}, ` ≤ ${(row.max_cv_ratio * 100).toFixed(0)} %`)),
+        make("td", {}, row.skipped_count === null ? "–" : String(row.skipped_count)),
+        make("td", {}, outcomeMark(language, row.outcome)),
+      ),
+      why(language, row.outcome === "PASS" ? "" : row.reason, 6) ?? "",
+    );
+  }
+  return table;
+}
+
+/** @param {Language} language @param {Verdict} verdict */
+function findings(language, verdict) {
+  const count = verdict.findings.length;
+  if (count === 0) return make("h2", {}, say(language, "page.no_findings"));
+  const list = verdict.findings.slice(0, 5).map((found) => {
+    const size = found.area_mm2 === null ? `${Math.round(found.area_px)} px²`
+      : `${found.area_mm2.toFixed(1)} mm²`;
+    const grade = found.severity ? ` · ${say(language, `severity.${found.severity}`)}` : "";
+    return make("li", {}, icon("alarm"), `${say(language, `defect.${found.defect_class}`)} · ${size}${grade}`);
+  });
+  return make(
+    "div",
+    {},
+    make("h2", {}, say(language, "page.findings", { n: count })),
+    make("ul", { class: "reasons" }, ...list),
+  );
+}
+
+/** @param {Language} language @param {Verdict} verdict */
+function fine(language, verdict) {
+  const speed = verdict.scan_to_verdict_ms;
+  const anomaly = `${verdict.anomaly_score.toFixed(1)} / ${verdict.threshold_score.toFixed(1)}`;
+  return make(
+    "div",
+    { class: "fine" },
+    make("span", {}, `${say(language, "page.anomaly")} ${anomaly}`),
+    speed === null ? null : make("span", {}, `${say(language, "page.speed")} ${Math.round(speed)} ms`),
+    verdict.bundle ? make("span", {}, verdict.bundle) : null,
+  );
+}

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,7 @@ from edge.settings import EdgeSettings, child_environment, read_settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 
-    from edge.capture.address import CameraAddress
-    from edge.capture.ports import FrameSource
+    from edge.capture.ports import Frame
     from edge.infrastructure.camera_desk import CameraDesk
     from edge.infrastructure.grpc_uplink import UplinkSettings
     from edge.infrastructure.media_uploader import MediaUploader
@@ -243,15 +243,17 @@ def run_station() -> None:
 async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
     """Open everything that a station is made of and close it in reverse."""
     from edge.capture.address import parse_camera
-    from edge.infrastructure.camera_desk import CameraDesk
+    from edge.infrastructure.camera_desk import CameraDesk, open_camera
     from edge.infrastructure.child_process import AgentChild
     from edge.infrastructure.mqtt_producer import BrokerAddress, MqttProducer
     from edge.infrastructure.picture_folder import PictureFolder
+    from edge.infrastructure.scanners import open_scanner
     from edge.infrastructure.station_files import StationFiles
-    from edge.infrastructure.station_loops import ScanQueue, StationLoops, Surroundings
+    from edge.infrastructure.station_loops import CodeWatch, ScanQueue, StationLoops, Surroundings
     from edge.infrastructure.sync_process import sole_process
     from edge.infrastructure.system_time import SystemClock, UlidFactory
     from edge.interfaces.kiosk.server import KioskServer, listen
+    from edge.scanning.address import parse_scanner
 
     home, clock, ids = settings.station_home, SystemClock(), UlidFactory()
     async with contextlib.AsyncExitStack() as stack:
@@ -260,11 +262,12 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         door = stack.enter_context(listen(settings.kiosk.host, settings.kiosk.port))
         spool, journal = _journal(settings)
         stack.push_async_callback(journal.close)
-        desk = CameraDesk(address, lambda a: _open_camera(settings, a))
+        desk = CameraDesk(address, lambda a: open_camera(settings.firmware_config, a))
         stack.callback(desk.close)
         pictures = PictureFolder(home / "media")
-        station = _workstation(settings, spool, journal, desk, pictures)
-        await station.alarm("spool_quarantined", on=spool.quarantined is not None)
+        inspector = _inspector(settings)
+        station = _workstation(settings, (spool, journal), (desk, pictures, inspector))
+        await _first_alarms(station, spool, inspector)
         broker = BrokerAddress(
             url=settings.mqtt.url,
             username=settings.mqtt.username or settings.station,
@@ -273,7 +276,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         )
         producer = MqttProducer(broker, journal, station.heard, clock, ids)
         scans = ScanQueue(station)
-        plugged, scanning = _scanner(settings, scans.offer)
+        plugged, scanning = open_scanner(parse_scanner(settings.scanner), scans.offer)
         around = Surroundings(
             files=StationFiles(home, clock),
             desk=desk,
@@ -282,6 +285,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         )
         loops = StationLoops(station, around)
         agent = AgentChild(lambda pipe: child_environment(KYNDOF_PARENT_PIPE=str(pipe)))
+        codes = CodeWatch(station, desk, _code_looks(), scans.offer)
         server = KioskServer(_kiosk(settings, station, desk, pictures, loops), door)
         stack.callback(server.stop)
         parts: Loops = {
@@ -292,7 +296,19 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             "scans": scans.run(),
             "agent": agent.run(),
         }
-        yield parts | scanning
+        yield parts | scanning | ({"codes": codes.run()} if settings.scan_with_camera else {})
+
+
+async def _first_alarms(
+    station: "Workstation", spool: "SqliteSpool", inspector: "Inspector"
+) -> None:
+    """Raise the alarms of what could not be opened as it should."""
+    from edge.infrastructure.pipeline_inspector import RefusingInspector
+
+    await station.alarm("spool_quarantined", on=spool.quarantined is not None)
+    if isinstance(inspector, RefusingInspector):
+        code = "bundle_corrupt" if inspector.code.startswith("BUNDLE") else "inspection_unavailable"
+        await station.alarm(code, on=True, detail=inspector.reason)
 
 
 def _journal(settings: EdgeSettings) -> "tuple[SqliteSpool, SpoolJournal]":
@@ -313,10 +329,8 @@ def _journal(settings: EdgeSettings) -> "tuple[SqliteSpool, SpoolJournal]":
 
 def _workstation(
     settings: EdgeSettings,
-    spool: "SqliteSpool",
-    journal: "SpoolJournal",
-    desk: "CameraDesk",
-    pictures: "PictureFolder",
+    records: "tuple[SqliteSpool, SpoolJournal]",
+    sight: "tuple[CameraDesk, PictureFolder, Inspector]",
 ) -> "Workstation":
     from datetime import timedelta
 
@@ -326,12 +340,14 @@ def _workstation(
     from edge.station.worker import BadgeRules, parse_shift_end
     from edge.station.workstation import StationRules, Workstation, WorkstationPorts
 
+    spool, journal = records
+    desk, pictures, inspector = sight
     return Workstation(
         WorkstationPorts(
             clock=SystemClock(),
             ids=UlidFactory(),
             camera=desk,
-            inspector=_inspector(settings),
+            inspector=inspector,
             pictures=pictures,
             journal=journal,
             memory=journal,
@@ -372,54 +388,41 @@ def _kiosk(
     return Kiosk(station, doors, host=settings.kiosk.host, language=settings.language)
 
 
-def _open_camera(settings: EdgeSettings, address: "CameraAddress") -> "FrameSource":
-    """Open the source that an address names.
+def _code_looks() -> "Callable[[Frame], tuple[str, ...]]":
+    """Return what reads the codes of one frame."""
+    from edge.infrastructure.camera_desk import decode_pixels
 
-    Raises:
-        CaptureError: its folder, driver or settings are not as they must be.
-    """
-    from edge.infrastructure.camera_desk import read_camera_settings
-    from edge.infrastructure.replay_camera import FollowCamera, ReplayCamera
+    reader = compose_reader()
 
-    if address.kind == "follow":
-        return FollowCamera(Path(address.target))
-    if address.kind == "replay":
-        return ReplayCamera(Path(address.target), address.frames_per_s, loop=address.loop)
-    locked = read_camera_settings(settings.firmware_config, address.settings)
-    if address.kind == "picamera2":
-        from edge.infrastructure.picamera2_capture import Picamera2Camera
+    def look(frame: "Frame") -> tuple[str, ...]:
+        pixels = decode_pixels(frame)
+        return () if pixels is None else tuple(code.text for code in reader.read(pixels))
 
-        return Picamera2Camera(int(address.target), locked)
-    from edge.infrastructure.opencv_capture import OpencvCamera
-
-    return OpencvCamera(address, locked)
+    return look
 
 
-def _scanner(
-    settings: EdgeSettings, offer: "Callable[[str, str], None]"
-) -> "tuple[Callable[[], bool], Loops]":
-    """Return whether the scanner is plugged in, and its loop; nothing where none is set."""
-    from edge.scanning.address import parse_scanner
-
-    address = parse_scanner(settings.scanner)
-    if address.kind == "none":
-        return lambda: True, {}
-    if address.kind == "hid":
-        from edge.infrastructure.hid_scanner import HidScanner
-
-        hid = HidScanner(Path(address.target), offer)
-        return lambda: hid.plugged, {"scanner": hid.run()}
-    from edge.infrastructure.serial_scanner import SerialScanner
-
-    line = SerialScanner(address.target, address.baud, offer)
-    return lambda: line.plugged, {"scanner": line.run()}
-
-
-def _inspector(_settings: EdgeSettings) -> "Inspector":
+def _inspector(settings: EdgeSettings) -> "Inspector":
     """Return the pipeline, or what refuses to judge and says why."""
-    from edge.infrastructure.refusing_inspector import RefusingInspector
+    from edge.infrastructure.pipeline_inspector import PipelineInspector, RefusingInspector
+    from edge.inspection.errors import InspectionError
+    from edge.model_bundles.errors import BundleError
 
-    return RefusingInspector("edge.inspection is not installed")
+    try:
+        pipeline, board = compose_inspection(settings), _board_or_none(settings)
+    except (BundleError, InspectionError) as error:
+        return RefusingInspector(error.code, str(error))
+    return PipelineInspector(pipeline, board)
+
+
+def _board_or_none(settings: EdgeSettings) -> "TagBoard | None":
+    """Return the board; None, which measures nothing, where its file is missing or wrong."""
+    from edge.inspection.errors import TagBoardError
+
+    try:
+        return compose_board(settings)
+    except TagBoardError:
+        logging.getLogger(__name__).exception("no board, nothing will be measured")
+        return None
 
 
 # vision: reading codes, judging pieces

@@ -14,6 +14,9 @@ from edge.capture.address import CameraAddress
 from edge.capture.camera_settings import CameraSettings
 from edge.capture.errors import CameraSettingsError
 from edge.capture.ports import Frame, FrameSource
+from edge.infrastructure.opencv_capture import OpencvCamera
+from edge.infrastructure.picamera2_capture import Picamera2Camera
+from edge.infrastructure.replay_camera import FollowCamera, ReplayCamera
 from edge.station.errors import (
     CameraNotConfiguredError,
     CameraUnpluggedError,
@@ -40,6 +43,22 @@ def read_camera_settings(folder: Path, name: str) -> CameraSettings:
         return CameraSettings(**tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, TypeError) as error:
         raise CameraSettingsError(f"{path}: {error}") from error
+
+
+def open_camera(firmware_config: Path, address: CameraAddress) -> FrameSource:
+    """Open the source that an address names.
+
+    Raises:
+        CaptureError: its folder, driver or settings are not as they must be.
+    """
+    if address.kind == "follow":
+        return FollowCamera(Path(address.target))
+    if address.kind == "replay":
+        return ReplayCamera(Path(address.target), address.frames_per_s, loop=address.loop)
+    locked = read_camera_settings(firmware_config, address.settings)
+    if address.kind == "picamera2":
+        return Picamera2Camera(int(address.target), locked)
+    return OpencvCamera(address, locked)
 
 
 class CameraDesk:
@@ -140,6 +159,13 @@ def decode_shot(frame: Frame) -> Shot:
         encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].tobytes()
         content_type = "image/jpeg"
     return Shot(pixels=pixels, encoded=encoded, content_type=content_type, sequence=frame.sequence)
+
+
+def decode_pixels(frame: Frame) -> NDArray[np.uint8] | None:
+    """Return a frame as (H, W, 3) uint8 RGB; None when it cannot be decoded."""
+    if frame.pixels is not None:
+        return np.ascontiguousarray(frame.pixels[:, :, ::-1])
+    return _decode(frame.encoded or b"", cv2.IMREAD_COLOR_RGB)
 
 
 def decode_small(frame: Frame, width_px: int = _PREVIEW_WIDTH_PX) -> bytes | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
 from edge.capture.errors import CaptureError
+from edge.capture.ports import Frame
 from edge.infrastructure.camera_desk import CameraDesk
 from edge.infrastructure.mqtt_producer import MqttProducer
 from edge.infrastructure.station_files import StationFiles
@@ -191,7 +192,7 @@ class CodeWatch:
         self,
         station: Workstation,
         desk: CameraDesk,
-        read: Callable[[CameraDesk], tuple[int, tuple[str, ...]]],
+        read: Callable[[Frame], tuple[str, ...]],
         offer: Callable[[str, str], None],
     ) -> None:
         self._station = station
@@ -213,7 +214,8 @@ class CodeWatch:
                 await asyncio.sleep(0.1)
                 continue
             began_s = time.monotonic()
-            looked_at, texts = await asyncio.to_thread(self._read, self._desk)
+            looked_at = frame.sequence
+            texts = await asyncio.to_thread(self._read, frame)
             now_s = time.monotonic()
             for text in texts:
                 if now_s - self._seen_s.get(text, -_REPEAT_S) >= _REPEAT_S:

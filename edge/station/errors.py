@@ -124,6 +124,12 @@ class PieceQuarantinedError(RefusalError):
     code: ClassVar[str] = "PIECE_QUARANTINED"
 
 
+class PieceScrappedError(RefusalError):
+    """The piece was given up."""
+
+    code: ClassVar[str] = "PIECE_SCRAPPED"
+
+
 class PieceEscalatedError(RefusalError):
     """The limit of rework is reached; a supervisor decides."""
 

@@ -178,7 +178,7 @@ def _offer(
         step = standing.step
         if step is None or step.stage not in floor.stages or step_id not in {None, step.step_id}:
             continue
-        if standing.state in {"OPEN", "STARTED", "REWORK"}:
+        if standing.state in {"OPEN", "STARTED"}:
             waiting.append(PieceOfOrder(order=order, piece=piece))
     if not waiting:
         raise NoPieceWaitingError(order=order.number)

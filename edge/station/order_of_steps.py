@@ -7,6 +7,7 @@ from edge.station.errors import (
     PieceInReviewError,
     PieceInReworkError,
     PieceQuarantinedError,
+    PieceScrappedError,
     PieceWaitingError,
     StepAlreadyDoneError,
     WrongStationError,
@@ -20,6 +21,7 @@ _CLOSED = {
     "DONE": PieceDoneError,
     "QUARANTINE": PieceQuarantinedError,
     "ESCALATED": PieceEscalatedError,
+    "SCRAPPED": PieceScrappedError,
     "REVIEW": PieceInReviewError,
     "WAITING": PieceWaitingError,
 }
@@ -56,7 +58,7 @@ def _elsewhere(
     if ahead is None:
         raise StepAlreadyDoneError(**details)
     if floor.order_known:
-        if standing.state == "REWORK":
+        if standing.attempt > 1:
             raise PieceInReworkError(**details)
         raise WrongStepError(**details)
     unconfirmed = Standing(step=ahead, attempt=standing.attempt, state="OPEN")
@@ -74,14 +76,18 @@ def _work(
     assert step is not None  # noqa: S101 - admit() has looked
     if step.stage not in worker_stages:
         raise BadgeNotForStageError(**_details(found, step))
-    same_round = found.piece.open_step_id == step.step_id
+    ordered = bool(found.piece.instruction_ko or found.piece.instruction_en)
+    same_round = (found.piece.open_step_id, found.piece.attempt) == (
+        step.step_id,
+        standing.attempt,
+    )
     return Work(
         order=found.order,
         piece=found.piece,
         step=step,
         attempt=standing.attempt,
         started=standing.state == "STARTED",
-        rework=same_round and (standing.attempt > 1 or found.piece.state == "REWORK"),
+        rework=ordered and same_round,
         order_unconfirmed=order_unconfirmed,
     )
 

@@ -64,23 +64,28 @@ class Progress:
         """
         records = self._records.get(piece.piece_id, [])
         step = order.step(piece.open_step_id)
-        if step is None or piece.state in {"DONE", "QUARANTINE", "ESCALATED"}:
-            return Standing(step=step, attempt=piece.attempt, state=piece.state)
         attempt, state, position = max(1, piece.attempt), piece.state, 0
+        if state == "REWORK":
+            # The attempt failed; its rework, once ordered, is an open step of a later attempt.
+            state = "WAITING"
+        if step is None or state not in {"OPEN", "STARTED", "REVIEW", "WAITING"}:
+            return Standing(step=step, attempt=attempt, state=state)
         while True:
             finish = _last_finish(records, step, attempt, position)
             if finish is None:
                 begun = self.started_here(piece.piece_id, step.step_id, attempt)
-                return Standing(step=step, attempt=attempt, state="STARTED" if begun else state)
+                open_ = state in {"OPEN", "STARTED"}
+                return Standing(
+                    step=step, attempt=attempt, state="STARTED" if begun and open_ else state
+                )
             verdict = records[finish].verdict
             if verdict not in {"PASS", "NONE"}:
-                if state == "REVIEW" or verdict == "REVIEW":
-                    return Standing(step=step, attempt=attempt, state="REVIEW")
-                return Standing(step=step, attempt=attempt, state="WAITING")
+                judged: PieceState = "REVIEW" if verdict == "REVIEW" else "WAITING"
+                return Standing(step=step, attempt=attempt, state=judged)
             following = order.step_after(step)
             if following is None:
                 return Standing(step=None, attempt=attempt, state="DONE")
-            attempt = _attempt_of_next(records, following, finish)
+            attempt = _attempt_of_next(records, following, finish, attempt)
             step, state, position = following, "OPEN", finish
 
 
@@ -93,17 +98,18 @@ def _last_finish(records: list[StepRecord], step: Step, attempt: int, position: 
     return None
 
 
-def _attempt_of_next(records: list[StepRecord], step: Step, after: int) -> int:
-    """Return the attempt that comes next at a step.
+def _attempt_of_next(records: list[StepRecord], step: Step, after: int, attempt: int) -> int:
+    """Return the attempt that comes next at a step; ``attempt`` is that of the step before.
 
-    A record later than ``after`` belongs to this round; an earlier finish was an earlier round.
+    A rework opens every later step again too, so attempts never fall along the order. A record
+    later than ``after`` belongs to this round; an earlier finish was an earlier round.
     """
-    mine = [(i, r.attempt) for i, r in enumerate(records) if r.step_id == step.step_id]
-    later = [attempt for index, attempt in mine if index > after]
+    mine = [(i, r) for i, r in enumerate(records) if r.step_id == step.step_id]
+    later = [r.attempt for i, r in mine if i > after and r.attempt >= attempt]
     if later:
         return later[0]
-    earlier = [a for i, a in mine if records[i].kind == "finished"]
-    return 1 + max(earlier, default=0)
+    earlier = [r.attempt for _, r in mine if r.kind == "finished"]
+    return max(attempt, 1 + max(earlier, default=0))
 
 
 def record_of(fact: Fact, station: str) -> StepRecord | None:

@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 PieceState = Literal[
-    "OPEN", "STARTED", "REVIEW", "REWORK", "DONE", "QUARANTINE", "ESCALATED", "WAITING"
+    "OPEN",
+    "STARTED",
+    "REVIEW",
+    "REWORK",
+    "WAITING",
+    "DONE",
+    "QUARANTINE",
+    "ESCALATED",
+    "SCRAPPED",
 ]
 Severity = Literal["critical", "major", "minor"]
 

@@ -11,6 +11,8 @@ from edge.station.inspection_record import InspectionRecord, PointPx
 from edge.station.work_package import PieceOfOrder, Step
 from edge.station.workstation import Workstation
 
+_OPEN = frozenset({"OPEN", "STARTED"})
+
 Json = Mapping[str, object]
 
 
@@ -163,14 +165,11 @@ def _next(station: Workstation, work: Work) -> dict[str, str]:
         return say_both("next.done")
     step = standing.step
     details = {"step_ko": step.title_ko, "step_en": step.title_en, "stage": step.stage}
-    if standing.state == "REWORK" and found.piece.instruction_ko:
-        english = found.piece.instruction_en or found.piece.instruction_ko
-        return {"ko": found.piece.instruction_ko, "en": english}
-    key = {
-        "WAITING": "waiting",
-        "REVIEW": "review",
-        "REWORK": "rework",
-        "QUARANTINE": "quarantine",
-        "ESCALATED": "escalated",
-    }.get(standing.state, "step")
+    if standing.state in _OPEN and found.piece.open_step_id == step.step_id:
+        korean, english = found.piece.instruction_ko, found.piece.instruction_en
+        if korean or english:
+            return {"ko": korean or english, "en": english or korean}
+        if standing.attempt > work.attempt:
+            return say_both("next.rework", details)
+    key = "step" if standing.state in _OPEN else standing.state.lower()
     return say_both(f"next.{key}", details)

@@ -16,7 +16,7 @@ export function panelView(state) {
   if (phase === "capturing" || phase === "inspecting") return working(language, phase);
   if (phase === "choose") return choices(state);
   if (phase === "verdict" && state.verdict) {
-    return [...pieceHead(state), ...verdictView(state, state.verdict)];
+    return [pieceFacts(state), ...verdictView(state, state.verdict)];
   }
   if (phase === "guide" && state.step) return guide(state, state.step);
   return idle(state);
@@ -44,15 +44,23 @@ function big(language, glyph, key, kind) {
   ];
 }
 
-/** @param {State} state */
-function pieceHead(state) {
+/**
+ * Name the piece, and in a verdict, where the numbers need the room, its step too.
+ *
+ * @param {State} state
+ */
+function pieceFacts(state) {
   const { language, piece, step } = state;
-  if (!piece || !step) return [];
+  if (!piece || !step) return make("div");
   const chips = [
     make("span", { class: "chip strong" }, say(language, "page.piece", { n: piece.number })),
     make("span", { class: "chip" }, `${say(language, "page.size")} ${piece.size}`),
     make("span", { class: "chip" }, piece.work_order),
   ];
+  if (state.phase === "verdict") {
+    const title = either(language, step.title_ko, step.title_en);
+    chips.push(make("span", { class: "chip" }, `${title} · ${step.stage}`));
+  }
   if (step.started && state.phase === "guide") {
     chips.push(make("span", { class: "chip on" }, say(language, "page.started")));
   }
@@ -63,8 +71,15 @@ function pieceHead(state) {
   if (state.order_unconfirmed) {
     chips.push(make("span", { class: "chip warn" }, say(language, "page.order_unconfirmed")));
   }
+  return make("div", { class: "facts" }, ...chips);
+}
+
+/** @param {State} state */
+function pieceHead(state) {
+  const { language, piece, step } = state;
+  if (!piece || !step) return [];
   return [
-    make("div", { class: "facts" }, ...chips),
+    pieceFacts(state),
     make(
       "div",
       {},

@@ -25,8 +25,9 @@ class _Kept(dict[str, str]):
 
 
 def say(key: str, language: str, details: Mapping[str, str] | None = None) -> str:
-    """Return a sentence with its placeholders filled; the key itself where none is written."""
-    return TEXTS[language].get(key, key).format_map(_Kept(details or {}))
+    """Return a sentence with its placeholders filled; the bare code where none is written."""
+    sentence = TEXTS[language].get(key, key.partition(".")[2])
+    return sentence.format_map(_Kept(details or {}))
 
 
 def say_both(key: str, details: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,0 +1,217 @@
+"""The inspection pipeline as the station's `Inspector`, in a thread of its own."""
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+from edge.inspection.board import TagBoard
+from edge.inspection.errors import InspectionError, StyleBankCorruptError
+from edge.inspection.pipeline import InspectionPipeline
+from edge.inspection.standard import (
+    Axis,
+    Check,
+    DefectStandard,
+    InspectionStandard,
+    PointOfMeasure,
+    Severity,
+    Side,
+    StitchStandard,
+)
+from edge.inspection.style_bank import StyleBank
+from edge.inspection.verdict import InspectionResult
+from edge.station import inspection_record as record
+from edge.station.errors import InspectionUnavailableError
+from edge.station.work_package import Standard
+
+_LOG = logging.getLogger(__name__)
+
+
+class RefusingInspector:
+    """Stands where the pipeline could not be opened: it judges nothing and says why."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+
+    async def inspect(
+        self, shot: record.Shot, task: record.InspectionTask
+    ) -> record.InspectionRecord:
+        """Refuse.
+
+        Raises:
+            InspectionUnavailableError: always; its detail names what is missing.
+        """
+        raise InspectionUnavailableError(self.reason, detail=self.code)
+
+
+class PipelineInspector:
+    """Judges shots by `edge.inspection`; one at a time."""
+
+    def __init__(self, pipeline: InspectionPipeline, board: TagBoard | None) -> None:
+        self._pipeline = pipeline
+        self._board = board
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inspect")
+        self._banks: dict[bytes, StyleBank] = {}
+
+    async def inspect(
+        self, shot: record.Shot, task: record.InspectionTask
+    ) -> record.InspectionRecord:
+        """Judge one frame by the step's standard.
+
+        Raises:
+            InspectionUnavailableError: the standard contradicts itself, or the style was taught
+                with another bundle.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._judge, shot, task)
+
+    def _judge(self, shot: record.Shot, task: record.InspectionTask) -> record.InspectionRecord:
+        try:
+            standard = to_pipeline(task)
+            result = self._pipeline.inspect(
+                shot.pixels, standard, self._bank(task.style_bank), self._board
+            )
+        except InspectionError as error:
+            raise InspectionUnavailableError(str(error), detail=error.code) from error
+        return to_station(result, task.standard, self._board.name if self._board else "")
+
+    def _bank(self, content: bytes | None) -> StyleBank | None:
+        """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""
+        if not content:
+            return None
+        if content not in self._banks:
+            try:
+                self._banks = {content: StyleBank.from_bytes(content)}
+            except StyleBankCorruptError:
+                _LOG.exception("style bank refused")
+                return None
+        return self._banks[content]
+
+
+def to_pipeline(task: record.InspectionTask) -> InspectionStandard:
+    """Return the step's standard in the pipeline's words.
+
+    Limits of flaws that the package does not name leave every flaw to a person.
+
+    Raises:
+        StandardError: it contradicts itself.
+    """
+    standard = task.standard
+    return InspectionStandard(
+        style=task.style,
+        spec_version=task.spec_version,
+        points=tuple(
+            PointOfMeasure(
+                name=point.name,
+                axis=cast("Axis", point.axis),
+                at_ratio=point.at_ratio,
+                nominal_mm=point.nominal_mm,
+                lower_mm=point.lower_mm,
+                upper_mm=point.upper_mm,
+                severity=cast("Severity", point.severity),
+                thickness_mm=point.thickness_mm,
+            )
+            for point in standard.points
+        ),
+        stitches=tuple(
+            StitchStandard(
+                seam=seam.seam,
+                side=cast("Side", seam.side),
+                inset_mm=seam.inset_mm,
+                pitch_mm=seam.pitch_mm,
+                lower_mm=seam.lower_mm,
+                upper_mm=seam.upper_mm,
+                max_cv_ratio=seam.max_cv_ratio,
+                max_skipped_count=seam.max_skipped_count,
+                severity=cast("Severity", seam.severity),
+            )
+            for seam in standard.stitches
+        ),
+        defects=DefectStandard(
+            minor_below_mm2=standard.minor_below_mm2 or 0.0,
+            major_from_mm2=standard.major_from_mm2 or float("inf"),
+        ),
+        checks=cast("frozenset[Check]", standard.checks),
+    )
+
+
+def to_station(result: InspectionResult, standard: Standard, board: str) -> record.InspectionRecord:
+    """Return the pipeline's answer in the station's words."""
+    height, width = result.anomaly_map.shape
+    return record.InspectionRecord(
+        verdict=result.verdict,
+        findings=tuple(
+            record.Finding(
+                defect_class=found.defect_class,
+                defect_score=found.score,
+                polygon_px=found.polygon_px,
+                area_px=found.area_px,
+                area_mm2=found.area_mm2,
+                severity=found.severity or "",
+            )
+            for found in result.findings
+        ),
+        measurements=_measurements(result, standard),
+        stitches=_stitches(result, standard),
+        anomaly_score=result.anomaly_score or 0.0,
+        threshold_score=result.threshold_score or 0.0,
+        anomaly_map=record.AnomalyMap(
+            width=width, height=height, values=result.anomaly_map.tobytes()
+        ),
+        bundle=result.bundle,
+        bundle_digest=result.bundle_digest,
+        style=result.style,
+        calibration_id=board,
+        frame_width_px=result.frame_width_px,
+        frame_height_px=result.frame_height_px,
+        reasons=result.reasons,
+        elapsed_ms=result.elapsed_ms.get("total", 0.0),
+        stages_ms=dict(result.elapsed_ms),
+    )
+
+
+def _measurements(result: InspectionResult, standard: Standard) -> tuple[record.Measurement, ...]:
+    titles = {point.name: (point.title_ko, point.title_en) for point in standard.points}
+    return tuple(
+        record.Measurement(
+            name=measured.name,
+            nominal_mm=measured.nominal_mm,
+            lower_mm=measured.lower_mm,
+            upper_mm=measured.upper_mm,
+            value_mm=measured.value_mm,
+            uncertainty_mm=measured.uncertainty_mm,
+            outcome=measured.outcome,
+            reason=measured.reason or "",
+            from_px=measured.from_px,
+            to_px=measured.to_px,
+            severity=measured.severity,
+            title_ko=titles.get(measured.name, ("", ""))[0],
+            title_en=titles.get(measured.name, ("", ""))[1],
+        )
+        for measured in result.measurements
+    )
+
+
+def _stitches(result: InspectionResult, standard: Standard) -> tuple[record.StitchReading, ...]:
+    seams = {seam.seam: seam for seam in standard.stitches}
+    return tuple(
+        record.StitchReading(
+            seam=reading.seam,
+            nominal_mm=reading.nominal_mm,
+            lower_mm=reading.lower_mm,
+            upper_mm=reading.upper_mm,
+            pitch_mm=reading.pitch_mm,
+            uncertainty_mm=reading.uncertainty_mm,
+            cv_ratio=reading.cv_ratio,
+            skipped_count=reading.skipped_count,
+            outcome=reading.outcome,
+            reason=reading.reason or "",
+            seam_px=reading.seam_px,
+            severity=reading.severity,
+            max_cv_ratio=seams[reading.seam].max_cv_ratio,
+            title_ko=seams[reading.seam].title_ko,
+            title_en=seams[reading.seam].title_en,
+        )
+        for reading in result.stitches
+    )

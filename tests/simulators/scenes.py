@@ -136,22 +136,43 @@ def random_label_text(generator: np.random.Generator) -> str:
     return f"KY1:P:{organization}:{piece}"
 
 
-def save_frame(
-    directory: Path, picture: Picture, sequence: int, *, suffix: str = ".jpg", quality: int = 92
-) -> Path:
-    """Write a picture beside its place and rename it in, so that no reader sees half of it."""
-    settings = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix == ".jpg" else []
-    if suffix == ".png":
-        settings = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+def encode_frame(picture: Picture, *, suffix: str = ".jpg", quality: int = 92) -> bytes:
+    """A picture (H, W, 3) uint8 RGB as the bytes of a `.jpg` or `.png` file."""
+    settings = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    if suffix == ".jpg":
+        settings = [cv2.IMWRITE_JPEG_QUALITY, quality]
     written, encoded = cv2.imencode(suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), settings)
     if not written:
         raise ValueError(f"cannot encode a picture as {suffix}")
+    return bytes(encoded)
+
+
+def rename_in(
+    directory: Path, encoded: bytes, sequence: int, *, suffix: str = ".jpg", keep: int | None = None
+) -> Path:
+    """Write a frame beside its place and rename it in, so that no reader sees half of it.
+
+    The same bytes may be renamed in again and again: a station takes two seconds without a new
+    frame for an unplugged camera. With `keep`, only that many newest frames stay in the folder.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     place = directory / f"{sequence:08d}{suffix}"
     partial = directory / f".{sequence:08d}.partial"
-    partial.write_bytes(encoded.tobytes())
+    partial.write_bytes(encoded)
     partial.replace(place)
+    if keep is not None:
+        for old in sorted(directory.glob(f"[0-9]*{suffix}"))[:-keep]:
+            old.unlink(missing_ok=True)
     return place
+
+
+def save_frame(
+    directory: Path, picture: Picture, sequence: int, *, suffix: str = ".jpg", quality: int = 92
+) -> Path:
+    """`encode_frame`, then `rename_in`."""
+    return rename_in(
+        directory, encode_frame(picture, suffix=suffix, quality=quality), sequence, suffix=suffix
+    )
 
 
 def describe(truth: SceneTruth) -> dict[str, object]:

@@ -223,6 +223,30 @@ def test_the_label_is_read_at_its_true_corners(turn_deg: float) -> None:
     assert corner_distance_px(codes[0].position, truth) < 3.0
 
 
+@pytest.mark.requirement("LBL", "SCN")
+def test_a_whole_labels_picture_is_read_from_the_table() -> None:
+    modules = np.kron(np.pad(code_matrix(TEXT), 4), np.ones((8, 8), bool))
+    page = np.full((420, 700), 255, np.uint8)
+    page[30 : 30 + len(modules), 40 : 40 + len(modules)][modules] = 0
+    cv2.putText(page, "CF 0012 / M", (420, 200), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (0,), 3)
+    label = Label(
+        text=TEXT,
+        code=page,
+        side_mm=90.0,
+        placement=Placement(x_mm=900.0, y_mm=400.0, turn_deg=-8.0),
+    )
+    camera = replace(station_camera(), crop=(2900, 1000, 800, 900))
+    picture, truth = render_scene(
+        SceneSpec(camera=camera, tags=None, label=label), np.random.default_rng(10)
+    )
+    assert [code.text for code in zxingcpp.read_barcodes(picture)] == [TEXT]
+    assert truth.label_corners_px is not None
+    width, height = (
+        np.linalg.norm(truth.label_corners_px[0] - c) for c in truth.label_corners_px[[1, 3]]
+    )
+    assert height / width == pytest.approx(0.6, rel=0.01)
+
+
 def corner_distance_px(position: zxingcpp.Position, truth: SceneTruth) -> float:
     names = ("top_left", "top_right", "bottom_right", "bottom_left")
     read = np.array([[getattr(position, n).x, getattr(position, n).y] for n in names])

@@ -15,13 +15,24 @@ from cloud.infrastructure.training.rendering.defects import (
     draw_defect,
 )
 from cloud.infrastructure.training.rendering.demo_style import DEMO_STYLE
+from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 from cloud.infrastructure.training.rendering.fabric import FABRICS, fabric_tile
 from cloud.infrastructure.training.rendering.laying import Garment
+from cloud.infrastructure.training.rendering.markers import Label
 from cloud.infrastructure.training.rendering.scene import SceneSpec, render_scene
 from cloud.infrastructure.training.rendering.seam import Seam, sew
 from cloud.infrastructure.training.rendering.sensor import Light, Sensor, light_field
 from cloud.infrastructure.training.rendering.tile import TileSpec, render_tile
-from tests.simulators.scenes import KINDS, Request, SceneKind, draw, save_frame, station_camera
+from tests.simulators.scenes import (
+    KINDS,
+    Request,
+    SceneKind,
+    draw,
+    encode_frame,
+    rename_in,
+    save_frame,
+    station_camera,
+)
 
 QUIET = Sensor(noise_count=0.0)
 SMALL = station_camera(1000, 750)
@@ -132,7 +143,7 @@ def test_a_tiles_fault_changes_the_picture_inside_its_mask(kind: DefectClass) ->
 
 def test_faults_of_a_seam_are_not_laid_on_the_cloth() -> None:
     defect = Defect(kind="skipped_stitch", x_mm=0.0, y_mm=0.0)
-    with pytest.raises(ValueError, match="drawn by its seam"):
+    with pytest.raises(ImpossibleSceneError, match="drawn by its seam"):
         draw_defect(defect, np.ones(3), np.zeros(3), np.random.default_rng(1))
 
 
@@ -213,3 +224,28 @@ def test_frames_are_renamed_into_their_folder_whole(tmp_path: Path) -> None:
         read = cv2.cvtColor(cv2.imread(str(place)), cv2.COLOR_BGR2RGB)
         assert np.abs(read.astype(float) - picture).mean() <= limit
     assert sorted(p.suffix for p in (tmp_path / "frames").iterdir()) == [".jpg", ".png"]
+
+
+def test_the_same_frame_can_come_again_and_old_ones_go(tmp_path: Path) -> None:
+    picture, _ = draw(Request(camera=station_camera(400, 300)), np.random.default_rng(24))
+    encoded = encode_frame(picture)
+    for sequence in range(1, 6):
+        rename_in(tmp_path, encoded, sequence, keep=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["00000004.jpg", "00000005.jpg"]
+
+
+def test_what_cannot_lie_on_a_table_is_refused() -> None:
+    with pytest.raises(ImpossibleSceneError, match="no stitch"):
+        sew(DEMO_STYLE.panel, Seam(pitch_mm=0.0), np.random.default_rng(1))
+    with pytest.raises(ImpossibleSceneError, match="at least 1 px"):
+        Camera(crop=(0, 0, 0, 10))
+    with pytest.raises(ImpossibleSceneError, match="has no size"):
+        draw_defect(
+            Defect(kind="hole", x_mm=0.0, y_mm=0.0, size_mm=0.0),
+            np.ones(3),
+            np.zeros(3),
+            np.random.default_rng(1),
+        )
+    label = Label(text="?", code=np.zeros((3, 4), np.bool_))
+    with pytest.raises(ImpossibleSceneError, match="cannot be printed"):
+        render_scene(SceneSpec(camera=SMALL, label=label), np.random.default_rng(1))

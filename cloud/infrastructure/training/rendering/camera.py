@@ -6,6 +6,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
+
 Degrees: TypeAlias = float
 SquareMillimetres: TypeAlias = float
 Points: TypeAlias = NDArray[np.float64]
@@ -58,6 +60,10 @@ class Camera:
     shift_y_mm: float = 0.0
     k1_ratio: float = 0.0
     crop: tuple[int, int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if min(*self.picture_size_px, self.width_px, self.height_px) < 1 or self.distance_mm <= 0:
+            raise ImpossibleSceneError("a camera needs a picture of at least 1 px and a distance")
 
     @property
     def picture_size_px(self) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from cloud.infrastructure.training.rendering.camera import (
     SquareMillimetres,
 )
 from cloud.infrastructure.training.rendering.decal import Decal, opaque
+from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 
 DefectClass = Literal[
     "hole",
@@ -89,8 +90,11 @@ def draw_defect(
         generator: of its shape.
 
     Raises:
-        ValueError: the kind belongs to a seam and is drawn by `seam`.
+        ImpossibleSceneError: the size is not positive, or the kind belongs to a seam and is
+            drawn by it.
     """
+    if not defect.size_mm > 0:
+        raise ImpossibleSceneError(f"a {defect.kind} of {defect.size_mm} mm has no size")
     side = int(np.ceil((defect.size_mm + 2 * _MARGIN_MM) / _TEXEL_MM))
     if defect.kind in {"hole", "stain"}:
         mask = _blob(side, defect.size_mm, generator)
@@ -101,7 +105,7 @@ def draw_defect(
     elif defect.kind == "pucker":
         mask = _oval(side, defect.size_mm)
     else:
-        raise ValueError(f"{defect.kind} is drawn by its seam, not laid on the cloth")
+        raise ImpossibleSceneError(f"{defect.kind} is drawn by its seam, not laid on the cloth")
     decal = _look(defect, mask, colour, under)
     placement = Placement(x_mm=defect.x_mm, y_mm=defect.y_mm, turn_deg=defect.turn_deg)
     return DrawnDefect(

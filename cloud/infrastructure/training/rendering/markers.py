@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cloud.infrastructure.training.rendering.camera import Placement
 from cloud.infrastructure.training.rendering.decal import Decal, opaque
+from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 
 _INK = 0.05
 _PAPER = 0.93
@@ -33,11 +34,11 @@ class TableTags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A printed label with a code, lying flat.
+    """A printed label with a code, lying flat, its middle at `placement`.
 
-    `code` is a boolean (N, N) matrix of modules, true = ink, without quiet zone; or a grey picture
-    (N, N) uint8. `side_mm` is the side of the code itself; four modules (of a picture: a tenth of
-    its side) of white surround it.
+    `code` is a boolean (N, N) matrix of modules, true = ink, without quiet zone, `side_mm` wide;
+    four modules of white surround it. Or it is a grey picture (h, w) uint8 of a whole label,
+    margins included, `side_mm` wide.
     """
 
     text: str
@@ -69,15 +70,22 @@ def tag_decals(tags: TableTags) -> list[tuple[Placement, Decal]]:
 
 
 def label_decal(label: Label) -> Decal:
-    """The label's paper and ink, its code centred at the label's origin."""
+    """The label's paper and ink, its middle at the label's origin.
+
+    Raises:
+        ImpossibleSceneError: the code has no modules, or its matrix is not square.
+    """
     code = label.code
-    if code.dtype == np.bool_:
-        shade = np.where(code, np.float32(_INK), np.float32(_PAPER))
-        quiet = _QUIET_MODULES
-    else:
-        shade = (_INK + (_PAPER - _INK) * code.astype(np.float32) / 255).astype(np.float32)
-        quiet = max(1, code.shape[0] // 10)
-    paper = np.pad(shade, quiet, constant_values=_PAPER)[None]
-    texel = label.side_mm / code.shape[0]
-    edge = -label.side_mm / 2 - quiet * texel
-    return opaque(paper, left_mm=edge, top_mm=edge, texel_mm=texel)
+    modules = code.dtype == np.bool_
+    if code.ndim != 2 or code.size == 0 or (modules and code.shape[0] != code.shape[1]):
+        raise ImpossibleSceneError(f"a label cannot be printed from an array {code.shape}")
+    dark = code if modules else 1 - code.astype(np.float32) / 255
+    shade = np.asarray(_PAPER + (_INK - _PAPER) * dark, dtype=np.float32)
+    paper = np.pad(shade, _QUIET_MODULES if modules else 0, constant_values=_PAPER)[None]
+    texel = label.side_mm / code.shape[1]
+    return opaque(
+        paper,
+        left_mm=-paper.shape[2] * texel / 2,
+        top_mm=-paper.shape[1] * texel / 2,
+        texel_mm=texel,
+    )

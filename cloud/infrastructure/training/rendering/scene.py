@@ -43,8 +43,9 @@ class SceneTruth:
 
     `homography` (3, 3) maps table mm to px where the lens has no distortion (else to undistorted
     px of `camera.matrix`); `outline_px` (N, 2) is the garment's edge, `label_corners_px` (4, 2) the
-    code's own corners without quiet zone (TL, TR, BR, BL of the code as printed), `tag_corners_px`
-    the black squares' corners in the order of ArUco. Tags outside the spec are absent.
+    corners of the label's `code` array without quiet zone (TL, TR, BR, BL as printed),
+    `tag_corners_px` the black squares' corners in the order of ArUco. Tags outside the spec are
+    absent.
     """
 
     camera: Camera
@@ -75,14 +76,18 @@ def render_scene(
     if spec.tags is not None:
         for placement, decal in tag_decals(spec.tags):
             paste(canvas, camera, placement, decal)
-        tags = {n: _square_px(camera, spec.tags.side_mm, at) for n, at in _tag_places(spec.tags)}
+        tags = {
+            number: _rectangle_px(camera, (spec.tags.side_mm, spec.tags.side_mm), at)
+            for number, at in _tag_places(spec.tags)
+        }
     laid = None
     if spec.garment is not None:
         laid = lay_garment(canvas, camera, spec.garment, spec.table_colour, generator)
     corners = None
     if spec.label is not None:
         paste(canvas, camera, spec.label.placement, label_decal(spec.label))
-        corners = _square_px(camera, spec.label.side_mm, spec.label.placement)
+        height_mm = spec.label.side_mm * spec.label.code.shape[0] / spec.label.code.shape[1]
+        corners = _rectangle_px(camera, (spec.label.side_mm, height_mm), spec.label.placement)
     truth = SceneTruth(
         camera=camera,
         homography=camera.homography(),
@@ -130,7 +135,7 @@ def _tag_places(tags: TableTags) -> list[tuple[int, Placement]]:
     return [(n, Placement(x_mm=x, y_mm=y)) for n, (x, y) in tags.centres_mm.items()]
 
 
-def _square_px(camera: Camera, side_mm: float, placement: Placement) -> Points:
-    half = side_mm / 2
-    corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
+def _rectangle_px(camera: Camera, sides_mm: tuple[float, float], placement: Placement) -> Points:
+    half = np.array(sides_mm) / 2
+    corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
     return camera.project(placement.to_table(corners), placement.height_mm)

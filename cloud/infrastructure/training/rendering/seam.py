@@ -6,6 +6,7 @@ import numpy as np
 
 from cloud.infrastructure.training.rendering.camera import Points
 from cloud.infrastructure.training.rendering.decal import Decal
+from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 from cloud.infrastructure.training.rendering.garment import Panel, Side
 
 _TEXEL_MM = 0.05
@@ -63,8 +64,14 @@ class Stitches:
 
 
 def sew(panel: Panel, seam: Seam, generator: np.random.Generator) -> Stitches:
-    """Decide where the needle goes in."""
+    """Decide where the needle goes in.
+
+    Raises:
+        ImpossibleSceneError: the pitch is not positive, or no stitch fits between the margins.
+    """
     span = panel.side_length_mm(seam.side) - 2 * seam.margin_mm
+    if not 0 < seam.pitch_mm <= span:
+        raise ImpossibleSceneError(f"no stitch of {seam.pitch_mm} mm fits into {span:g} mm")
     count = int(span / seam.pitch_mm)
     along = seam.margin_mm + (span - count * seam.pitch_mm) * generator.uniform()
     even = along + seam.pitch_mm * np.arange(count + 1)

@@ -1,1 +1,152 @@
-"""Settings, the only place that reads the environment."""
+"""Settings of the cloud, the only place of it that reads the environment.
+
+Sources, first wins: environment ``KYNDOF_*`` (nested with ``__``), then ``kyndof.toml`` in home.
+``REDIS_URL`` keeps its name. A secret may be given as a file: ``KYNDOF_DATABASE_URL_FILE``.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+CHECKOUT = Path(__file__).parents[1]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class HttpSettings(BaseModel):
+    """Dashboard, REST and WebSocket."""
+
+    host: str = Field("127.0.0.1", description="Address that HTTP listens on.")
+    port: Port = Field(8080, description="TCP port of HTTP.")
+    secure_cookie: bool = Field(False, description="Send the session cookie over TLS only.")
+    session_h: float = Field(24 * 14, gt=0, description="Hours that a web session lives.")
+
+
+class GrpcSettings(BaseModel):
+    """The stations' doors."""
+
+    host: str = Field("127.0.0.1", description="Address that gRPC listens on.")
+    port: Port = Field(8443, description="TCP port of the intake (mTLS).")
+    enrolment_port: Port = Field(8444, description="TCP port of enrolment (server certificate).")
+    names: list[str] = Field(
+        ["localhost", "127.0.0.1"], description="Names and addresses in the server certificate."
+    )
+
+
+class MqttSettings(BaseModel):
+    """The embedded broker."""
+
+    host: str = Field("127.0.0.1", description="Address that the broker listens on.")
+    port: Port = Field(18830, description="TCP port of the broker.")
+    users: dict[str, SecretStr] = Field(
+        {}, description="User name (a station's name) to password, as JSON. Set by kyndof up."
+    )
+
+
+class StationsSettings(BaseModel):
+    """The stations that `kyndof up` starts."""
+
+    kiosk_ports: dict[str, int] = Field(
+        {"CUT-01": 8101, "QC-01": 8102}, description="Station name to TCP port of its kiosk."
+    )
+    cameras: dict[str, str] = Field(
+        {}, description="Station name to camera; missing: replay of its scene folder in home."
+    )
+
+
+class CloudSettings(BaseSettings):
+    """Everything that can be set in the cloud."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KYNDOF_", env_nested_delimiter="__", extra="ignore", populate_by_name=True
+    )
+
+    home: Path = Field(Path(".kyndof"), description="Folder of all data; KYNDOF_HOME.")
+    environment: str = Field(
+        "development",
+        pattern="^(development|production)$",
+        description="production refuses embedded servers and the demo organizations.",
+    )
+    allow_embedded: bool = Field(False, description="Let production run embedded servers.")
+    database_url: SecretStr = Field(
+        SecretStr("embedded:"), description="PostgreSQL URL of role kyndof_app, or embedded:."
+    )
+    database_owner_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL URL of role kyndof_owner; for migrations only."
+    )
+    database_jobs_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL URL of role kyndof_jobs; for background jobs."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""), validation_alias="REDIS_URL", description="Redis; empty: none is used."
+    )
+    object_store: str = Field(
+        "", description="Folder or s3:// URL of pictures; empty: objects/ in home."
+    )
+    registry: Path = Field(CHECKOUT / "registry", description="Folder of the plug-in files.")
+    firmware_config: Path = Field(
+        CHECKOUT / "firmware-config", description="Folder of cameras, scanners, lights and boards."
+    )
+    pki: Path | None = Field(None, description="Folder of the station CA; empty: pki/ in home.")
+    parent_pipe: int = Field(
+        -1, description="File descriptor whose end means stop; -1 for none. Set by kyndof up."
+    )
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    pool_size: int = Field(10, ge=2, le=100, description="Largest number of database connections.")
+    http: HttpSettings = HttpSettings()
+    grpc: GrpcSettings = GrpcSettings()
+    mqtt: MqttSettings = MqttSettings()
+    stations: StationsSettings = StationsSettings()
+
+    @property
+    def pki_folder(self) -> Path:
+        """Folder of the station CA's key and certificate."""
+        return self.pki or self.home / "pki"
+
+    @property
+    def object_store_location(self) -> str:
+        """Folder or URL of the object store."""
+        return self.object_store or str(self.home / "objects")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before the file in the data folder."""
+        toml = Path(os.environ.get("KYNDOF_HOME", ".kyndof")) / "kyndof.toml"
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml)
+
+
+def _secrets_from_files() -> None:
+    """Let ``KYNDOF_X_FILE`` stand for ``KYNDOF_X``, as containers give secrets."""
+    for name in [n for n in os.environ if n.startswith("KYNDOF_") and n.endswith("_FILE")]:
+        os.environ.setdefault(
+            name.removesuffix("_FILE"), Path(os.environ[name]).read_text().strip()
+        )
+
+
+def read_settings() -> CloudSettings:
+    """Read and check all settings.
+
+    Raises:
+        pydantic.ValidationError: a setting is not what its description says.
+    """
+    _secrets_from_files()
+    return CloudSettings()
+
+
+def child_environment(**values: str) -> dict[str, str]:
+    """Return this process's environment with ``values`` over it, for a child of `kyndof up`."""
+    return os.environ | values

@@ -1,0 +1,102 @@
+"""The HTTP application: REST under /api/v1, health, and the dashboard's files."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from cloud.events.ports import IdFactory
+from cloud.interfaces.rest_api.access import Doorkeeper
+from cloud.interfaces.rest_api.errors import add_error_answers
+
+#: Returns nothing when all is well, else one sentence that says what is not.
+Check = Callable[[], Awaitable[str | None]]
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+    "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestParts:
+    """What composition hands to the application."""
+
+    routers: Sequence[APIRouter]
+    doorkeeper: Doorkeeper
+    ids: IdFactory
+    readiness: Mapping[str, Check]
+    dashboard: Path
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+
+
+def build_app(parts: RestParts) -> FastAPI:
+    """Return the application; it opens nothing by itself."""
+    app = FastAPI(
+        title="Kyndof Corp System",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=parts.lifespan,
+    )
+    app.state.doorkeeper = parts.doorkeeper
+    add_error_answers(app)
+    _add_headers(app, parts.ids)
+    for routes in parts.routers:
+        app.include_router(routes, prefix="/api/v1")
+    _add_health(app, parts.readiness)
+    _add_dashboard(app, parts.dashboard)
+    return app
+
+
+def _add_headers(app: FastAPI, ids: IdFactory) -> None:
+    @app.middleware("http")
+    async def headers(
+        request: Request, proceed: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        request.state.request_id = ids.new("req")
+        response = await proceed(request)
+        response.headers["X-Request-ID"] = request.state.request_id
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Content-Security-Policy"] = _POLICY
+        return response
+
+
+def _add_health(app: FastAPI, readiness: Mapping[str, Check]) -> None:
+    @app.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "live"}
+
+    @app.get("/health/ready", tags=["health"])
+    async def ready() -> JSONResponse:
+        """Say whether migrations, database, relay and broker are there."""
+        problems = {name: await check() for name, check in readiness.items()}
+        well = not any(problems.values())
+        checks = {name: problem or "ok" for name, problem in problems.items()}
+        body = {"status": "ready" if well else "not ready", "checks": checks}
+        return JSONResponse(body, status_code=200 if well else 503)
+
+
+def _add_dashboard(app: FastAPI, folder: Path) -> None:
+    index = folder / "index.html"
+    if (folder / "assets").is_dir():
+        app.mount("/assets", StaticFiles(directory=folder / "assets"))
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def page(path: str) -> Response:
+        """Return a file of the dashboard, or its page: the browser routes by itself."""
+        if path.startswith(("api/", "health/")):
+            raise HTTPException(404)
+        file = (folder / path).resolve()
+        if path and file.is_relative_to(folder.resolve()) and file.is_file():
+            return FileResponse(file)
+        if not index.exists():
+            return JSONResponse({"status": "the dashboard is not built; run: make install"})
+        return FileResponse(index, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,112 @@
+"""From error to HTTP: one status per code, the text in the asker's language."""
+
+import json
+import logging
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from cloud.commands.errors import CommandError
+
+_log = logging.getLogger("kyndof.rest")
+LANGUAGES = ("ko", "en")
+
+#: A refusal without an entry is 422: understood, and not possible as asked.
+STATUS = {
+    "NOT_SIGNED_IN": 401,
+    "LOGIN_LINK_INVALID": 401,
+    "FORBIDDEN": 403,
+    "FOREIGN_ORIGIN": 403,
+    "COMMAND_UNKNOWN": 404,
+    "NOT_FOUND": 404,
+    "PERSON_UNKNOWN": 404,
+    "WORK_ORDER_UNKNOWN": 404,
+    "PIECE_UNKNOWN": 404,
+    "STEP_UNKNOWN": 404,
+    "INSPECTION_UNKNOWN": 404,
+    "SPEC_VERSION_UNKNOWN": 404,
+    "STATION_UNKNOWN": 404,
+    "DISPUTE_UNKNOWN": 404,
+    "MEDIA_UNKNOWN": 404,
+    "LABEL_UNKNOWN": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "APPROVAL_PENDING": 202,
+    "CONFLICT": 409,
+    "IDEMPOTENCY_CONFLICT": 409,
+    "PERSON_EXISTS": 409,
+    "WORK_ORDER_NUMBER_TAKEN": 409,
+    "STATION_NAME_TAKEN": 409,
+    "SPEC_VERSION_OLD": 409,
+    "STEP_OUT_OF_ORDER": 409,
+    "INSPECTION_CHANGED": 409,
+    "DISPUTE_RESOLVED": 409,
+    "INTERNAL_ERROR": 500,
+}
+_UNPROCESSABLE = 422
+_BY_STATUS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+
+
+@cache
+def texts(language: str) -> dict[str, str]:
+    """Return the texts of all codes in ``ko`` or ``en``."""
+    path = Path(__file__).parent / "texts" / f"{language}.json"
+    found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def language_of(request: Request) -> str:
+    """Return ``en`` for somebody who asks for it before Korean, ``ko`` otherwise."""
+    for part in request.headers.get("accept-language", "").split(","):
+        language = part.split(";")[0].strip()[:2].lower()
+        if language in LANGUAGES:
+            return language
+    return LANGUAGES[0]
+
+
+def answer(request: Request, code: str, details: dict[str, Any]) -> JSONResponse:
+    """Return the body that every refusal has."""
+    known = texts(language_of(request))
+    body = {
+        "code": code,
+        "message": known.get(code, known["COMMAND_ERROR"]),
+        "details": details,
+        "request_id": getattr(request.state, "request_id", ""),
+    }
+    return JSONResponse({"error": body}, status_code=STATUS.get(code, _UNPROCESSABLE))
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Let every error of the application answer in the one shape."""
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, CommandError):
+            raise error
+        return answer(request, error.code, {"reason": error.message, **error.details})
+
+    async def unread(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        problems = [
+            {"field": ".".join(str(part) for part in e["loc"]), "problem": e["msg"]}
+            for e in error.errors()
+        ]
+        return answer(request, "PAYLOAD_INVALID", {"problems": problems})
+
+    async def missing(request: Request, error: Exception) -> JSONResponse:
+        if not isinstance(error, HTTPException):
+            raise error
+        return answer(request, _BY_STATUS.get(error.status_code, "COMMAND_ERROR"), {})
+
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        _log.error("request failed", exc_info=error)
+        return answer(request, "INTERNAL_ERROR", {})
+
+    app.add_exception_handler(CommandError, refused)
+    app.add_exception_handler(RequestValidationError, unread)
+    app.add_exception_handler(HTTPException, missing)
+    app.add_exception_handler(Exception, broken)

@@ -113,9 +113,13 @@ class CloudLink:
         if error is None:
             return
         LOG.warning("cloud away", extra={"code": error.code, "reason": str(error)})
-        self._status.detail = "CLOUD_AWAY" if error.code == "UNAVAILABLE" else error.code
+        detail = "CLOUD_AWAY" if error.code == "UNAVAILABLE" else error.code
+        # A refused certificate looks like an absent cloud; what was learned stays until asked anew.
+        if not self._status.detail.startswith("CERTIFICATE_"):
+            self._status.detail = detail
         if refusals and refusals % REFUSALS_BEFORE_ASKING == 0:
             status, detail = await ask_status(self._addresses.enrolment, self._identity.current)
+            self._status.detail = detail
             if status and status != "known":
                 self._status.detail = f"CERTIFICATE_{status.upper()}"
                 LOG.error(

@@ -2,14 +2,24 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.infrastructure.registry_files.demo_file import load_demo_orders
 from cloud.production.errors import PieceUnknownError
-from cloud.production.queries import FindPiece, FindWorkOrder, FloorPieces, WorkPackageContents
+from cloud.production.queries import (
+    FindPiece,
+    FindWorkOrder,
+    FloorPieces,
+    ListWorkOrders,
+    WorkPackageContents,
+)
 from tests.fakes.core import OTHER
 from tests.fakes.production import CUT_01, Factory, factory_over
+
+REGISTRY = Path(__file__).parents[2] / "registry"
 
 
 @pytest.fixture
@@ -69,3 +79,22 @@ async def test_a_piece_of_another_organization_is_unknown(factory: Factory) -> N
         await stranger.start(0, 0)
     with pytest.raises(PieceUnknownError):
         await stranger.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+
+
+@pytest.mark.requirement("WOR")
+async def test_the_demo_is_loaded_once_however_often_it_is_asked_for(factory: Factory) -> None:
+    for _ in range(2):
+        await load_demo_orders(factory.core.bus, REGISTRY)
+    page = await factory.ask(ListWorkOrders())
+    assert [(item.number, item.pieces_count) for item in page.items] == [
+        ("WO-DEMO-001", 10),
+        ("WO-1", 2),
+    ]
+    contents = await factory.ask(WorkPackageContents(station_id=CUT_01))
+    demo = contents.work_orders[1]
+    assert [step.requires_quality_check for step in demo.steps] == [True, False, True]
+    length, width = demo.steps[0].standard.points
+    assert (length.nominal_mm, length.lower_mm, length.upper_mm) == (500.0, -5.0, 5.0)
+    assert (width.nominal_mm, width.thickness_mm) == (380.0, 0.6)
+    assert demo.steps[2].standard.stitches[0].pitch_mm == 3.0
+    assert demo.pieces[0].standard is None

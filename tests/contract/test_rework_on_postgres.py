@@ -1,0 +1,490 @@
+"""Failures, reviews, corrections, reworks and refusals, on a real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from cloud.commands.command import Source
+from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.inspection.commands import CorrectInspection
+from cloud.inspection.errors import (
+    CorrectionInvalidError,
+    InspectionChangedError,
+    InspectionInvalidError,
+    InspectionUnknownError,
+)
+from cloud.inspection.queries import FindInspection, ListInspections
+from cloud.inspection.reading import AnomalyMap, CorrectionChange
+from cloud.production.commands import (
+    CorrectDesign,
+    DecidePiece,
+    OrderRework,
+    OverrideStepOrder,
+)
+from cloud.production.errors import (
+    AttemptUnknownError,
+    DecisionNotPossibleError,
+    InspectionMismatchError,
+    PieceUnknownError,
+    ReasonMissingError,
+    ReworkNotPossibleError,
+    SpecVersionOldError,
+    SpecVersionUnknownError,
+    StageMismatchError,
+    StepOutOfOrderError,
+    StepUnknownError,
+    VerdictMissingError,
+    WorkOrderNumberTakenError,
+)
+from cloud.production.queries import (
+    FindPiece,
+    FindWorkOrder,
+    FloorPieces,
+    ListWorkOrders,
+    ProductionTimes,
+    WorkPackageContents,
+)
+from cloud.production.spec import SpecChange
+from tests.fakes.core import OTHER
+from tests.fakes.production import (
+    CRITICAL,
+    CUT_01,
+    QC_01,
+    Factory,
+    factory_over,
+    measured,
+    stitched,
+    wish,
+)
+
+
+@pytest.fixture
+async def factory(database: DatabaseUrls) -> AsyncIterator[Factory]:
+    async with factory_over(database) as one:
+        yield one
+
+
+PITCH = SpecChange(stage="QC", kind="stitch", name="hem", field="pitch_mm", value=2.5)
+
+
+async def failed_at_qc(factory: Factory, piece: int = 0) -> str:
+    """Bring a piece to a final check that fails on uneven stitches; return the inspection."""
+    await factory.inspected(piece, 0, "PASS")
+    await factory.start(piece, 1)
+    await factory.finish(piece, 1)
+    record = factory.inspection(piece, 2, "FAIL", stitches=(stitched(),))
+    await factory.send(record, Source.STATION)
+    outcome = await factory.finish(piece, 2, inspection_id=record.inspection_id, verdict="FAIL")
+    assert outcome.state == "REWORK"
+    factory.core.clock.advance(minutes=10)
+    return record.inspection_id
+
+
+def rework(factory: Factory, step: int = 1, **more: str) -> OrderRework:
+    return OrderRework(
+        piece_id=factory.order.piece_ids[0],
+        step_id=factory.order.step_ids[step],
+        reason="스티치 불균일",
+        **more,
+    )
+
+
+@pytest.mark.requirement("RWK")
+async def test_uneven_stitches_lead_to_a_design_correction_and_a_rework(factory: Factory) -> None:
+    inspection_id = await failed_at_qc(factory)
+    correction = await factory.send(
+        CorrectDesign(
+            spec_version=factory.order.spec_version,
+            changes=(PITCH,),
+            reason="3 mm로는 고르지 않음",
+            inspection_id=inspection_id,
+        )
+    )
+    assert correction.spec_version == f"{factory.order.work_order_id}.2"
+    assert correction.gaps[0].physical_mm == 3.4
+    ordered = await factory.send(rework(factory, spec_version=correction.spec_version))
+    assert (ordered.open_stage, ordered.attempt, ordered.state) == ("SEW", 2, "OPEN")
+    assert ordered.instruction_ko == "스티치 재작업 필요 (2.5 mm 간격)"
+    view = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+    (order,) = view.reworks
+    assert order.inspection_id == inspection_id
+    assert (order.gaps[0].digital_mm, order.gaps[0].physical_mm) == (3.0, 3.4)
+    assert view.spec.version_number == 2
+    assert view.history[-1].kind == "rework"
+
+    contents = await factory.ask(WorkPackageContents(station_id=QC_01))
+    first, second = contents.work_orders[0].pieces
+    assert first.spec_version == correction.spec_version
+    assert first.instruction_ko == "스티치 재작업 필요 (2.5 mm 간격)"
+    # Nobody has begun the second piece: it follows the new version.
+    assert second.spec_version == correction.spec_version
+    assert contents.work_orders[0].steps[2].standard.stitches[0].pitch_mm == 2.5
+
+    version = correction.spec_version
+    await factory.finish(0, 1, attempt=2, spec_version=version)
+    done = await factory.inspected(0, 2, "PASS", attempt=2, spec_version=version)
+    assert done.state == "DONE"
+    assert (await factory.events())[-2:] == ["step_finished", "piece_completed"]
+
+
+@pytest.mark.requirement("RWK")
+async def test_a_piece_in_work_keeps_its_spec_until_a_rework_names_another(
+    factory: Factory,
+) -> None:
+    await factory.inspected(1, 0, "PASS")
+    await factory.send(
+        CorrectDesign(spec_version=factory.order.spec_version, changes=(PITCH,), reason="r")
+    )
+    await factory.finish(1, 1)
+    contents = await factory.ask(WorkPackageContents(station_id=QC_01))
+    piece = contents.work_orders[0].pieces[1]
+    assert piece.spec_version == factory.order.spec_version
+    assert piece.standard is not None
+    assert piece.standard.stitches[0].pitch_mm == 3.0
+    assert contents.work_orders[0].steps[2].standard.stitches[0].pitch_mm == 2.5
+
+
+@pytest.mark.requirement("RWK")
+async def test_two_designers_cannot_correct_the_same_version(factory: Factory) -> None:
+    wish_ = CorrectDesign(spec_version=factory.order.spec_version, changes=(PITCH,), reason="r")
+    answers = await asyncio.gather(factory.send(wish_), factory.send(wish_), return_exceptions=True)
+    assert [isinstance(answer, SpecVersionOldError) for answer in answers].count(True) == 1
+
+
+@pytest.mark.requirement("RWK")
+async def test_the_third_rework_goes_to_the_accountable(factory: Factory) -> None:
+    for attempt in (1, 2, 3):
+        failed = await factory.inspected(0, 0, "FAIL", attempt=attempt)
+        assert failed.state == "REWORK"
+        outcome = await factory.send(rework(factory, step=0))
+        assert outcome.escalated == (attempt == 3)
+    assert outcome.state == "ESCALATED"
+    assert (await factory.events())[-1] == "rework_escalated"
+    with pytest.raises(ReworkNotPossibleError):
+        await factory.send(rework(factory, step=0))
+    decided = await factory.send(
+        DecidePiece(piece_id=factory.order.piece_ids[0], decision="REWORK", reason="한 번 더")
+    )
+    assert (decided.state, decided.attempt) == ("OPEN", 4)
+
+
+@pytest.mark.requirement("RWK")
+async def test_the_limit_of_reworks_is_the_work_orders_own(factory: Factory) -> None:
+    order = await factory.send(wish(number="WO-2", rework_limit=0))
+    other = replace(factory, order=order)
+    await other.inspected(0, 0, "FAIL")
+    assert (await other.send(rework(other, step=0))).escalated
+
+
+@pytest.mark.requirement("VER")
+async def test_something_critical_waits_for_the_accountable(factory: Factory) -> None:
+    outcome = await factory.inspected(0, 0, "FAIL", findings=(CRITICAL,))
+    assert outcome.state == "QUARANTINE"
+    assert (await factory.events())[-1] == "piece_quarantined"
+    with pytest.raises(ReworkNotPossibleError):
+        await factory.send(rework(factory, step=0))
+    scrapped = await factory.send(
+        DecidePiece(piece_id=factory.order.piece_ids[0], decision="SCRAP", reason="찢어짐")
+    )
+    assert scrapped.state == "SCRAPPED"
+    assert (await factory.ask(FloorPieces())).counts.scrapped_count == 1
+
+
+@pytest.mark.requirement("VER")
+async def test_a_finish_before_its_inspection_ends_in_quarantine_too(factory: Factory) -> None:
+    record = factory.inspection(0, 0, "FAIL", findings=(CRITICAL,))
+    outcome = await factory.finish(0, 0, inspection_id=record.inspection_id, verdict="FAIL")
+    assert outcome.state == "REWORK"
+    await factory.send(record, Source.STATION)
+    view = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+    assert view.state == "QUARANTINE"
+
+
+@pytest.mark.requirement("VER", "FBK")
+async def test_a_person_decides_a_review_and_the_machines_record_stays(factory: Factory) -> None:
+    record = factory.inspection(
+        0, 0, "REVIEW", measurements=(measured("REVIEW", 504.8),), reasons=("guard_band",)
+    )
+    await factory.send(record, Source.STATION)
+    waiting = await factory.finish(0, 0, inspection_id=record.inspection_id, verdict="REVIEW")
+    assert waiting.state == "REVIEW"
+    change = CorrectionChange(kind="measurement_corrected", name="length", value_mm=504.1)
+    view = await factory.send(
+        CorrectInspection(
+            inspection_id=record.inspection_id,
+            verdict="PASS",
+            reason="줄자로 확인",
+            changes=(change,),
+        ),
+        user="lead@demo.example",
+    )
+    assert (view.verdict, view.final_verdict) == ("REVIEW", "PASS")
+    assert view.measurements[0].value_mm == 504.8
+    assert view.corrections[0].by == "lead@demo.example"
+    assert view.corrections[0].changes == (change,)
+    piece = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+    assert (piece.state, piece.open_stage) == ("OPEN", "SEW")
+    assert (await factory.events())[-2:] == ["inspection_corrected", "step_opened"]
+
+
+@pytest.mark.requirement("FBK")
+async def test_a_corrected_pass_brings_a_piece_back(factory: Factory) -> None:
+    record = factory.inspection(0, 0, "PASS")
+    await factory.send(record, Source.STATION)
+    await factory.finish(0, 0, inspection_id=record.inspection_id, verdict="PASS")
+    await factory.start(0, 1)
+    await factory.send(
+        CorrectInspection(inspection_id=record.inspection_id, verdict="FAIL", reason="얼룩")
+    )
+    view = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+    assert (view.state, view.open_stage) == ("REWORK", "CUT")
+    assert [cell.state for cell in view.cells] == ["REWORK", "EARLY", "WAITING"]
+
+
+@pytest.mark.requirement("FBK")
+async def test_a_correction_states_its_reason_and_names_what_is_there(factory: Factory) -> None:
+    record = factory.inspection(0, 0, "PASS")
+    await factory.send(record, Source.STATION)
+    word = CorrectInspection(inspection_id=record.inspection_id, verdict="FAIL", reason=" ")
+    with pytest.raises(CorrectionInvalidError):
+        await factory.send(word)
+    change = CorrectionChange(kind="measurement_corrected", name="sleeve", value_mm=1.0)
+    with pytest.raises(CorrectionInvalidError):
+        await factory.send(replace(word, reason="r", changes=(change,)))
+
+
+@pytest.mark.requirement("VER")
+async def test_an_inspection_keeps_every_number(factory: Factory) -> None:
+    record = factory.inspection(
+        0, 0, "FAIL", findings=(CRITICAL,), stitches=(stitched(),), reasons=("frame_blurred",)
+    )
+    receipt = await factory.send(record, Source.STATION)
+    assert receipt.critical
+    assert await factory.send(record, Source.STATION) == receipt
+    view = await factory.ask(FindInspection(inspection_id=record.inspection_id))
+    for name in ("findings", "measurements", "stitches", "reasons", "anomaly_score", "elapsed_ms"):
+        assert getattr(view, name) == getattr(record, name)
+    assert view.anomaly_map.base64 == "AAECAwQF"
+    assert view.picture_available is False
+    listed = await factory.ask(ListInspections(piece_id=record.piece_id))
+    assert listed == (view,)
+    with pytest.raises(InspectionChangedError):
+        await factory.send(replace(record, verdict="REVIEW"), Source.STATION)
+
+
+@pytest.mark.requirement("VER")
+async def test_an_impossible_inspection_is_refused(factory: Factory) -> None:
+    good = factory.inspection(0, 0, "PASS")
+    for wrong in (
+        replace(good, anomaly_map=AnomalyMap(width=4, height=4, values=b"1")),
+        replace(good, measurements=(measured("FAIL"),)),
+        replace(good, attempt=0),
+    ):
+        with pytest.raises(InspectionInvalidError):
+            await factory.send(wrong, Source.STATION)
+    with pytest.raises(AttemptUnknownError):
+        await factory.send(replace(good, attempt=2), Source.STATION)
+    with pytest.raises(SpecVersionUnknownError):
+        await factory.send(replace(good, spec_version="wo_x.9"), Source.STATION)
+    with pytest.raises(StageMismatchError):
+        await factory.send(replace(good, stage="SEW"), Source.STATION)
+    with pytest.raises(StepUnknownError):
+        await factory.send(replace(good, step_id="stp_x"), Source.STATION)
+    minor = replace(good, measurements=(measured("FAIL", severity="minor"),))
+    assert (await factory.send(minor, Source.STATION)).verdict == "PASS"
+
+
+@pytest.mark.requirement("TRK")
+async def test_the_order_of_steps_is_enforced_and_says_what_comes_first(factory: Factory) -> None:
+    with pytest.raises(StepOutOfOrderError) as refusal:
+        await factory.start(0, 1, source=Source.WEB)
+    assert refusal.value.details["first_stage"] == "CUT"
+    assert refusal.value.details["stations"] == "CUT-01"
+    # What a station reports has happened: kept, and counted in its turn.
+    early = await factory.start(0, 1)
+    assert (early.accepted, early.first_stage, early.state) == (False, "CUT", "OPEN")
+    late = await factory.inspected(0, 0, "PASS")
+    assert (late.state, late.next_stage) == ("STARTED", "SEW")
+
+
+@pytest.mark.requirement("TRK")
+async def test_a_supervisor_may_let_a_step_begin_with_a_reason(factory: Factory) -> None:
+    override = OverrideStepOrder(
+        piece_id=factory.order.piece_ids[0],
+        step_id=factory.order.step_ids[1],
+        reason="재단 기록 누락",
+    )
+    with pytest.raises(ReasonMissingError):
+        await factory.send(replace(override, reason=""))
+    outcome = await factory.send(override)
+    assert outcome.open_stage == "SEW"
+    assert (await factory.start(0, 1, source=Source.WEB)).accepted
+    with pytest.raises(DecisionNotPossibleError):
+        await factory.send(override)
+
+
+@pytest.mark.requirement("TRK")
+async def test_what_a_start_or_finish_names_must_be_there(factory: Factory) -> None:
+    with pytest.raises(PieceUnknownError):
+        await factory.start(0, 0, piece_id="pc_01KAQ3V8Y7W2M5T9R1C4X6Z0N1")
+    with pytest.raises(StepUnknownError):
+        await factory.start(0, 0, step_id="stp_01KAQ3V8Y7W2M5T9R1C4X6Z0N1")
+    with pytest.raises(StageMismatchError):
+        await factory.start(0, 0, stage="SEW")
+    with pytest.raises(AttemptUnknownError):
+        await factory.start(0, 0, attempt=2)
+    with pytest.raises(SpecVersionUnknownError):
+        await factory.start(0, 0, spec_version="wo_01KAQ3V8Y7W2M5T9R1C4X6Z0N1.1")
+    with pytest.raises(VerdictMissingError):
+        await factory.finish(0, 0, verdict="NONE")
+    with pytest.raises(VerdictMissingError):
+        await factory.finish(0, 0, verdict="PASS")
+
+
+@pytest.mark.requirement("TRK")
+async def test_nobody_passes_a_check_with_an_inspection_that_nobody_made(
+    factory: Factory,
+) -> None:
+    unknown = "ins_01KAQ3V8Y7W2M5T9R1C4X6Z0N1"
+    with pytest.raises(InspectionMismatchError):
+        await factory.finish(0, 0, inspection_id=unknown, verdict="PASS", source=Source.API)
+    record = factory.inspection(0, 0, "FAIL")
+    await factory.send(record, Source.STATION)
+    with pytest.raises(InspectionMismatchError):
+        await factory.finish(0, 0, inspection_id=record.inspection_id, verdict="PASS")
+    with pytest.raises(InspectionMismatchError):
+        await factory.finish(1, 0, inspection_id=record.inspection_id, verdict="FAIL")
+
+
+@pytest.mark.requirement("TRK")
+async def test_attempt_zero_means_the_one_that_counts(factory: Factory) -> None:
+    outcome = await factory.start(0, 0, attempt=0, spec_version="", order_unconfirmed=True)
+    assert outcome.attempt == 1
+
+
+@pytest.mark.requirement("TRK")
+async def test_two_stations_at_once_lose_nothing(factory: Factory) -> None:
+    record = factory.inspection(0, 0, "PASS")
+    await factory.send(record, Source.STATION)
+    await asyncio.gather(
+        factory.start(0, 0),
+        factory.finish(0, 0, inspection_id=record.inspection_id, verdict="PASS"),
+        factory.start(0, 1),
+        factory.finish(0, 1),
+        factory.start(0, 2),
+    )
+    view = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+    assert (view.state, view.open_stage) == ("STARTED", "QC")
+    assert len(view.history) == 5
+
+
+@pytest.mark.requirement("RWK")
+async def test_decisions_state_a_reason_and_fit_the_piece(factory: Factory) -> None:
+    with pytest.raises(ReasonMissingError):
+        await factory.send(replace(rework(factory), reason=" "))
+    with pytest.raises(ReworkNotPossibleError):
+        await factory.send(rework(factory))
+    with pytest.raises(DecisionNotPossibleError):
+        await factory.send(
+            DecidePiece(piece_id=factory.order.piece_ids[0], decision="RELEASE", reason="r")
+        )
+    await factory.inspected(0, 0, "FAIL")
+    with pytest.raises(ReworkNotPossibleError):
+        await factory.send(rework(factory, step=2))
+    with pytest.raises(SpecVersionUnknownError):
+        await factory.send(rework(factory, step=0, spec_version="wo_x.2"))
+    with pytest.raises(DecisionNotPossibleError):
+        await factory.send(
+            OverrideStepOrder(
+                piece_id=factory.order.piece_ids[0], step_id=factory.order.step_ids[1], reason="r"
+            )
+        )
+    with pytest.raises(SpecVersionUnknownError):
+        await factory.send(CorrectDesign(spec_version="wo_x.2", changes=(PITCH,), reason="r"))
+    with pytest.raises(InspectionMismatchError):
+        await factory.send(
+            CorrectDesign(
+                spec_version=factory.order.spec_version,
+                changes=(PITCH,),
+                reason="r",
+                inspection_id="ins_x",
+            )
+        )
+
+
+@pytest.mark.requirement("WOR")
+async def test_a_number_is_given_once_and_pages_follow_each_other(factory: Factory) -> None:
+    with pytest.raises(WorkOrderNumberTakenError):
+        await factory.send(wish())
+    for number in ("WO-2", "WO-3"):
+        await factory.send(wish(number=number))
+    first = await factory.ask(ListWorkOrders(limit=2))
+    assert [item.number for item in first.items] == ["WO-3", "WO-2"]
+    second = await factory.ask(ListWorkOrders(limit=2, cursor=first.next_cursor))
+    assert [item.number for item in second.items] == ["WO-1"]
+    assert second.next_cursor == ""
+
+
+@pytest.mark.requirement("TRK")
+async def test_cycle_times_name_the_bottleneck_and_what_is_late(factory: Factory) -> None:
+    await factory.start(0, 0)
+    await factory.inspected(0, 0, "PASS")
+    factory.core.clock.advance(hours=1)
+    times = await factory.ask(ProductionTimes())
+    cut, sew, _ = times.stages
+    # Started at 0, finished five minutes later; the second piece still waits for CUT.
+    assert (cut.cycles_count, cut.average_s, cut.queue_count) == (1, 300.0, 1)
+    assert (sew.queue_count, sew.longest_wait_s) == (1, 3600.0 - 300.0)
+    assert cut.is_bottleneck
+    due = factory.core.clock.now()
+    order = await factory.send(wish(number="WO-9", due_at=due))
+    one = await factory.ask(ProductionTimes(work_order_id=order.work_order_id))
+    assert one.due[0].left_s == 0.0
+
+
+@pytest.mark.requirement("TRK")
+async def test_nothing_of_another_organization_can_be_read_or_changed(factory: Factory) -> None:
+    inspection_id = await failed_at_qc(factory)
+    stranger = replace(factory, organization_id=OTHER, worker="worker@other.example")
+    with pytest.raises(InspectionUnknownError):
+        await stranger.ask(FindInspection(inspection_id=inspection_id))
+    with pytest.raises(InspectionUnknownError):
+        await stranger.send(
+            CorrectInspection(inspection_id=inspection_id, verdict="PASS", reason="r")
+        )
+    with pytest.raises(PieceUnknownError):
+        await stranger.send(rework(factory))
+    with pytest.raises(SpecVersionUnknownError):
+        await stranger.send(
+            CorrectDesign(spec_version=factory.order.spec_version, changes=(PITCH,), reason="r")
+        )
+    assert (await stranger.ask(ListWorkOrders())).items == ()
+    assert (await stranger.ask(FloorPieces())).current == ()
+
+
+@pytest.mark.requirement("FBK")
+async def test_the_application_cannot_rewrite_what_a_machine_said(factory: Factory) -> None:
+    await failed_at_qc(factory)
+    async with factory.core.pool.acquire() as connection:
+        for sql in (
+            "UPDATE inspections SET verdict = 'PASS'",
+            "DELETE FROM inspections",
+            "UPDATE specs SET reason = ''",
+            "UPDATE piece_decisions SET reason = ''",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(sql)
+
+
+@pytest.mark.requirement("WOR")
+async def test_the_table_of_a_work_order_shows_every_cell(factory: Factory) -> None:
+    await failed_at_qc(factory)
+    view = await factory.ask(FindWorkOrder(work_order_id=factory.order.work_order_id))
+    assert [cell.state for cell in view.pieces[0].cells] == ["DONE", "DONE", "REWORK"]
+    assert [cell.state for cell in view.pieces[1].cells] == ["OPEN", "WAITING", "WAITING"]
+    assert view.pieces[0].cells[2].verdict == "FAIL"
+    assert view.pieces[0].cells[0].station_name == "CUT-01"
+    assert CUT_01 != QC_01

@@ -51,23 +51,38 @@ def row_hash(previous: bytes, row: AuditRow) -> bytes:
     return hashlib.sha256(previous + canonical(fields).encode()).digest()
 
 
+class ChainWalk:
+    """Follows a chain row by row, so that a long one need not lie in memory."""
+
+    def __init__(self) -> None:
+        self.row_count = 0
+        self._previous = BEGINNING
+
+    def step(self, row: AuditRow, stored: bytes) -> ChainBreak | None:
+        """Take the next row with its stored hash; return the break, if this is one."""
+        expected = self.row_count + 1
+        if row.sequence != expected:
+            return ChainBreak(sequence=expected, reason="the row is missing")
+        if row_hash(self._previous, row) != stored:
+            return ChainBreak(sequence=row.sequence, reason="the row or its hash was changed")
+        self._previous, self.row_count = stored, expected
+        return None
+
+    def end(self, head_sequence: int, head_hash: bytes) -> ChainBreak | None:
+        """Compare with what the organization remembers as the end: rows cut off are seen too."""
+        if self.row_count < head_sequence:
+            return ChainBreak(sequence=self.row_count + 1, reason="the row is missing")
+        if self.row_count > head_sequence or self._previous != head_hash:
+            return ChainBreak(sequence=self.row_count, reason="the chain's end was changed")
+        return None
+
+
 def first_break(
     rows: Iterable[tuple[AuditRow, bytes]], head_sequence: int, head_hash: bytes
 ) -> ChainBreak | None:
-    """Return the first place where ``rows`` (in order, each with its stored hash) is not the chain.
-
-    ``head_sequence`` and ``head_hash`` are what the organization remembers as the chain's end, so
-    that rows cut off at the end are seen too. None: the chain holds.
-    """
-    previous, expected = BEGINNING, 1
+    """Return the first place where ``rows``, in order, are not the chain; None when it holds."""
+    walk = ChainWalk()
     for row, stored in rows:
-        if row.sequence != expected:
-            return ChainBreak(sequence=expected, reason="the row is missing")
-        if row_hash(previous, row) != stored:
-            return ChainBreak(sequence=row.sequence, reason="the row or its hash was changed")
-        previous, expected = stored, expected + 1
-    if expected - 1 < head_sequence:
-        return ChainBreak(sequence=expected, reason="the row is missing")
-    if expected - 1 > head_sequence or previous != head_hash:
-        return ChainBreak(sequence=expected - 1, reason="the chain's end was changed")
-    return None
+        if (broken := walk.step(row, stored)) is not None:
+            return broken
+    return walk.end(head_sequence, head_hash)

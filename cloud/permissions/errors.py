@@ -1,0 +1,39 @@
+"""What permissions and approvals refuse."""
+
+from cloud.commands.errors import CommandError
+
+
+class PermissionsError(CommandError):
+    """Base of this room's errors."""
+
+    code = "PERMISSIONS_ERROR"
+
+
+class RabsicViolationError(PermissionsError):
+    """A matrix is invalid; ``details`` name field, expected and actual."""
+
+    code = "RABSIC_VIOLATION"
+
+
+class ApprovalUnknownError(PermissionsError):
+    """No approval with this identifier."""
+
+    code = "APPROVAL_UNKNOWN"
+
+
+class ApprovalClosedError(PermissionsError):
+    """The approval was decided, or its time is over."""
+
+    code = "APPROVAL_CLOSED"
+
+
+class ApprovalPayloadChangedError(PermissionsError):
+    """What is stored is not what was asked for: the hash does not match."""
+
+    code = "APPROVAL_PAYLOAD_CHANGED"
+
+
+class DelegationInvalidError(PermissionsError):
+    """The delegation is wider than the giver's own rights, or makes a circle."""
+
+    code = "DELEGATION_INVALID"

@@ -1,0 +1,51 @@
+"""What machines may do without a position, each with the reason. Nothing else is theirs."""
+
+from collections.abc import Mapping
+
+SYSTEM = "system"
+STATION_PREFIX = "station:"
+
+STATION_RIGHTS: Mapping[str, str] = {
+    "open_station_stream": "a station says hello before it sends",
+    "record_station_events": "a station reports what happened at it",
+    "record_station_gap": "a station says which of its numbers will never come",
+    "record_station_presence": "a station comes and goes",
+    "record_station_state": "a station shows what it is doing",
+    "record_station_report": "a station says what it made of its desired state",
+    "report_station_fault": "a station or its stream is suspicious",
+    "store_media": "a station hands in the pictures that its events name",
+}
+
+SYSTEM_RIGHTS: Mapping[str, str] = {
+    **STATION_RIGHTS,
+    "add_person": "the demo organizations are loaded by the program",
+    "create_work_order": "the demo's work order is loaded by the program",
+    "create_login_link": "`kyndof up` prints a link for whoever owns the machine",
+    "use_login_link": "whoever holds the link is not signed in yet",
+    "create_api_key": "`kyndof key create` works for whoever owns the machine",
+    "register_station": "`kyndof up` brings its own stations",
+    "issue_join_token": "`kyndof up` brings its own stations",
+    "enrol_station": "a device without a certificate proves itself by its join token",
+    "dispute_event": "the projector keeps a fact that a rule refuses",
+    "bury_event": "the projector keeps an event that nobody can read",
+}
+
+# Everybody may do these to themselves; the secret that the command carries is the right.
+OWN_RIGHTS: Mapping[str, str] = {
+    "use_login_link": "the link is the proof",
+    "end_session": "everybody may sign out",
+}
+
+
+def machine_right(user: str, action: str) -> str | None:
+    """Return the reason why ``user``, a machine, may do ``action``; None: it may not."""
+    if user == SYSTEM:
+        return SYSTEM_RIGHTS.get(action)
+    if user.startswith(STATION_PREFIX):
+        return STATION_RIGHTS.get(action)
+    return None
+
+
+def is_machine(user: str) -> bool:
+    """Say whether ``user`` is a station or the program itself, not a person."""
+    return user == SYSTEM or user.startswith(STATION_PREFIX)

@@ -1,0 +1,330 @@
+"""RABSIC matrices: positions, their letters per action, completion and lint.
+
+Responsible executes. Accountable answers, approves and may execute. Backup acts as Responsible
+while every Responsible is absent. Support, Informed and Consulted never execute.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+
+
+class Letter(StrEnum):
+    """A position's part in an action."""
+
+    RESPONSIBLE = "R"
+    ACCOUNTABLE = "A"
+    BACKUP = "B"
+    SUPPORT = "S"
+    INFORMED = "I"
+    CONSULTED = "C"
+
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A typed field of the command must be one of these values."""
+
+    field: str
+    values: frozenset[Scalar]
+
+    def holds(self, fields: Mapping[str, object]) -> bool:
+        """Say whether the command's field fits; a missing field never does."""
+        if self.field not in fields:
+            return False
+        value = fields[self.field]
+        if isinstance(value, tuple | list | frozenset):
+            return bool(value) and all(self._one(item) for item in value)
+        return self._one(value)
+
+    def _one(self, value: object) -> bool:
+        value = value.value if isinstance(value, Enum) else value
+        return any(type(value) is type(allowed) and value == allowed for allowed in self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where something is written: file, line counted from 1."""
+
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A position's letters for one action, under conditions on the command's fields."""
+
+    action: str
+    letters: frozenset[Letter]
+    primary: bool = False
+    when: tuple[Condition, ...] = ()
+    place: Place = Place()
+
+    def matches(self, fields: Mapping[str, object]) -> bool:
+        """Say whether every condition holds."""
+        return all(condition.holds(fields) for condition in self.when)
+
+    def overlaps(self, other: "Entry") -> bool:
+        """Say whether one command could match both: no field whose values are disjoint."""
+        theirs = {condition.field: condition.values for condition in other.when}
+        return all(
+            condition.values & theirs.get(condition.field, condition.values)
+            for condition in self.when
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A position with its holders' logins; none means that it is vacant."""
+
+    name: str
+    title_ko: str = ""
+    title_en: str = ""
+    holders: tuple[str, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalPolicy:
+    """When an action waits for its Accountable.
+
+    Always, or when the integer ``field`` is above ``above``, or when ``field`` is not one of
+    ``inside``. A field that is missing or of another type asks for the approval.
+    """
+
+    always: bool = False
+    field: str = ""
+    above: int | None = None
+    inside: frozenset[Scalar] | None = None
+    sla_s: int = 4 * 3600
+    expires_s: int = 48 * 3600
+    separation_of_duties: bool = False
+
+    def asks(self, fields: Mapping[str, object]) -> bool:
+        """Say whether this command needs an approval."""
+        if self.always or self.field not in fields:
+            return True
+        value = fields[self.field]
+        if self.above is not None:
+            within = isinstance(value, int) and not isinstance(value, bool) and value <= self.above
+            return not within
+        if self.inside is None:
+            return True
+        return not Condition(field=self.field, values=self.inside).holds(fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """One domain's positions and policies."""
+
+    domain: str
+    roles: tuple[Role, ...]
+    policies: Mapping[str, ApprovalPolicy]
+    place: Place = Place()
+
+    def actions(self) -> tuple[str, ...]:
+        """Return every action that is named, in order of first mention."""
+        named = [entry.action for role in self.roles for entry in role.entries]
+        return tuple(dict.fromkeys([*named, *self.policies]))
+
+    def entries(self, action: str) -> tuple[tuple[Role, Entry], ...]:
+        """Return the entries for ``action`` with their positions, as listed."""
+        return tuple(
+            (role, entry) for role in self.roles for entry in role.entries if entry.action == action
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """What makes a matrix invalid: the code, where, what was expected and what was found."""
+
+    code: str
+    domain: str
+    action: str
+    field: str
+    expected: str
+    actual: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One thing that completion filled in, for people to see."""
+
+    action: str
+    what: str
+    role: str
+
+
+def action_name(text: str) -> str:
+    """Return the action as a command type; ``-`` and ``_`` are alike."""
+    return text.strip().lower().replace("-", "_")
+
+
+def completed(matrix: Matrix) -> tuple[Matrix, tuple[Completion, ...]]:
+    """Fill in what a matrix may leave out, and say what was filled in.
+
+    No Accountable: the only position that is Accountable for anything in this domain. No
+    Responsible: the Accountable executes. No primary: the only Responsible that is not
+    Accountable, else the first listed.
+    """
+    notes: list[Completion] = []
+    for action in matrix.actions():
+        for fill in (_fill_accountable, _fill_responsible, _fill_primaries):
+            matrix = fill(matrix, action, notes)
+    return matrix, tuple(notes)
+
+
+def _positions(matrix: Matrix, action: str, letter: Letter) -> list[Role]:
+    found = [role for role, entry in matrix.entries(action) if letter in entry.letters]
+    return list({role.name: role for role in found}.values())
+
+
+def _with_entry(matrix: Matrix, name: str, entry: Entry) -> Matrix:
+    return _with_role(matrix, name, lambda entries: (*entries, entry))
+
+
+def _with_role(
+    matrix: Matrix, name: str, change: Callable[[tuple[Entry, ...]], tuple[Entry, ...]]
+) -> Matrix:
+    roles = tuple(
+        replace(role, entries=change(role.entries)) if role.name == name else role
+        for role in matrix.roles
+    )
+    return replace(matrix, roles=roles)
+
+
+def _fill_accountable(matrix: Matrix, action: str, notes: list[Completion]) -> Matrix:
+    if _positions(matrix, action, Letter.ACCOUNTABLE):
+        return matrix
+    accountable = {
+        role.name
+        for role in matrix.roles
+        for entry in role.entries
+        if Letter.ACCOUNTABLE in entry.letters
+    }
+    if len(accountable) != 1:
+        return matrix
+    (name,) = accountable
+    notes.append(Completion(action=action, what="accountable", role=name))
+    entry = Entry(action=action, letters=frozenset({Letter.ACCOUNTABLE}), place=matrix.place)
+    return _with_entry(matrix, name, entry)
+
+
+def _fill_responsible(matrix: Matrix, action: str, notes: list[Completion]) -> Matrix:
+    accountable = _positions(matrix, action, Letter.ACCOUNTABLE)
+    if _positions(matrix, action, Letter.RESPONSIBLE) or len(accountable) != 1:
+        return matrix
+    name = accountable[0].name
+    notes.append(Completion(action=action, what="responsible", role=name))
+    entry = Entry(action=action, letters=frozenset({Letter.RESPONSIBLE}), place=matrix.place)
+    return _with_entry(matrix, name, entry)
+
+
+def _fill_primaries(matrix: Matrix, action: str, notes: list[Completion]) -> Matrix:
+    while (chosen := _missing_primary(matrix, action)) is not None:
+        role, entry = chosen
+        notes.append(Completion(action=action, what="primary", role=role.name))
+        matrix = _with_role(
+            matrix,
+            role.name,
+            lambda entries, old=entry: tuple(  # type: ignore[misc]
+                replace(other, primary=True) if other is old else other for other in entries
+            ),
+        )
+    return matrix
+
+
+def _missing_primary(matrix: Matrix, action: str) -> tuple[Role, Entry] | None:
+    """Return the entry that becomes primary where none is; conditions make cases of their own."""
+    responsible = [
+        (role, entry)
+        for role, entry in matrix.entries(action)
+        if Letter.RESPONSIBLE in entry.letters
+    ]
+    accountable = {role.name for role in _positions(matrix, action, Letter.ACCOUNTABLE)}
+    for _, entry in responsible:
+        rivals = [(role, other) for role, other in responsible if other.overlaps(entry)]
+        if any(other.primary for _, other in rivals):
+            continue
+        others = [(role, other) for role, other in rivals if role.name not in accountable]
+        return others[0] if len(others) == 1 else rivals[0]
+    return None
+
+
+def lint(matrix: Matrix, known: frozenset[str] | None = None) -> tuple[Violation, ...]:
+    """Return everything that makes ``matrix`` (completed) invalid; empty when it is valid.
+
+    ``known`` are the logins that exist; ``None`` leaves holders unchecked.
+    """
+    found = [violation for action in matrix.actions() for violation in _lint(matrix, action)]
+    if known is not None:
+        found += [
+            Violation(
+                code="PERSON_UNKNOWN",
+                domain=matrix.domain,
+                action="",
+                field=f"{role.name}.holders",
+                expected="a login of an organization",
+                actual=holder,
+                place=role.place,
+            )
+            for role in matrix.roles
+            for holder in role.holders
+            if holder not in known
+        ]
+    return tuple(found)
+
+
+def _lint(matrix: Matrix, action: str) -> Iterable[Violation]:
+    entries = matrix.entries(action)
+    place = entries[0][1].place if entries else matrix.place
+
+    def violation(code: str, field: str, expected: str, actual: Iterable[str]) -> Violation:
+        return Violation(
+            code=code,
+            domain=matrix.domain,
+            action=action,
+            field=field,
+            expected=expected,
+            actual=", ".join(actual) or "none",
+            place=place,
+        )
+
+    accountable = [role.name for role in _positions(matrix, action, Letter.ACCOUNTABLE)]
+    if not accountable:
+        yield violation("A_MISSING", "accountable", "one position", accountable)
+    if len(accountable) > 1:
+        yield violation("A_MULTIPLE", "accountable", "one position", accountable)
+    responsible = [pair for pair in entries if Letter.RESPONSIBLE in pair[1].letters]
+    if not responsible:
+        yield violation("R_MISSING", "responsible", "at least one position", ())
+    primaries = [(role, entry) for role, entry in responsible if entry.primary]
+    if any(not any(p.overlaps(entry) for _, p in primaries) for _, entry in responsible):
+        yield violation("R_PRIMARY_MISSING", "primary", "one of the responsible", ())
+    rivals = [
+        role.name
+        for role, entry in primaries
+        if any(other.name != role.name and p.overlaps(entry) for other, p in primaries)
+    ]
+    if rivals:
+        yield violation("R_PRIMARY_MULTIPLE", "primary", "one of the responsible", rivals)
+    for name in _backs_itself_up(entries):
+        yield violation("B_EQUALS_R", "backup", "another position than the responsible", (name,))
+
+
+def _backs_itself_up(entries: tuple[tuple[Role, Entry], ...]) -> list[str]:
+    names = [
+        role.name
+        for role, entry in entries
+        if Letter.BACKUP in entry.letters
+        and any(
+            Letter.RESPONSIBLE in other.letters and other.overlaps(entry)
+            for same, other in entries
+            if same.name == role.name
+        )
+    ]
+    return list(dict.fromkeys(names))

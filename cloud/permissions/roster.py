@@ -1,0 +1,25 @@
+"""At which stages a person may finish a step."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from cloud.permissions.decision import Request, Standing, decide
+from cloud.permissions.rabsic import Matrix
+
+FINISH = "finish_step"
+
+
+def stages_of(
+    login: str, stages: Iterable[str], matrix: Matrix | None, now: datetime
+) -> tuple[str, ...]:
+    """Return those of ``stages`` at which ``login``, an active person, may finish a step.
+
+    Backups are counted in: a station keeps its roster for days, and the cloud judges again.
+    """
+    return tuple(stage for stage in stages if _may_finish(login, stage, matrix, now))
+
+
+def _may_finish(login: str, stage: str, matrix: Matrix | None, now: datetime) -> bool:
+    request = Request(user=login, action=FINISH, fields={"stage": stage})
+    alone = Standing(active=frozenset({login}), absent=frozenset(), delegations=(), now=now)
+    return decide(request, matrix, alone).allowed

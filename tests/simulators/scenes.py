@@ -34,7 +34,7 @@ SceneKind = Literal[
     "cut",  # a good panel, no seam yet: CUT
     "good",  # a good panel with its seam: SEW and QC
     "length_off",  # the panel is longer than nominal, by 14 mm unless `length_offset_mm` says so
-    "uneven",  # every needle hole jitters by half a millimetre
+    "uneven",  # every needle hole jitters by 0.4 mm
     "skipped",  # some stitches are missing
     "pitch",  # sewn evenly at the wrong pitch, 2.5 mm unless `pitch_mm` says so
     "stain",
@@ -51,7 +51,7 @@ KINDS: tuple[SceneKind, ...] = get_args(SceneKind)
 Picture = NDArray[np.uint8]
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_UNEVEN_JITTER_MM = 0.5
+_UNEVEN_JITTER_MM = 0.4
 _DEFECT_SIZE_MM = {
     "stain": 22.0,
     "hole": 7.0,

@@ -65,7 +65,8 @@ def render_scene(
 ) -> tuple[NDArray[np.uint8], SceneTruth]:
     """Draw a scene.
 
-    The same spec and the same generator state give the same picture, byte for byte.
+    The same spec and generator state give the same picture, byte for byte, on the same machine
+    with the same libraries.
 
     Returns:
         the picture (H, W, 3) uint8 RGB, and its truth.

@@ -9,7 +9,7 @@ from cloud.infrastructure.training.rendering.decal import Decal
 from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 from cloud.infrastructure.training.rendering.garment import Panel, Side
 
-_TEXEL_MM = 0.05
+_TEXEL_MM = 0.08
 _HALF_HEIGHT_MM = 2.0
 
 

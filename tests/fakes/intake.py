@@ -1,10 +1,11 @@
 """The stations' doors over a real database and real TLS, and a station that speaks to them."""
 
 import hashlib
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -16,31 +17,36 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf.message import Message
 from kyndof_wire.enrolment.v1.enrolment_pb2 import EnrolRequest, EnrolResponse
 from kyndof_wire.enrolment.v1.enrolment_pb2_grpc import EnrolmentServiceStub
-from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceServicer
 from kyndof_wire.floor.v1 import floor_pb2
-from kyndof_wire.media.v1.media_pb2_grpc import MediaServiceServicer
 from kyndof_wire.sync.v1 import sync_pb2
 from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceStub
 from ulid import ULID
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
+from cloud.infrastructure.postgres import inspection_store, production_store, station_store
 from cloud.infrastructure.postgres.station_border import PostgresStationBorder
-from cloud.infrastructure.postgres.station_store import STORES
+from cloud.infrastructure.registry_files.style_banks import FolderStyleBanks
 from cloud.infrastructure.signing.certificate_authority import (
     FolderCertificateAuthority,
     ServerCertificates,
 )
+from cloud.inspection import handlers as inspection
 from cloud.interfaces.edge_intake.admission import Admission
+from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
 from cloud.interfaces.edge_intake.event_sync import EventSync, Patience, StreamParts
+from cloud.interfaces.edge_intake.fleet import FleetDoor
 from cloud.interfaces.edge_intake.live_streams import LiveStreams
+from cloud.interfaces.edge_intake.media import MediaDoor
 from cloud.interfaces.edge_intake.rate_limit import Rate, RateLimit
 from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers, Servicers
+from cloud.production import handlers as production
+from cloud.stations import handlers as stations
 from cloud.stations.commands import IssueJoinToken, RegisterStation
-from cloud.stations.handlers import COMMANDS, QUERIES
 from cloud.stations.ports import CertificateAuthority
 from cloud.stations.queries import IssuedJoinToken, StationView
-from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
+from tests.fakes.core import DEMO, OTHER, Core, SetClock, add_organization, context_of, core_over
 
 SERIAL = "appliance-7"
 FAST = Patience(heartbeat_s=0.1, silence_s=2, write_s=2, offline_after_s=0.05)
@@ -72,6 +78,7 @@ class Device:
         )
 
 
+_SECONDS = itertools.count()
 OPTIONS = (("grpc.ssl_target_name_override", "localhost"), ("grpc.use_local_subchannel_pool", 1))
 
 
@@ -85,7 +92,8 @@ def floor_event(kind: str, payload: Message, **more: object) -> sync_pb2.Event:
         stream="events",
         worker="worker@demo.example",
     )
-    event.occurred_at.FromDatetime(datetime(2026, 5, 4, 9, tzinfo=UTC))
+    seconds = next(_SECONDS)
+    event.occurred_at.FromDatetime(datetime(2026, 5, 4, 9, tzinfo=UTC) + timedelta(seconds=seconds))
     for name, value in more.items():
         setattr(event, name, value)
     return event
@@ -174,6 +182,9 @@ class IntakeWorld:
     live: LiveStreams
     servers: IntakeServers
     database: DatabaseUrls
+    vault: ObjectPictureVault
+    desired: DesiredState
+    folder: Path
 
     async def register(self, name: str = "CUT-01", organization_id: str = DEMO) -> StationView:
         command = RegisterStation(
@@ -246,20 +257,27 @@ async def intake_over(
     """Open both doors on free ports, as composition does."""
     await add_organization(database.owner, DEMO, "demo", "worker@demo.example")
     await add_organization(database.owner, OTHER, "other", "worker@other.example")
-    stores = dict(STORES)
+    stores = {**station_store.STORES, **production_store.STORES, **inspection_store.STORES}
     made: list[FolderCertificateAuthority] = []
     stores[CertificateAuthority] = lambda _connection, _organization: made[0]
     async with core_over(database.app, stores) as core:
         core.clock.moment = datetime.now(UTC)
         authority = FolderCertificateAuthority(folder / "authority", core.clock)
         made.append(authority)
-        for command, handler in COMMANDS.items():
-            core.bus.register(command, handler)
-        for query, handler in QUERIES.items():
-            core.bus.register_query(query, handler)
+        # The client's own clock judges the server's certificate: tests do not move that one.
+        server_clock = SetClock(core.clock.moment)
+        server_authority = FolderCertificateAuthority(folder / "authority", server_clock)
+        for feature in (stations, production, inspection):
+            for command, handler in feature.COMMANDS.items():
+                core.bus.register(command, handler)
+            for query, question in feature.QUERIES.items():
+                core.bus.register_query(query, question)
         border = PostgresStationBorder(core.pool, database.app, core.clock)
         live = LiveStreams()
         admission = Admission(core.bus, authority)
+        vault = ObjectPictureVault(open_store(str(folder / "objects")), folder / "uploads")
+        banks = FolderStyleBanks(folder / "banks")
+        desired = DesiredState(core.bus, border, banks)
         parts = StreamParts(
             bus=core.bus,
             admission=admission,
@@ -274,11 +292,13 @@ async def intake_over(
             Rate(burst_count=200, per_minute_count=200),
         )
         servers = IntakeServers(
-            certificates=ServerCertificates(authority, ["localhost", "127.0.0.1"], core.clock),
+            certificates=ServerCertificates(
+                server_authority, ["localhost", "127.0.0.1"], server_clock
+            ),
             servicers=Servicers(
                 events=EventSync(parts),
-                fleet=FleetServiceServicer(),
-                media=MediaServiceServicer(),
+                fleet=FleetDoor(core.bus, admission, desired),
+                media=MediaDoor(core.bus, admission, vault),
                 enrolment=EnrolmentDoor(core.bus, border, authority, limit, core.clock),
             ),
             intake=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__PORT"),
@@ -286,6 +306,16 @@ async def intake_over(
         )
         await servers.start()
         try:
-            yield IntakeWorld(core, authority, border, live, servers, database)
+            yield IntakeWorld(
+                core=core,
+                authority=authority,
+                border=border,
+                live=live,
+                servers=servers,
+                database=database,
+                vault=vault,
+                desired=desired,
+                folder=folder,
+            )
         finally:
             await servers.stop()

@@ -20,6 +20,8 @@ LOG = logging.getLogger("kyndof.intake")
 CHANNEL = "kyndof_station_events"
 SWEEP_S = 2.0
 RECONNECT_S = 1.0
+#: Connection, transaction rollback, resources, object in use, operator's intervention, system.
+_PASSING_CLASSES = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 _SET_ORGANIZATION = "SELECT set_config('kyndof.organization', $1, true)"
 
 _NEXT_STREAM = """
@@ -135,6 +137,15 @@ class PostgresStationBorder:
                 event.stream,
                 event.seq,
             )
+
+    def passes(self, error: BaseException) -> bool:
+        """Say whether an error goes away by itself: a lost connection, a restart, a deadlock.
+
+        What the data itself causes never does.
+        """
+        if isinstance(error, asyncpg.PostgresError):
+            return (error.sqlstate or "")[:2] in _PASSING_CLASSES
+        return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
 
     async def wakes(self) -> AsyncIterator[StationKey | None]:
         """Yield a station when it has new events; ``None`` when any may have.

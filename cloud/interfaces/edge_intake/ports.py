@@ -73,6 +73,10 @@ class EventLog(Protocol):
         """Note that everything up to and including ``event`` was projected."""
         ...
 
+    def passes(self, error: BaseException) -> bool:
+        """Say whether an error is of a kind that goes away by itself."""
+        ...
+
     def wakes(self) -> AsyncIterator[StationKey | None]:
         """Yield a station when it has new events; ``None`` when any may have."""
         ...

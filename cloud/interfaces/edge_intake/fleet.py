@@ -1,0 +1,102 @@
+"""What the cloud wishes of a station, and the work package it names."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import grpc.aio
+from kyndof_wire.fleet.v1.fleet_pb2 import (
+    GetWorkPackageRequest,
+    GetWorkPackageResponse,
+    ReportStateRequest,
+    ReportStateResponse,
+    WatchDesiredStateRequest,
+    WatchDesiredStateResponse,
+)
+from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceServicer
+
+from cloud.commands.errors import CommandError
+from cloud.interfaces.edge_intake.admission import Admission
+from cloud.interfaces.edge_intake.desired_state import DesiredState, Wish
+from cloud.interfaces.edge_intake.ports import Bus
+from cloud.interfaces.edge_intake.status import refuse
+from cloud.stations.commands import RecordStationReport
+
+#: A watching station's standing is looked at this often.
+LOOK_S = 5.0
+LARGEST_GENERATION = 2**63 - 1
+LONGEST_TEXT = 500
+
+WatchContext = grpc.aio.ServicerContext[WatchDesiredStateRequest, WatchDesiredStateResponse]
+PackageContext = grpc.aio.ServicerContext[GetWorkPackageRequest, GetWorkPackageResponse]
+ReportContext = grpc.aio.ServicerContext[ReportStateRequest, ReportStateResponse]
+
+
+class FleetDoor(FleetServiceServicer):
+    """Serves desired state: the whole wish at connect and after each change."""
+
+    def __init__(self, bus: Bus, admission: Admission, desired: DesiredState) -> None:
+        self._bus = bus
+        self._admission = admission
+        self._desired = desired
+
+    async def WatchDesiredState(  # noqa: N802  the wire names it
+        self, request: WatchDesiredStateRequest, context: WatchContext
+    ) -> AsyncIterator[WatchDesiredStateResponse]:
+        """Tell the wish of now, and each later one."""
+        caller = await self._admission.admit(context)
+        told: Wish | None = None
+        waiting = asyncio.create_task(self._desired.changed(caller.key, told))
+        try:
+            while True:
+                done, _ = await asyncio.wait({waiting}, timeout=LOOK_S)
+                if not done:
+                    objection = await self._admission.objection(caller)
+                    if objection:
+                        await context.abort(grpc.StatusCode.PERMISSION_DENIED, objection)
+                    continue
+                told = waiting.result()
+                yield WatchDesiredStateResponse(
+                    generation=told.generation, work_digest=told.work_digest
+                )
+                waiting = asyncio.create_task(self._desired.changed(caller.key, told))
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+    async def GetWorkPackage(  # noqa: N802  the wire names it
+        self, request: GetWorkPackageRequest, context: PackageContext
+    ) -> GetWorkPackageResponse:
+        """Give the package of a digest that was wished of this station."""
+        caller = await self._admission.admit(context)
+        try:
+            package = await self._desired.package(caller.key, request.work_digest)
+        except CommandError as error:
+            await refuse(context, error)
+        if package is None:
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND, "no longer wished; watch for the newer one"
+            )
+        return GetWorkPackageResponse(work_package=package)
+
+    async def ReportState(  # noqa: N802  the wire names it
+        self, request: ReportStateRequest, context: ReportContext
+    ) -> ReportStateResponse:
+        """Keep what the station made of the wish."""
+        caller = await self._admission.admit(context)
+        command = RecordStationReport(
+            station_id=caller.station_id,
+            observed_generation=min(request.observed_generation, LARGEST_GENERATION),
+            work_digest=_clean(request.work_digest),
+            state=_clean(request.state),
+            detail=_clean(request.detail),
+        )
+        try:
+            await self._bus.send(command, caller.context)
+        except CommandError as error:
+            await refuse(context, error)
+        return ReportStateResponse()
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_TEXT]

@@ -58,7 +58,7 @@ export function icon(name, kind = "icon") {
   svg.setAttribute("class", kind);
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(space, "path");
-  path.setAttribute("d", PATHS[name] ?? PATHS.alarm);
+  path.setAttribute("d", PATHS[name] ?? "M12 3L2 20h20z");
   path.setAttribute("fill", "none");
   path.setAttribute("stroke", "currentColor");
   path.setAttribute("stroke-width", kind === "icon" ? "2.6" : "2");

@@ -101,8 +101,7 @@ function toggleHeat() {
 /** @param {State} now */
 function showPanel(now) {
   // Rebuilding on every counter would take the button from under the finger.
-  const { alarms: _alarms, link: _link, spool: _spool, ...rest } = now;
-  const fingerprint = JSON.stringify(rest);
+  const fingerprint = JSON.stringify({ ...now, alarms: [], link: null, spool: 0 });
   if (fingerprint === shownPanel) return;
   shownPanel = fingerprint;
   byId("panel").replaceChildren(...panelView(now));

@@ -1,6 +1,7 @@
 /** @import { Outcome, Point, Verdict } from "./types.js" */
+/** @typedef {[[number, number], [number, number]]} Ends two ends of a line on the canvas */
 
-/** @type {Record<string, string>} */
+/** @type {Record<Outcome, string>} */
 const COLOURS = {
   PASS: "#2bd48a",
   FAIL: "#ff5f57",
@@ -49,6 +50,7 @@ export function drawOverlay(canvas, verdict, wish) {
   }
   for (const measured of verdict.measurements) {
     if (!measured.from_px || !measured.to_px) continue;
+    /** @type {Ends} */
     const ends = [place(measured.from_px), place(measured.to_px)];
     trace(pen, ends, COLOURS[measured.outcome], 4 * ratio, []);
     caps(pen, ends, COLOURS[measured.outcome], ratio);
@@ -60,9 +62,10 @@ export function drawOverlay(canvas, verdict, wish) {
   }
   for (const found of verdict.findings) {
     const ring = found.polygon_px.map(place);
-    if (ring.length < 3) continue;
+    const first = ring[0];
+    if (first === undefined || ring.length < 3) continue;
     const colour = found.severity === "minor" ? COLOURS.REVIEW : COLOURS.FAIL;
-    trace(pen, [...ring, ring[0]], colour, 4 * ratio, []);
+    trace(pen, [...ring, first], colour, 4 * ratio, []);
   }
 }
 
@@ -93,7 +96,7 @@ function trace(pen, points, colour, width, dash) {
  * Draw the short bars at the ends of a measured line.
  *
  * @param {CanvasRenderingContext2D} pen
- * @param {[number, number][]} ends
+ * @param {Ends} ends
  * @param {string} colour
  * @param {number} ratio
  */
@@ -107,7 +110,7 @@ function caps(pen, ends, colour, ratio) {
   }
 }
 
-/** @param {[number, number][]} ends @returns {[number, number]} */
+/** @param {Ends} ends @returns {[number, number]} */
 function middle(ends) {
   return [(ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2];
 }

@@ -15,7 +15,7 @@ export function listen(onState) {
     const socket = new WebSocket(`${scheme}://${location.host}/live`);
     socket.addEventListener("message", (event) => {
       wait = FIRST_WAIT_MS;
-      onState(JSON.parse(event.data));
+      onState(/** @type {State} */ (JSON.parse(String(event.data))));
     });
     socket.addEventListener("close", () => {
       onState(null);

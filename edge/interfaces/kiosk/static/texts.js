@@ -8,7 +8,7 @@ export async function loadTexts() {
   await Promise.all(
     /** @type {Language[]} */ (["ko", "en"]).map(async (language) => {
       const answer = await fetch(`/texts/${language}.json`);
-      texts[language] = await answer.json();
+      texts[language] = /** @type {Record<string, string>} */ (await answer.json());
     }),
   );
 }
@@ -24,7 +24,7 @@ export async function loadTexts() {
 export function say(language, key, details = {}) {
   const sentence = texts[language][key];
   if (sentence === undefined) return key.slice(key.indexOf(".") + 1);
-  return sentence.replace(/\{(\w+)\}/g, (_, name) => String(details[name] ?? "–"));
+  return sentence.replace(/\{(\w+)\}/g, (_, /** @type {string} */ name) => String(details[name] ?? "–"));
 }
 
 /**

@@ -15,7 +15,9 @@ export function listen(onState) {
     const socket = new WebSocket(`${scheme}://${location.host}/live`);
     socket.addEventListener("message", (event) => {
       wait = FIRST_WAIT_MS;
-      onState(/** @type {State} */ (JSON.parse(String(event.data))));
+      /** @type {unknown} */
+      const said = JSON.parse(String(event.data));
+      onState(/** @type {State} */ (said));
     });
     socket.addEventListener("close", () => {
       onState(null);

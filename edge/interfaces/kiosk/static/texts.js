@@ -8,7 +8,9 @@ export async function loadTexts() {
   await Promise.all(
     /** @type {Language[]} */ (["ko", "en"]).map(async (language) => {
       const answer = await fetch(`/texts/${language}.json`);
-      texts[language] = /** @type {Record<string, string>} */ (await answer.json());
+      /** @type {unknown} */
+      const sentences = await answer.json();
+      texts[language] = /** @type {Record<string, string>} */ (sentences);
     }),
   );
 }

@@ -1,0 +1,247 @@
+"""The producer's spool: what is committed survives, what does not fit is not half kept."""
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from kyndof_wire.floor.v1.floor_pb2 import BadgeScanned as WireBadge
+from kyndof_wire.sync.v1.sync_pb2 import Event
+
+from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal, restored_worker
+from edge.infrastructure.sqlite_spool import NewEvent, SqliteSpool
+from edge.infrastructure.system_time import SystemClock, UlidFactory
+from edge.infrastructure.wire_events import numbered
+from edge.outbox.spooling import SpoolPolicy
+from edge.station.errors import DiskFullError
+from edge.station.events import BadgeScanned, Stamp, StationSnapshot, StepFinished
+from edge.station.worker import Worker
+
+ROOT = Path(__file__).parents[2]
+ROOMY = SpoolPolicy(max_bytes=64 << 20, ballast_bytes=0)
+STAMP = Stamp(worker="worker@demo.example", basis="d" * 64)
+
+pytestmark = pytest.mark.requirement("BUF")
+
+
+def journal_on(spool) -> SpoolJournal:
+    origin = JournalOrigin(
+        station="CUT-01", boot_id=b"b" * 16, clock=SystemClock(), ids=UlidFactory()
+    )
+    return SpoolJournal(spool, origin)
+
+
+def event(number: int, size: int = 200) -> NewEvent:
+    body = number.to_bytes(8, "big") + os.urandom(size)
+    return NewEvent(event_id=number.to_bytes(16, "big"), stream="events", body=body)
+
+
+def fill(spool: SqliteSpool, size: int) -> int:
+    """Append pairs until the disk refuses; return how many events were kept."""
+    kept = 0
+    while True:
+        try:
+            spool.append([event(10_000 + kept, size), event(10_001 + kept, size)])
+        except DiskFullError:
+            return kept
+        kept += 2
+
+
+def finished(piece: str) -> StepFinished:
+    return StepFinished(
+        piece_id=piece,
+        step_id="stp_1",
+        stage="CUT",
+        spec_version="1",
+        attempt=1,
+        inspection_id="",
+        verdict="NONE",
+        order_unconfirmed=False,
+    )
+
+
+async def test_an_event_carries_all_that_the_agent_asks_for(tmp_path) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    journal = journal_on(spool)
+    await journal.append([BadgeScanned(login="worker@demo.example", reader="hid")], STAMP)
+    (row,) = await journal.page(0, 10)
+    sent = Event.FromString(numbered(row.body, journal.producer_id, row.pseq))
+    assert (sent.type, sent.stream, sent.worker, sent.basis) == (
+        "badge_scanned",
+        "events",
+        STAMP.worker,
+        STAMP.basis,
+    )
+    assert (sent.producer_id, sent.pseq, len(sent.event_id)) == ("run_1", 1, 16)
+    assert WireBadge.FromString(sent.payload).reader == "hid"
+    assert abs(sent.occurred_at.ToDatetime(UTC) - datetime.now(UTC)).total_seconds() < 5
+    await journal.close()
+
+
+async def test_numbers_go_on_after_everything_was_trimmed_and_after_a_restart(tmp_path) -> None:
+    path = tmp_path / "spool.db"
+    spool = SqliteSpool(path, ROOMY, "run_1")
+    spool.append([event(1), event(2), event(3)])
+    assert spool.trim(3) == 3
+    spool.close()
+    again = SqliteSpool(path, ROOMY, "run_2")
+    assert again.producer_id == "run_1"
+    again.append([event(4)])
+    assert [row.pseq for row in again.page(0, 10)] == [4]
+    assert again.bounds() == (3, 4)
+    again.close()
+
+
+async def test_many_waiting_facts_share_a_flush_and_keep_their_order(tmp_path) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    journal = journal_on(spool)
+    await asyncio.gather(*(journal.append([finished(f"pc_{n}")], STAMP) for n in range(300)))
+    assert journal.unstored_count() == 300
+    assert [row.pseq for row in await journal.page(0, 1000)] == list(range(1, 301))
+    assert [record.piece_id for record in spool.progress()] == [f"pc_{n}" for n in range(300)]
+    await journal.close()
+
+
+async def test_only_the_latest_snapshot_waits(tmp_path) -> None:
+    journal = journal_on(SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1"))
+    snapshot = StationSnapshot(
+        worker="",
+        piece_id="",
+        step_id="",
+        phase="idle",
+        alarms=("camera_unplugged",),
+        finished_count=0,
+        failed_count=0,
+        spool_count=0,
+        bundle="",
+        package_digest="",
+        camera="ok",
+    )
+    assert await journal.append_snapshot(snapshot, STAMP)
+    assert not await journal.append_snapshot(snapshot, STAMP)
+    await journal.trim(1)
+    assert await journal.append_snapshot(snapshot, STAMP)
+    await journal.close()
+
+
+async def test_worker_and_progress_survive_a_restart(tmp_path) -> None:
+    path = tmp_path / "spool.db"
+    journal = journal_on(SqliteSpool(path, ROOMY, "run_1"))
+    at = datetime(2026, 5, 4, 9, tzinfo=UTC)
+    await journal.remember_worker(Worker(login="worker@demo.example", since=at, last_act=at))
+    await journal.append([finished("pc_1")], STAMP)
+    await journal.close()
+    again = SqliteSpool(path, ROOMY, "run_2")
+    assert restored_worker(again).login == "worker@demo.example"
+    assert again.progress()[0].piece_id == "pc_1"
+    again.forget_progress(frozenset())
+    assert again.progress() == []
+    again.close()
+
+
+WRITER = """
+import os, sys
+from pathlib import Path
+from edge.infrastructure.sqlite_spool import NewEvent, SqliteSpool
+from edge.outbox.spooling import SpoolPolicy
+spool = SqliteSpool(Path(sys.argv[1]), SpoolPolicy(max_bytes=64 << 20, ballast_bytes=0), "run_1")
+n = spool.bounds()[1]
+while True:
+    pair = [NewEvent(event_id=(n + i).to_bytes(16, "big"), stream="events", body=b"x" * 900)
+            for i in (1, 2)]
+    spool.append(pair)
+    n += 2
+    os.write(1, b"%d\\n" % n)
+"""
+
+
+def write_until_killed(path: Path, after_s: float) -> int:
+    """Return the last number that the writer said was committed."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}"}
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, env=environment
+    ) as writer:
+        first = writer.stdout.readline()
+        time.sleep(after_s)
+        writer.send_signal(signal.SIGKILL)
+        said = (first + writer.stdout.read()).split(b"\n")
+        return int(said[-2])
+
+
+def test_every_committed_event_survives_kill_9_and_pairs_stay_whole(tmp_path) -> None:
+    path = tmp_path / "spool.db"
+    for round_ in range(3):
+        said = write_until_killed(path, 0.05 + 0.07 * round_)
+        spool = SqliteSpool(path, ROOMY, "run_1")
+        pseqs = [row.pseq for row in spool.page(0, 1_000_000)]
+        assert pseqs == list(range(1, len(pseqs) + 1))
+        assert said <= len(pseqs) <= said + 2
+        assert len(pseqs) % 2 == 0
+        assert spool.bounds()[1] == len(pseqs)
+        spool.close()
+
+
+def test_at_its_cap_the_spool_refuses_whole_appends_and_recovers_after_a_trim(tmp_path) -> None:
+    small = SpoolPolicy(max_bytes=512 << 10, ballast_bytes=0)
+    spool = SqliteSpool(tmp_path / "spool.db", small, "run_1")
+    kept = fill(spool, 4000)
+    assert spool.count() == kept
+    assert not spool.probe()
+    spool.trim(kept)
+    assert spool.probe()
+    spool.append([event(kept + 1)])
+    assert [row.pseq for row in spool.page(0, 10)] == [kept + 1]
+    spool.close()
+
+
+def test_a_disk_that_takes_no_more_bytes_keeps_what_was_committed(tmp_path) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    spool.append([event(1)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100 << 10, hard))
+    try:
+        number = 1 + fill(spool, 8000)
+        assert spool.count() == number
+        assert not spool.probe()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert spool.probe()
+    spool.append([event(number + 1)])
+    assert spool.count() == number + 1
+    spool.close()
+
+
+def test_the_ballast_is_kept_beside_the_spool(tmp_path) -> None:
+    policy = SpoolPolicy(max_bytes=8 << 20, ballast_bytes=1 << 20)
+    spool = SqliteSpool(tmp_path / "spool.db", policy, "run_1")
+    ballast = tmp_path / "spool.ballast"
+    assert ballast.stat().st_size == 1 << 20
+    ballast.unlink()
+    assert spool.probe()
+    assert ballast.exists()
+    spool.close()
+
+
+def test_a_damaged_file_is_put_aside_and_the_station_goes_on(tmp_path) -> None:
+    path = tmp_path / "spool.db"
+    path.write_bytes(b"no database at all" * 500)
+    spool = SqliteSpool(path, ROOMY, "run_fresh")
+    assert spool.quarantined is not None
+    assert (spool.quarantined / "spool.db").exists()
+    assert spool.producer_id == "run_fresh"
+    spool.append([event(1)])
+    spool.close()
+
+
+def test_every_commit_is_flushed(tmp_path) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    connection = spool._connection
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    spool.close()

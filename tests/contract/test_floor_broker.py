@@ -6,9 +6,14 @@ import socket
 
 import aiomqtt
 import pytest
+from amqtt.contexts import BrokerConfig, ListenerConfig
 
-from cloud.infrastructure.embedded.mqtt_broker import MqttPortTakenError, run_broker
-from tests.fakes.floor import USERS, BrokerProcess, free_port
+from cloud.infrastructure.embedded.mqtt_broker import (
+    MqttPortTakenError,
+    _FloorBroker,
+    run_broker,
+)
+from tests.fakes.floor import USERS, BrokerProcess, free_port, until
 
 pytestmark = pytest.mark.requirement("MQT")
 
@@ -138,3 +143,20 @@ async def test_the_broker_serves_until_it_is_cancelled() -> None:
         await task
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def test_refused_clients_leave_nothing_behind() -> None:
+    config = BrokerConfig(
+        listeners={"default": ListenerConfig(bind=f"127.0.0.1:{free_port()}")}, plugins={}
+    )
+    broker = _FloorBroker(config, USERS)
+    await broker.start()
+    port = int(config.listeners["default"].bind.rpartition(":")[2])
+    try:
+        for _ in range(5):
+            with pytest.raises(aiomqtt.MqttError):
+                async with aiomqtt.Client("127.0.0.1", port, username="CUT-01"):
+                    pass
+        await until(lambda: not broker.sessions, 5)
+    finally:
+        await broker.shutdown()

@@ -12,14 +12,17 @@ import logging
 import socket
 from collections.abc import Mapping
 
+from amqtt.adapters import ReaderAdapter, WriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import Action, BrokerConfig, ListenerConfig
 from amqtt.errors import BrokerError
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
 
 LOG = logging.getLogger("kyndof.broker")
 #: What every station may hear of the others.
 SHARED_FILTERS = frozenset({"v1/+/evt/events"})
+_ADMITTED = "kyndof.admitted"
 
 
 class MqttBrokerError(Exception):
@@ -51,9 +54,27 @@ class _FloorBroker(Broker):  # type: ignore[misc] # amqtt carries no types
         known = self._users.get(username, "")
         matches = hmac.compare_digest(known.encode(), password.encode())
         if known and matches:
+            session.attributes[_ADMITTED] = True
             return True
         LOG.warning("login refused", extra={"username": username})
         return False
+
+    async def _handle_client_session(
+        self,
+        reader: ReaderAdapter,
+        writer: WriterAdapter,
+        client_session: Session,
+        handler: BrokerProtocolHandler,
+        *where: object,
+    ) -> None:
+        """Serve a client, and forget one that was refused: amqtt would keep it for ever."""
+        try:
+            await super()._handle_client_session(reader, writer, client_session, handler, *where)
+        finally:
+            client_id = client_session.client_id
+            _, holder = self._sessions.get(client_id, (None, None))
+            if holder is handler and not client_session.attributes.get(_ADMITTED):
+                del self._sessions[client_id]
 
     async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
         return may(session.username or "", topic, action)

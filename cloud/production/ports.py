@@ -197,10 +197,11 @@ class InspectionReader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """A sheet of a spreadsheet: rows of cells, the first row at index 0."""
+    """A sheet of a spreadsheet; ``first_row`` is the number that people see at its top."""
 
     name: str
     rows: tuple[tuple[Cell, ...], ...]
+    first_row: int = 1
 
 
 class LabelPrinter(Protocol):
@@ -228,4 +229,8 @@ class SpreadsheetReader(Protocol):
         Raises:
             SpreadsheetInvalidError: the bytes are neither.
         """
+        ...
+
+    def template(self) -> bytes:
+        """Return an .xlsx to fill in."""
         ...

@@ -8,7 +8,7 @@ from cloud.commands.command import Query
 from cloud.inspection.queries import InspectionView
 from cloud.inspection.standard import StageStandard
 from cloud.production.spec import Gap
-from cloud.production.step import GuideLine
+from cloud.production.step import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,18 @@ class PrintLabels(Query):
     work_order_id: str
     format: Literal["a4", "roll", "zpl"] = "a4"
     is_with_stations: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawTemplate(Query):
+    """The spreadsheet that ``ImportWorkOrder`` reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadGuidePicture(Query):
+    """The picture that a guide's line names."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,19 +205,6 @@ class WorkOrderPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepView:
-    """A step of a work order."""
-
-    step_id: str
-    position: int
-    stage: str
-    title_ko: str
-    title_en: str
-    requires_quality_check: bool
-    guide: tuple[GuideLine, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CellView:
     """One step of one piece, by the attempt that counts now."""
 
@@ -264,7 +263,7 @@ class WorkOrderView:
     due_at: datetime | None
     created_at: datetime
     created_by: str
-    steps: tuple[StepView, ...]
+    steps: tuple[Step, ...]
     pieces: tuple[PieceLine, ...]
     specs: tuple[SpecView, ...]
     sequence: int
@@ -374,7 +373,7 @@ class PieceView:
     title_ko: str
     title_en: str
     style: str
-    steps: tuple[StepView, ...]
+    steps: tuple[Step, ...]
     cells: tuple[CellView, ...]
     history: tuple[HistoryLine, ...]
     inspections: tuple[InspectionView, ...]
@@ -482,19 +481,9 @@ class LabelSheetView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelPrint:
-    """What goes to a printer."""
+class FileView:
+    """A file to download or print."""
 
     content: bytes
     content_type: str
     file_name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageView:
-    """A kind of work."""
-
-    code: str
-    title_ko: str
-    title_en: str
-    guide: tuple[GuideLine, ...]

@@ -19,6 +19,7 @@ from cloud.infrastructure.postgres.production_rows import (
     to_json,
 )
 from cloud.infrastructure.registry_files.stage_files import StageFiles
+from cloud.infrastructure.spreadsheet_reader import OpenpyxlReader
 from cloud.inspection.ports import Consequences
 from cloud.production.consequences import PieceConsequences
 from cloud.production.errors import WorkOrderInvalidError
@@ -28,6 +29,7 @@ from cloud.production.ports import (
     PieceStore,
     Roster,
     SpecOrigin,
+    SpreadsheetReader,
     StageCatalogue,
     WorkOrderHead,
     WorkOrderParts,
@@ -428,6 +430,7 @@ def _consequences(connection: asyncpg.Connection, organization_id: str) -> Piece
 
 
 _STAGE_FILES = StageFiles.of_checkout()
+_SPREADSHEETS = OpenpyxlReader()
 
 # Composition may put another StageCatalogue here, for a registry that lies elsewhere.
 STORES: dict[type, Callable[[asyncpg.Connection, str], object]] = {
@@ -437,4 +440,5 @@ STORES: dict[type, Callable[[asyncpg.Connection, str], object]] = {
     Roster: PostgresRoster,
     Consequences: _consequences,
     StageCatalogue: lambda _connection, _organization: _STAGE_FILES,
+    SpreadsheetReader: lambda _connection, _organization: _SPREADSHEETS,
 }

@@ -7,6 +7,7 @@ from cloud.production.handlers import decisions, labels, package, steps, views, 
 
 COMMANDS: dict[type[Command], Handler] = {
     commands.CreateWorkOrder: work_orders.create_work_order,
+    commands.ImportWorkOrder: work_orders.import_work_order,
     commands.StartStep: steps.start_step,
     commands.FinishStep: steps.finish_step,
     commands.CorrectDesign: decisions.correct_design,
@@ -24,4 +25,6 @@ QUERIES: dict[type[Query], Handler] = {
     queries.LabelsOf: labels.labels_of,
     queries.PrintLabels: labels.print_labels,
     queries.ReadStages: views.read_stages,
+    queries.ReadGuidePicture: views.read_guide_picture,
+    queries.DrawTemplate: work_orders.draw_template,
 }

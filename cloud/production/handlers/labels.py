@@ -5,7 +5,7 @@ from cloud.production.errors import WorkOrderUnknownError
 from cloud.production.label import code_text
 from cloud.production.ports import FloorStore, LabelPrinter, Roster, WorkOrderStore
 from cloud.production.queries import (
-    LabelPrint,
+    FileView,
     LabelSheetView,
     LabelsOf,
     LabelView,
@@ -63,7 +63,7 @@ async def labels_of(query: LabelsOf, unit: UnitOfWork) -> LabelSheetView:
     )
 
 
-async def print_labels(query: PrintLabels, unit: UnitOfWork) -> LabelPrint:
+async def print_labels(query: PrintLabels, unit: UnitOfWork) -> FileView:
     """Draw the labels of a work order."""
     sheet = await labels_of(LabelsOf(work_order_id=query.work_order_id), unit)
     labels = (*sheet.work_order, *sheet.pieces, *sheet.steps)
@@ -71,12 +71,12 @@ async def print_labels(query: PrintLabels, unit: UnitOfWork) -> LabelPrint:
         labels += (*sheet.stations, *sheet.badges)
     printer = unit.store(LabelPrinter)
     if query.format == "zpl":
-        return LabelPrint(
+        return FileView(
             content=printer.zpl(labels),
             content_type="application/zpl",
             file_name=f"labels-{sheet.number}.zpl",
         )
-    return LabelPrint(
+    return FileView(
         content=printer.pdf(labels, sheet.number, is_roll=query.format == "roll"),
         content_type="application/pdf",
         file_name=f"labels-{sheet.number}.pdf",

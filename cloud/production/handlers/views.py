@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from cloud.commands.errors import NotFoundError
 from cloud.commands.ports import UnitOfWork
 from cloud.production.errors import PieceUnknownError, WorkOrderUnknownError
 from cloud.production.piece import DecisionKind, Piece
@@ -16,6 +17,7 @@ from cloud.production.ports import (
 )
 from cloud.production.queries import (
     CellView,
+    FileView,
     FindPiece,
     FindWorkOrder,
     FloorPieces,
@@ -26,16 +28,16 @@ from cloud.production.queries import (
     PieceView,
     ProductionTimes,
     ProductionTimesView,
+    ReadGuidePicture,
     ReadStages,
     ReworkView,
     SpecView,
-    StageView,
-    StepView,
     WorkOrderPage,
     WorkOrderView,
 )
 from cloud.production.step import Step
 from cloud.production.times import times_of
+from cloud.production.work_order import Stage
 
 MOST_LINES = 200
 KOREA = timedelta(hours=9)
@@ -63,7 +65,7 @@ async def find_work_order(query: FindWorkOrder, unit: UnitOfWork) -> WorkOrderVi
         due_at=head.due_at,
         created_at=head.created_at,
         created_by=head.created_by,
-        steps=tuple(map(_step_view, parts.steps)),
+        steps=parts.steps,
         pieces=tuple(_piece_line(piece, names) for piece in parts.pieces),
         specs=parts.specs,
         sequence=await unit.store(FloorStore).sequence(),
@@ -95,7 +97,7 @@ async def find_piece(query: FindPiece, unit: UnitOfWork) -> PieceView:
         title_ko=parts.head.title_ko,
         title_en=parts.head.title_en,
         style=parts.head.style,
-        steps=tuple(map(_step_view, piece.steps)),
+        steps=piece.steps,
         cells=_cells(piece, names),
         history=_history(piece, names),
         inspections=await unit.store(InspectionReader).of_piece(piece.piece_id),
@@ -126,17 +128,18 @@ async def production_times(query: ProductionTimes, unit: UnitOfWork) -> Producti
     return times_of(orders, unit.clock.now())
 
 
-async def read_stages(query: ReadStages, unit: UnitOfWork) -> tuple[StageView, ...]:
+async def read_stages(query: ReadStages, unit: UnitOfWork) -> tuple[Stage, ...]:
     """Return the stages of the registry in their order."""
-    return tuple(
-        StageView(
-            code=stage.code,
-            title_ko=stage.title_ko,
-            title_en=stage.title_en,
-            guide=stage.guide,
-        )
-        for stage in unit.store(StageCatalogue).stages().values()
-    )
+    return tuple(unit.store(StageCatalogue).stages().values())
+
+
+async def read_guide_picture(query: ReadGuidePicture, unit: UnitOfWork) -> FileView:
+    """Return a guide's picture."""
+    content = unit.store(StageCatalogue).picture(query.name)
+    if not content:
+        raise NotFoundError(f"no picture {query.name}", name=query.name)
+    kind = "image/svg+xml" if query.name.endswith(".svg") else "image/png"
+    return FileView(content=content, content_type=kind, file_name=query.name)
 
 
 async def _parts(work_order_id: str, unit: UnitOfWork) -> WorkOrderParts:
@@ -144,18 +147,6 @@ async def _parts(work_order_id: str, unit: UnitOfWork) -> WorkOrderParts:
     if parts is None:
         raise WorkOrderUnknownError(f"no work order {work_order_id}", work_order_id=work_order_id)
     return parts
-
-
-def _step_view(step: Step) -> StepView:
-    return StepView(
-        step_id=step.step_id,
-        position=step.position,
-        stage=step.stage,
-        title_ko=step.title_ko,
-        title_en=step.title_en,
-        requires_quality_check=step.requires_quality_check,
-        guide=step.guide,
-    )
 
 
 def _piece_line(piece: Piece, names: Mapping[str, str]) -> PieceLine:

@@ -1,17 +1,19 @@
 """New work orders, by hand and from a spreadsheet."""
 
 from cloud.commands.ports import UnitOfWork
-from cloud.production.commands import CreateWorkOrder
+from cloud.production.commands import CreateWorkOrder, ImportWorkOrder
 from cloud.production.errors import WorkOrderNumberTakenError
 from cloud.production.events import WorkOrderCreated
 from cloud.production.piece import Piece
 from cloud.production.ports import (
+    SpreadsheetReader,
     StageCatalogue,
     WorkOrderHead,
     WorkOrderStore,
 )
-from cloud.production.queries import WorkOrderCreation
+from cloud.production.queries import DrawTemplate, FileView, WorkOrderCreation
 from cloud.production.spec import Spec, version_name
+from cloud.production.spreadsheet import read_work_order
 from cloud.production.step import Step
 from cloud.production.work_order import StepDraft, WorkOrderDraft, judge_draft
 
@@ -30,6 +32,22 @@ async def create_work_order(command: CreateWorkOrder, unit: UnitOfWork) -> WorkO
         rework_limit=command.rework_limit,
     )
     return await _create(draft, unit)
+
+
+async def import_work_order(command: ImportWorkOrder, unit: UnitOfWork) -> WorkOrderCreation:
+    """Make the work order that a spreadsheet describes, all of it or nothing."""
+    sheets = unit.store(SpreadsheetReader).read(command.file_name, command.content)
+    stages = unit.store(StageCatalogue).stages()
+    return await _create(read_work_order(sheets, stages), unit)
+
+
+async def draw_template(query: DrawTemplate, unit: UnitOfWork) -> FileView:
+    """Return the spreadsheet that ``ImportWorkOrder`` reads, with an example."""
+    return FileView(
+        content=unit.store(SpreadsheetReader).template(),
+        content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        file_name="work-order.xlsx",
+    )
 
 
 async def _create(draft: WorkOrderDraft, unit: UnitOfWork) -> WorkOrderCreation:

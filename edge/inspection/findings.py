@@ -11,6 +11,10 @@ from edge.inspection.verdict import Finding, Point
 
 UNKNOWN = "unknown_anomaly"
 MOST_FINDINGS = 64
+_LARGEST_FLAW_PX = 400
+_RING_PX = 24
+_UNLIKE = 4.0
+_FEWEST_PX = 6
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
@@ -37,6 +41,32 @@ def findings_of(scores: NDArray[np.float32], threshold_score: float) -> tuple[Fi
         )
     found.sort(key=lambda finding: -finding.score)
     return tuple(found[:MOST_FINDINGS])
+
+
+def seen_area_px(frame: NDArray[np.uint8], finding: Finding) -> float:
+    """Estimate the flaw's own area in px, of ``frame`` (H, W, 3) uint8, inside a finding.
+
+    Counts what differs from the cloth around by more than four times the cloth's own scatter,
+    after averaging 3 by 3 px. A flaw that shows only in the weave keeps the area of its cells.
+    """
+    x, y = np.array(finding.polygon_px).T
+    left, right = max(0, round(x.min())), round(x.max())
+    top, bottom = max(0, round(y.min())), round(y.max())
+    if max(right - left, bottom - top) > _LARGEST_FLAW_PX:
+        return finding.area_px
+    first_row, first_column = max(0, top - _RING_PX), max(0, left - _RING_PX)
+    patch = frame[first_row : bottom + _RING_PX, first_column : right + _RING_PX].astype(np.float64)
+    smooth = ndimage.uniform_filter(patch, (3, 3, 1))
+    inside = np.zeros(patch.shape[:2], dtype=bool)
+    inside[top - first_row : bottom - first_row, left - first_column : right - first_column] = True
+    around = smooth[~inside]
+    if len(around) < 100:
+        return finding.area_px
+    middle = np.median(around, axis=0)
+    scatter = np.maximum(1.4826 * np.median(np.abs(around - middle), axis=0), 1.0)
+    unlike = (np.abs(smooth - middle) / scatter).max(axis=-1) > _UNLIKE
+    area_px = float((unlike & inside).sum())
+    return min(area_px, finding.area_px) if area_px >= _FEWEST_PX else finding.area_px
 
 
 def as_points(places: NDArray[np.float64]) -> tuple[Point, ...]:

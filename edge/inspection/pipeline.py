@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import StyleBankMismatchError
-from edge.inspection.findings import findings_of, polygon_cells
+from edge.inspection.findings import findings_of, polygon_cells, seen_area_px
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.garment import SideLine, follow_sides, garment_mask
 from edge.inspection.measurement import cannot_measure, measure
@@ -58,6 +58,7 @@ class _Scene:
     calibration_problem: str | None = None
     cloth: NDArray[np.bool_] | None = None
     cells: NDArray[np.bool_] | None = None
+    foreign: NDArray[np.bool_] | None = None
     sides: Mapping[Side, SideLine | None] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     elapsed_ms: dict[str, float] = field(default_factory=dict)
@@ -121,7 +122,7 @@ class InspectionPipeline:
                 continue
             self._prepare(scene, board, stitches)
             if scene.cells is not None and scene.cells.any():
-                pieces.append(Cloth(pyramid=scene.pyramid, cells=scene.cells))
+                pieces.append(_cloth(scene, scene.cells))
                 if scene.plane is not None:
                     lesson = replace(lesson, mm_per_px=scene.plane.mm_per_px())
         return learn_style(lesson, pieces, self._parts.detector)
@@ -139,8 +140,9 @@ class InspectionPipeline:
         start = self._lap(scene, "plane", start)
         labels = polygon_cells(_grown(self._parts.codes.find(scene.frame)), shape)
         start = self._lap(scene, "labels", start)
+        around = ndimage.binary_dilation(labels, iterations=2)
         if scene.plane is None or board is None:
-            scene.cells = ~labels
+            scene.cells, scene.foreign = ~around, labels
             return
         small = scene.pyramid.level(CELL_PX)
         mask = garment_mask(small, scene.plane, board, labels)
@@ -150,7 +152,8 @@ class InspectionPipeline:
             return
         scene.cloth = mask
         scene.sides = follow_sides(scene.frame, mask, scene.plane)
-        scene.cells = self._texture_cells(scene, mask, labels, stitches)
+        scene.foreign = ndimage.binary_dilation(~mask) | labels
+        scene.cells = self._texture_cells(scene, mask, around, stitches)
         self._lap(scene, "garment", start)
 
     def _calibrate(self, scene: _Scene, board: TagBoard) -> None:
@@ -184,8 +187,7 @@ class InspectionPipeline:
         cell_mm = CELL_PX * scene.plane.mm_per_px()
         depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] * cell_mm
         cells = mask & (depth > _EDGE_BAND_MM)
-        around = ndimage.binary_dilation(labels, iterations=2)
-        cells &= ~around
+        cells &= ~labels
         seams = [
             _seam_band(scene.plane, line, seam.inset_mm)
             for seam in stitches
@@ -248,7 +250,7 @@ class InspectionPipeline:
             if not scene.reasons:
                 scene.reasons.append("cloth_not_seen")
             return replace(result, reasons=tuple(scene.reasons))
-        cloth = Cloth(pyramid=scene.pyramid, cells=scene.cells)
+        cloth = _cloth(scene, scene.cells)
         scales = self._scales(scene, cloth, bank)
         if not scales:
             return result
@@ -256,7 +258,7 @@ class InspectionPipeline:
         threshold = scales[0].limit_score
         found = findings_of(scores, threshold)
         if scene.plane is not None:
-            found = tuple(_sized(f, scene.plane, standard) for f in found)
+            found = tuple(_sized(scene, scene.plane, f, standard) for f in found)
         return replace(
             result,
             findings=found,
@@ -316,6 +318,12 @@ class InspectionPipeline:
         return now
 
 
+def _cloth(scene: _Scene, cells: NDArray[np.bool_]) -> Cloth:
+    """Return the cloth to be judged at ``cells`` (H, W) bool."""
+    foreign = np.zeros_like(cells) if scene.foreign is None else scene.foreign
+    return Cloth(pyramid=scene.pyramid, cells=cells, foreign=foreign)
+
+
 def _drifted(plane: Plane, board: TagBoard) -> bool:
     """Say whether tags are seen elsewhere than when the station was calibrated."""
     if board.reference_px is None:
@@ -344,13 +352,16 @@ def _seam_band(plane: Plane, line: SideLine, inset_mm: float) -> NDArray[np.floa
     return plane.to_px(np.stack([near[0], near[1], far[1], far[0]]))
 
 
-def _sized(finding: Finding, plane: Plane, standard: InspectionStandard) -> Finding:
+def _sized(scene: _Scene, plane: Plane, finding: Finding, standard: InspectionStandard) -> Finding:
     """Add area on the table and severity."""
-    corners = plane.to_mm(np.array(finding.polygon_px))
-    x, y = corners.T
-    area_mm2 = float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))) / 2
+    area_px = seen_area_px(scene.frame, finding)
+    middle = np.array(finding.polygon_px).mean(axis=0)
+    around = plane.to_mm(middle + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    px_mm2 = abs(float(np.linalg.det(around[1:] - around[0])))
+    area_mm2 = area_px * px_mm2
     return replace(
         finding,
+        area_px=area_px,
         area_mm2=round(area_mm2, 2),
         severity=standard.defects.severity(area_mm2),
     )

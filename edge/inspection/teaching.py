@@ -107,9 +107,13 @@ def _learn_scale(
 
 
 def _gumbel_limit(highest: Sequence[float], share: float) -> float:
-    """Level exceeded by the share of pieces, from the moments of their highest cells."""
+    """Level exceeded by the share of pieces, from the moments of their highest cells.
+
+    Few pieces know their own scatter badly, so it is taken larger by one standard error.
+    """
     values = np.asarray(highest)
-    scale = max(float(values.std(ddof=1)), 0.05 * float(values.mean())) * math.sqrt(6) / math.pi
+    scatter = max(float(values.std(ddof=1)), 0.08 * float(values.mean()))
+    scale = scatter * (1 + 1 / math.sqrt(len(values))) * math.sqrt(6) / math.pi
     mode = float(values.mean()) - _EULER * scale
     return mode - scale * math.log(-math.log1p(-share))
 

@@ -41,10 +41,14 @@ class Pyramid:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cloth:
-    """What of a frame is cloth to be judged: ``cells`` (ceil(H/8), ceil(W/8)) bool."""
+    """What of a frame is judged: ``cells`` (ceil(H/8), ceil(W/8)) bool.
+
+    ``foreign`` of the same shape marks what is no cloth at all: table and labels.
+    """
 
     pyramid: Pyramid
     cells: NDArray[np.bool_]
+    foreign: NDArray[np.bool_]
 
     @property
     def frame(self) -> NDArray[np.uint8]:
@@ -56,15 +60,17 @@ class Cloth:
         picture = self.pyramid.level(factor)
         cells = shrunk_cells(self.cells, factor)
         high, wide = (-(-side // CELL_PX) for side in picture.shape[:2])
-        return Layer(picture=picture, cells=cells[:high, :wide])
+        foreign = ~shrunk_cells(~self.foreign, factor)
+        return Layer(picture=picture, cells=cells[:high, :wide], foreign=foreign[:high, :wide])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Layer:
-    """One magnification: ``picture`` (H, W, 3) uint8 and ``cells`` (H/8, W/8) bool."""
+    """One magnification: ``picture`` (H, W, 3) uint8, ``cells`` and ``foreign`` (H/8, W/8)."""
 
     picture: NDArray[np.uint8]
     cells: NDArray[np.bool_]
+    foreign: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +105,41 @@ def _start(first: int, length: int) -> int:
     return max(0, min(first - margin, length - _TILE_CELLS))
 
 
-def read_tile(picture: NDArray[np.uint8], window: Window) -> NDArray[np.uint8]:
-    """Cut ``window`` out of ``picture`` (H, W, 3) uint8, mirrored beyond its border.
+def read_tile(layer: Layer, window: Window) -> NDArray[np.uint8]:
+    """Cut ``window`` out of a picture, mirrored beyond its border.
 
-    Returns (1, h, w, 3) uint8 with h and w multiples of 32, at most 512.
+    What is foreign takes the mean colour of the cloth beside it, so that cloth near an edge or
+    a label does not look unusual. Returns (1, h, w, 3) uint8, h and w multiples of 32.
     """
+    picture = layer.picture
     top, left = window.row * CELL_PX, window.column * CELL_PX
     size = _TILE_CELLS * CELL_PX
     tile = picture[top : top + size, left : left + size]
+    cells = np.s_[
+        window.row : window.row + _TILE_CELLS, window.column : window.column + _TILE_CELLS
+    ]
+    if layer.foreign[cells].any():
+        tile = _filled(tile, layer.foreign[cells], layer.cells[cells])
     grain = _GRAIN_CELLS * CELL_PX
     missing = [(0, -tile.shape[axis] % grain) for axis in (0, 1)]
     if any(after for _, after in missing):
         tile = np.pad(tile, [*missing, (0, 0)], mode="symmetric")
     return np.ascontiguousarray(tile[None])
+
+
+def _filled(
+    tile: NDArray[np.uint8], foreign: NDArray[np.bool_], cells: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Paint ``foreign`` (h, w) cells of ``tile`` (H, W, 3) in the mean colour of ``cells``."""
+    means = tile[CELL_PX // 2 :: CELL_PX, CELL_PX // 2 :: CELL_PX]
+    high, wide = means.shape[:2]
+    judged = cells[:high, :wide]
+    if not judged.any():
+        return tile
+    colour = means[judged].mean(axis=0).round().astype(np.uint8)
+    spread = foreign.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
+    spread = spread[: tile.shape[0], : tile.shape[1]]
+    return np.where(spread[..., None], colour, tile)
 
 
 def keep_core(answer: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
@@ -146,7 +174,7 @@ def features_of(
     chosen = windows(layer.cells)
     step = max(1, -(-len(chosen) // most_windows))
     for window in chosen[::step]:
-        answer = detector.features(read_tile(layer.picture, window))[0]
+        answer = detector.features(read_tile(layer, window))[0]
         yield keep_core(answer, window)[layer.cells[window.core]]
 
 
@@ -184,7 +212,7 @@ class TextureJudge:
     ) -> NDArray[np.float32]:
         scores = np.full(layer.cells.shape, _UNSEEN)
         for window in chosen:
-            tile = read_tile(layer.picture, window)
+            tile = read_tile(layer, window)
             answer = self._detector.distances(tile, scale.mean, scale.whitening)[0]
             robust_z = (keep_core(answer, window) - scale.centre_score) / scale.spread_score
             judged = layer.cells[window.core]

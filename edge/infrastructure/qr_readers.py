@@ -69,13 +69,16 @@ class OpenCvReader:
 
     def read(self, frame: NDArray[np.uint8]) -> tuple[Code, ...]:
         """Read ``frame`` (H, W, 3) uint8 RGB."""
+        grey, scale = _limited(grey_of(frame), 500_000)
         try:
-            text, corners, _ = cv2.QRCodeDetector().detectAndDecode(grey_of(frame))
+            text, corners, _ = cv2.QRCodeDetector().detectAndDecode(grey)
         except (cv2.error, UnicodeDecodeError):
             return ()
         if not text or corners is None or not _plain(text):
             return ()
-        places = [(float(x), float(y)) for x, y in np.asarray(corners).reshape(-1, 2)[:4]]
+        places = [
+            (float(x) / scale, float(y) / scale) for x, y in np.asarray(corners).reshape(-1, 2)[:4]
+        ]
         return (_code(text, "QR Code", places, "opencv"),)
 
 
@@ -95,12 +98,22 @@ class ZbarReader:
     def read(self, frame: NDArray[np.uint8]) -> tuple[Code, ...]:
         """Read ``frame`` (H, W, 3) uint8 RGB."""
         codes = []
-        for found in self._decode(grey_of(frame), symbols=self._symbols):
+        grey, scale = _limited(grey_of(frame), 1_000_000)
+        for found in self._decode(grey, symbols=self._symbols):
             text = found.data.decode("utf-8", "replace")
             if text and _plain(text) and len(found.polygon) == 4:
-                corners = [(float(p.x), float(p.y)) for p in found.polygon]
+                corners = [(p.x / scale, p.y / scale) for p in found.polygon]
                 codes.append(_code(text, "QR Code", corners, "zbar"))
         return tuple(codes)
+
+
+def _limited(grey: Grey, most_px: int) -> tuple[Grey, float]:
+    """Shrink ``grey`` (H, W) uint8 to at most that many pixels; the second is its scale."""
+    scale = min(1.0, (most_px / grey.size) ** 0.5)
+    if scale == 1.0:
+        return grey, scale
+    smaller = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller, dtype=np.uint8), scale
 
 
 def _plain(text: str) -> bool:
@@ -115,7 +128,7 @@ class PatientReader:
     """
 
     def __init__(
-        self, opinions: tuple[CodeReader, ...], stopwatch: Stopwatch, patience_ms: float = 110
+        self, opinions: tuple[CodeReader, ...], stopwatch: Stopwatch, patience_ms: float = 90
     ) -> None:
         self._opinions = opinions
         self._stopwatch = stopwatch

@@ -103,6 +103,17 @@ class InspectionPipeline:
         elapsed = {**scene.elapsed_ms, "total": self._since(start)}
         return replace(result, elapsed_ms=elapsed)
 
+    def cell_scores(self, frame: NDArray[np.uint8], bank: StyleBank) -> NDArray[np.float32]:
+        """Score every 8 px cell of ``frame`` (H, W, 3) uint8 RGB, all of which is cloth.
+
+        Returns robust z values (H/8, W/8) float32, comparable with the bank's threshold.
+        """
+        shape = (-(-frame.shape[0] // CELL_PX), -(-frame.shape[1] // CELL_PX))
+        nothing = np.zeros(shape, dtype=bool)
+        pyramid = Pyramid(frame, self._parts.scaler)
+        cloth = Cloth(pyramid=pyramid, cells=~nothing, foreign=nothing)
+        return TextureJudge(self._parts.detector, shape[0] * shape[1]).score_map(cloth, bank.scales)
+
     def learn(
         self,
         lesson: Lesson,

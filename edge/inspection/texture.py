@@ -90,18 +90,25 @@ def windows(cells: NDArray[np.bool_]) -> list[Window]:
         return []
     height, width = cells.shape
     found = []
-    for top in range(int(rows[0]), int(rows[-1]) + 1, _CORE_CELLS):
-        bottom = min(top + _CORE_CELLS, int(rows[-1]) + 1)
-        for left in range(int(columns[0]), int(columns[-1]) + 1, _CORE_CELLS):
-            right = min(left + _CORE_CELLS, int(columns[-1]) + 1)
-            core = (slice(top, bottom), slice(left, right))
-            if cells[core].any():
-                found.append(Window(_start(top, height), _start(left, width), core))
+    for down in _cores(int(rows[0]), int(rows[-1]) + 1):
+        for across in _cores(int(columns[0]), int(columns[-1]) + 1):
+            if cells[down, across].any():
+                row, column = _start(down, height), _start(across, width)
+                found.append(Window(row, column, (down, across)))
     return found
 
 
-def _start(first: int, length: int) -> int:
-    margin = (_TILE_CELLS - _CORE_CELLS) // 2
+def _cores(first: int, last: int) -> list[slice]:
+    """Cut a run of cells into tiles' cores; a run that fits into one tile stays whole."""
+    if last - first <= _TILE_CELLS:
+        return [slice(first, last)]
+    return [slice(at, min(at + _CORE_CELLS, last)) for at in range(first, last, _CORE_CELLS)]
+
+
+def _start(core: slice, length: int) -> int:
+    """First cell of the tile around a core, within a picture of that length."""
+    first, last = int(core.start), int(core.stop)
+    margin = (_TILE_CELLS - (last - first)) // 2
     return max(0, min(first - margin, length - _TILE_CELLS))
 
 

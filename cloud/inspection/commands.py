@@ -13,6 +13,18 @@ from cloud.inspection.reading import (
     Verdict,
 )
 
+# With the types of their fields, for the doors that build them.
+__all__ = [
+    "AnomalyMap",
+    "CorrectInspection",
+    "CorrectionChange",
+    "Finding",
+    "Measurement",
+    "RecordInspection",
+    "StitchReading",
+    "Verdict",
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordInspection(Command):

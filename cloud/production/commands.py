@@ -8,6 +8,22 @@ from cloud.commands.command import Command
 from cloud.production.spec import SpecChange, SpecDraft
 from cloud.production.work_order import REWORK_LIMIT, PieceDraft, StepDraft
 
+# With the types of their fields, for the doors that build them.
+__all__ = [
+    "CorrectDesign",
+    "CreateWorkOrder",
+    "DecidePiece",
+    "FinishStep",
+    "ImportWorkOrder",
+    "OrderRework",
+    "OverrideStepOrder",
+    "PieceDraft",
+    "SpecChange",
+    "SpecDraft",
+    "StartStep",
+    "StepDraft",
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateWorkOrder(Command):

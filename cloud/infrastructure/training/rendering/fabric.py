@@ -86,7 +86,7 @@ def fabric_tile(fabric: Fabric, seed: int, footprint_mm: float) -> FabricTile:
     size_mm = yarns * fabric.yarn_mm
     raised = _knit(fabric, yarns) if fabric.weave == "knit" else _woven(fabric, yarns, generator)
     mottle = _periodic_noise(generator, (_FINE, _FINE), 24)
-    raised = raised * (1 + 0.35 * fabric.yarn_variation_ratio * mottle)
+    raised = raised * (1 + 0.15 * fabric.yarn_variation_ratio * mottle)
     size = min(_FINE, max(256, 1 << int(np.ceil(np.log2(2 * size_mm / footprint_mm)))))
     shade = cv2.resize(raised.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
     texel_mm = size_mm / size

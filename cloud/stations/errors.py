@@ -93,6 +93,18 @@ class DigestMismatchError(StationError):
     code = "DIGEST_MISMATCH"
 
 
+class StationSilentError(StationError):
+    """The station said nothing for too long."""
+
+    code = "STATION_SILENT"
+
+
+class ProtocolBrokenError(StationError):
+    """The station does not keep to the protocol."""
+
+    code = "PROTOCOL_BROKEN"
+
+
 class DisputeUnknownError(StationError):
     """No open dispute about this event."""
 

@@ -32,15 +32,11 @@ from cloud.infrastructure.signing.certificate_authority import (
     ServerCertificates,
 )
 from cloud.inspection import handlers as inspection
-from cloud.interfaces.edge_intake.admission import Admission
 from cloud.interfaces.edge_intake.desired_state import DesiredState
-from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
-from cloud.interfaces.edge_intake.event_sync import EventSync, Patience, StreamParts
-from cloud.interfaces.edge_intake.fleet import FleetDoor
-from cloud.interfaces.edge_intake.live_streams import LiveStreams
-from cloud.interfaces.edge_intake.media import MediaDoor
-from cloud.interfaces.edge_intake.rate_limit import Rate, RateLimit
-from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers, Servicers
+from cloud.interfaces.edge_intake.event_sync import Patience
+from cloud.interfaces.edge_intake.intake import EdgeIntake, IntakeParts
+from cloud.interfaces.edge_intake.rate_limit import Rate
+from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers
 from cloud.production import handlers as production
 from cloud.stations import handlers as stations
 from cloud.stations.commands import IssueJoinToken, RegisterStation
@@ -179,7 +175,6 @@ class IntakeWorld:
     core: Core
     authority: FolderCertificateAuthority
     border: PostgresStationBorder
-    live: LiveStreams
     servers: IntakeServers
     database: DatabaseUrls
     vault: ObjectPictureVault
@@ -273,48 +268,37 @@ async def intake_over(
             for query, question in feature.QUERIES.items():
                 core.bus.register_query(query, question)
         border = PostgresStationBorder(core.pool, database.app, core.clock)
-        live = LiveStreams()
-        admission = Admission(core.bus, authority)
         vault = ObjectPictureVault(open_store(str(folder / "objects")), folder / "uploads")
-        banks = FolderStyleBanks(folder / "banks")
-        desired = DesiredState(core.bus, border, banks)
-        parts = StreamParts(
-            bus=core.bus,
-            admission=admission,
-            door=border,
-            live=live,
-            clock=core.clock,
-            patience=patience,
+        intake = EdgeIntake(
+            IntakeParts(
+                bus=core.bus,
+                border=border,
+                authority=authority,
+                certificates=ServerCertificates(
+                    server_authority, ["localhost", "127.0.0.1"], server_clock
+                ),
+                vault=vault,
+                banks=FolderStyleBanks(folder / "banks"),
+                clock=core.clock,
+                intake=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__PORT"),
+                enrolment=DoorAddress(
+                    host="127.0.0.1", port=0, setting="KYNDOF_GRPC__ENROLMENT_PORT"
+                ),
+                patience=patience,
+                knocks_by_peer=Rate(burst_count=60, per_minute_count=60),
+            )
         )
-        limit = RateLimit(
-            core.clock,
-            Rate(burst_count=60, per_minute_count=60),
-            Rate(burst_count=200, per_minute_count=200),
-        )
-        servers = IntakeServers(
-            certificates=ServerCertificates(
-                server_authority, ["localhost", "127.0.0.1"], server_clock
-            ),
-            servicers=Servicers(
-                events=EventSync(parts),
-                fleet=FleetDoor(core.bus, admission, desired),
-                media=MediaDoor(core.bus, admission, vault),
-                enrolment=EnrolmentDoor(core.bus, border, authority, limit, core.clock),
-            ),
-            intake=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__PORT"),
-            enrolment=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__ENROLMENT_PORT"),
-        )
+        servers = intake.servers
         await servers.start()
         try:
             yield IntakeWorld(
                 core=core,
                 authority=authority,
                 border=border,
-                live=live,
                 servers=servers,
                 database=database,
                 vault=vault,
-                desired=desired,
+                desired=intake.desired,
                 folder=folder,
             )
         finally:

@@ -15,7 +15,6 @@ from kyndof_wire.media.v1.media_pb2_grpc import MediaServiceStub
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.object_storage.picture_vault import (
     ObjectStoreSettingError,
-    PictureMissingError,
     open_store,
 )
 from cloud.stations.errors import MediaUnknownError
@@ -203,7 +202,7 @@ async def test_a_smaller_variant_is_made_once_and_kept(world: IntakeWorld) -> No
     assert cv2.imdecode(np.frombuffer(small, np.uint8), cv2.IMREAD_COLOR).shape == (120, 320, 3)
     assert await world.vault.read(DEMO, name, 320) == small
     assert len(objects(world)) == 2
-    with pytest.raises(PictureMissingError):
+    with pytest.raises(MediaUnknownError):
         await world.vault.read(OTHER, name, None)
 
 

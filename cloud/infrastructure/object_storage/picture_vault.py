@@ -16,7 +16,12 @@ import obstore
 from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, S3Store
 
-from cloud.infrastructure.object_storage.thumbnails import WIDTHS, downscale
+from cloud.infrastructure.object_storage.thumbnails import (
+    WIDTHS,
+    PictureUnreadableError,
+    downscale,
+)
+from cloud.stations.errors import MediaUnknownError
 from cloud.stations.queries import StationKey, Upload
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -31,12 +36,6 @@ class ObjectStoreSettingError(Exception):
     """The setting of the object store is not usable."""
 
     code = "OBJECT_STORE_SETTING"
-
-
-class PictureMissingError(Exception):
-    """A picture that a row names is not in the store."""
-
-    code = "PICTURE_MISSING"
 
 
 def open_store(location: str) -> LocalStore | S3Store:
@@ -122,7 +121,7 @@ class ObjectPictureVault:
         The caller has made sure that the asker may read it.
 
         Raises:
-            PictureMissingError: the store has lost it.
+            MediaUnknownError: the store has lost it.
         """
         place = _place(organization_id, sha256)
         if width_px is None:
@@ -131,8 +130,13 @@ class ObjectPictureVault:
         small = f"{place}.{width}"
         try:
             return await self._get(small)
-        except PictureMissingError:
-            picture = await asyncio.to_thread(downscale, await self._get(place), width)
+        except MediaUnknownError:
+            whole = await self._get(place)
+            try:
+                picture = await asyncio.to_thread(downscale, whole, width)
+            except PictureUnreadableError:
+                # Its digest is right, so this is what the station has: let a person look at it.
+                return whole
             await obstore.put_async(self._store, small, picture)
             return picture
 
@@ -141,7 +145,7 @@ class ObjectPictureVault:
             found = await obstore.get_async(self._store, place)
             return bytes(await found.bytes_async())
         except (NotFoundError, FileNotFoundError) as error:
-            raise PictureMissingError(f"the object store has no {place}") from error
+            raise MediaUnknownError("the object store has lost the picture") from error
 
     def _make_durable(self, place: str) -> None:
         if isinstance(self._store, LocalStore) and self._store.prefix is not None:

@@ -42,6 +42,11 @@ def station_context(station: StationKey) -> CommandContext:
     )
 
 
+def cloud_context(organization_id: str) -> CommandContext:
+    """Return the context in which the cloud itself acts on a station's behalf."""
+    return CommandContext(organization_id=organization_id, user="system", source=Source.SYSTEM)
+
+
 class Admission:
     """Lets stations in, and says when one must go."""
 

@@ -12,16 +12,15 @@ from kyndof_wire.enrolment.v1.enrolment_pb2 import (
 )
 from kyndof_wire.enrolment.v1.enrolment_pb2_grpc import EnrolmentServiceServicer
 
-from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.events.ports import Clock
-from cloud.interfaces.edge_intake.admission import station_context
+from cloud.interfaces.edge_intake.admission import cloud_context, station_context
 from cloud.interfaces.edge_intake.ports import Bus, CertificateReader, StationDoor
 from cloud.interfaces.edge_intake.rate_limit import RateLimit
 from cloud.interfaces.edge_intake.status import refuse
 from cloud.stations.commands import EnrolStation, ReportStationFault
 from cloud.stations.errors import JoinTokenUnknownError, JoinTokenUsedError
-from cloud.stations.queries import Enrolment, Standing, StationKey, StationStanding, TokenOwner
+from cloud.stations.queries import Enrolment, Standing, StationKey, StationStanding
 
 EnrolContext = grpc.aio.ServicerContext[EnrolRequest, EnrolResponse]
 StatusContext = grpc.aio.ServicerContext[GetStatusRequest, GetStatusResponse]
@@ -56,7 +55,7 @@ class EnrolmentDoor(EnrolmentServiceServicer):
         command = EnrolStation(
             join_token_hash=token_hash.hex(), csr_der=request.csr_der, serial=request.serial
         )
-        acting = _context(owner)
+        acting = cloud_context(owner.organization_id)
         try:
             enrolment: Enrolment = await self._bus.send(command, acting)
         except JoinTokenUsedError as error:
@@ -99,11 +98,3 @@ class EnrolmentDoor(EnrolmentServiceServicer):
     async def _knock(self, context: EnrolContext | StatusContext) -> None:
         if not self._limit.allows(context.peer()):
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many attempts; wait")
-
-
-def _context(owner: TokenOwner) -> CommandContext:
-    return CommandContext(
-        organization_id=owner.organization_id,
-        user=f"station:{owner.station_id}",
-        source=Source.STATION,
-    )

@@ -36,7 +36,7 @@ from cloud.stations.commands import (
     RecordStationPresence,
     ReportStationFault,
 )
-from cloud.stations.errors import DigestMismatchError, StationError
+from cloud.stations.errors import DigestMismatchError, ProtocolBrokenError, StationSilentError
 from cloud.stations.queries import Recorded, StreamOpening
 
 LOG = logging.getLogger("kyndof.intake")
@@ -149,18 +149,6 @@ class EventSync(EventSyncServiceServicer):
             LOG.exception("a station's leaving was not noted")
 
 
-class _SilentError(StationError):
-    """The station said nothing for too long."""
-
-    code = "STATION_SILENT"
-
-
-class _ProtocolError(StationError):
-    """The station does not keep to the protocol."""
-
-    code = "PROTOCOL_BROKEN"
-
-
 class _Conversation:
     """One open stream: frames in, acknowledgements and heartbeats out."""
 
@@ -224,18 +212,18 @@ class _Conversation:
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
-                raise _SilentError("nothing was heard for too long") from error
+                raise StationSilentError("nothing was heard for too long") from error
             kind = frame.WhichOneof("payload")
             if kind == "batch":
                 await self._record(frame.batch)
             elif kind == "gap":
                 await self._record_gap(frame.gap)
             elif kind == "hello":
-                raise _ProtocolError("a stream says hello once")
+                raise ProtocolBrokenError("a stream says hello once")
 
     async def _record(self, batch: EventBatch) -> None:
         if len(batch.events) > MOST_EVENTS or batch.first_seq < 1:
-            raise _ProtocolError(f"a batch has a number and at most {MOST_EVENTS} events")
+            raise ProtocolBrokenError(f"a batch has a number and at most {MOST_EVENTS} events")
         command = record_command(self._caller.station_id, self._stream.epoch, batch)
         recorded: Recorded = await self._parts.bus.send(command, self._caller.context)
         ack = Ack(
@@ -299,9 +287,9 @@ async def _hello(frames: AsyncIterator[StreamEventsRequest], patience: Patience)
     try:
         frame = await asyncio.wait_for(anext(frames), patience.silence_s)
     except (StopAsyncIteration, TimeoutError) as error:
-        raise _SilentError("the first frame is hello") from error
+        raise StationSilentError("the first frame is hello") from error
     if frame.WhichOneof("payload") != "hello":
-        raise _ProtocolError("the first frame is hello")
+        raise ProtocolBrokenError("the first frame is hello")
     if frame.hello.protocol > PROTOCOL:
-        raise _ProtocolError(f"this cloud speaks protocol {PROTOCOL}")
+        raise ProtocolBrokenError(f"this cloud speaks protocol {PROTOCOL}")
     return frame.hello

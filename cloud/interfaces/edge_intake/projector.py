@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import ApprovalPendingError, CommandError
-from cloud.interfaces.edge_intake.admission import station_context
+from cloud.interfaces.edge_intake.admission import cloud_context, station_context
 from cloud.interfaces.edge_intake.ports import Bus, EventLog
 from cloud.interfaces.edge_intake.projection import SHOWN, command_of, state_command
 from cloud.stations.commands import BuryEvent, DisputeEvent
@@ -169,7 +169,7 @@ class Projector:
             code=error.code,
             detail=_clean(error.message),
         )
-        await self._bus.send(command, station_context(station))
+        await self._bus.send(command, cloud_context(station.organization_id))
 
     async def _bury(self, station: StationKey, event: LoggedEvent, error: Exception) -> None:
         command = BuryEvent(
@@ -180,7 +180,7 @@ class Projector:
             code="PROJECTION_FAILED",
             detail=_clean(f"{type(error).__name__}: {error}"),
         )
-        await self._bus.send(command, station_context(station))
+        await self._bus.send(command, cloud_context(station.organization_id))
 
 
 def _is_shown(event: LoggedEvent) -> bool:

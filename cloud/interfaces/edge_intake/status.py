@@ -29,12 +29,14 @@ from cloud.stations.errors import (
     JoinTokenUsedError,
     MediaInvalidError,
     MediaUnknownError,
+    ProtocolBrokenError,
     SequenceGapError,
     SigningRequestInvalidError,
     StationError,
     StationInvalidError,
     StationNameTakenError,
     StationRevokedError,
+    StationSilentError,
     StationUnknownError,
 )
 
@@ -63,6 +65,8 @@ STATUS: dict[type[CommandError], grpc.StatusCode] = {
     EpochFencedError: CODE.ABORTED,
     SequenceGapError: CODE.FAILED_PRECONDITION,
     DigestMismatchError: CODE.DATA_LOSS,
+    StationSilentError: CODE.ABORTED,
+    ProtocolBrokenError: CODE.FAILED_PRECONDITION,
     DisputeUnknownError: CODE.NOT_FOUND,
     DisputeResolvedError: CODE.FAILED_PRECONDITION,
     DecisionInvalidError: CODE.INVALID_ARGUMENT,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.interfaces.cloud_commands.commands import CloudDoors
-from edge.settings import EdgeSettings, child_environment, read_settings
+from edge.settings import EdgeSettings, child_environment, read_settings, silence_grpc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
@@ -162,6 +162,7 @@ def run_sync() -> None:
     from edge.infrastructure.json_log import log_to_stderr
     from edge.infrastructure.sync_process import stop_requested
 
+    silence_grpc()
     settings = read_settings()
     log_to_stderr(settings.log_level)
 

@@ -138,6 +138,11 @@ def child_environment(**overrides: str) -> dict[str, str]:
     return os.environ | overrides
 
 
+def silence_grpc() -> None:
+    """Keep gRPC's own lines out of the log; call before it is imported. What it says, we say."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 def read_settings() -> EdgeSettings:
     """Read and check all settings.
 

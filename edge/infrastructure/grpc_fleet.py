@@ -46,6 +46,11 @@ class FleetAgent:
                     "work package refused",
                     extra={"alarm": error.code, "reason": str(error)},
                 )
+            except OSError as error:
+                LOG.error(  # noqa: TRY400 - the reason says all
+                    "work package not written",
+                    extra={"alarm": "WORK_PACKAGE_NOT_WRITTEN", "reason": str(error)},
+                )
             except grpc.aio.AioRpcError as error:
                 LOG.warning(
                     "desired state not heard",

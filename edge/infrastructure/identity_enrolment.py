@@ -51,15 +51,16 @@ class EnrolmentWatcher:
                 await enrol(self._address, self._station_name, token, self._identity)
             except EnrolmentRefusedError as error:
                 self._say(error)
-            except EnrolmentError as error:
-                # The token was not used: wait for the right server.
+            except (EnrolmentError, OSError) as error:
+                # The token was not used: wait for the right server, or for room on the disk.
                 self._say(error)
                 await asyncio.sleep(delay_s)
                 delay_s = min(RETRY_CAP_S, delay_s * 2)
                 continue
             await asyncio.to_thread(self._token_path.unlink, missing_ok=True)
 
-    def _say(self, error: EnrolmentError) -> None:
+    def _say(self, error: EnrolmentError | OSError) -> None:
+        code = error.code if isinstance(error, EnrolmentError) else EnrolmentError.code
         if not self._status.cloud:
-            self._status.detail = error.code
-        LOG.error("enrolment failed", extra={"alarm": error.code, "reason": str(error)})
+            self._status.detail = code
+        LOG.error("enrolment failed", extra={"alarm": code, "reason": str(error)})

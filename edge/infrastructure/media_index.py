@@ -1,5 +1,6 @@
 """Which pictures lie here and where each stands, in one small SQLite file."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ class SqliteMediaIndex:
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
+
+    def roll_back(self) -> None:
+        """Give up what a failed act has begun."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.rollback()
 
     def learn(self, due: Sequence[tuple[MediaDue, int]]) -> None:
         """Take over pictures with their sizes in bytes; known ones stay as they are."""

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import sqlite3
 import zlib
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from kyndof_wire.media.v1.media_pb2 import (
 from kyndof_wire.media.v1.media_pb2_grpc import MediaServiceStub
 
 from edge.infrastructure.media_index import SqliteMediaIndex
-from edge.outbox.errors import OutboxError
+from edge.outbox.errors import MediaIndexError, OutboxError
 from edge.outbox.ports import Outbox
 from edge.outbox.record import MediaDue
 from edge.outbox.retention import MediaRecord, MediaState, choose_evictions
@@ -76,9 +77,14 @@ class MediaUploader:
 
     async def _run(self, act: Callable[[SqliteMediaIndex], Result]) -> Result:
         def in_thread() -> Result:
-            if self._index is None:
-                self._index = self._make_index()
-            return act(self._index)
+            try:
+                if self._index is None:
+                    self._index = self._make_index()
+                return act(self._index)
+            except (sqlite3.Error, OSError) as error:
+                if self._index is not None:
+                    self._index.roll_back()
+                raise MediaIndexError(str(error)) from error
 
         return await asyncio.get_running_loop().run_in_executor(self._executor, in_thread)
 
@@ -138,18 +144,27 @@ class MediaUploader:
         """Upload what waits until the channel is closed."""
         stub = MediaServiceStub(channel)
         while True:
-            record = await self._run(SqliteMediaIndex.next_upload)
-            if record is None:
-                await asyncio.sleep(IDLE_S)
-                continue
             try:
-                await self._upload(stub, record)
-            except (grpc.aio.AioRpcError, TimeoutError) as error:
-                tries = await self._put_off(record)
-                LOG.warning(
-                    "picture waits",
-                    extra={"sha256": record.sha256.hex(), "tries": tries, "reason": str(error)},
-                )
+                busy = await self._upload_next(stub)
+            except OutboxError as error:
+                LOG.warning("media waits", extra={"reason": str(error)})
+                busy = False
+            if not busy:
+                await asyncio.sleep(IDLE_S)
+
+    async def _upload_next(self, stub: "MediaServiceAsyncStub") -> bool:
+        record = await self._run(SqliteMediaIndex.next_upload)
+        if record is None:
+            return False
+        try:
+            await self._upload(stub, record)
+        except (grpc.aio.AioRpcError, TimeoutError) as error:
+            tries = await self._put_off(record)
+            LOG.warning(
+                "picture waits",
+                extra={"sha256": record.sha256.hex(), "tries": tries, "reason": str(error)},
+            )
+        return True
 
     async def _put_off(self, record: MediaRecord) -> int:
         return await self._run(

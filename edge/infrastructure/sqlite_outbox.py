@@ -9,6 +9,7 @@ from pathlib import Path
 from kyndof_wire.sync.v1.sync_pb2 import Event
 
 from edge.infrastructure.sqlite_outbox_file import Ballast, open_file, page_bytes
+from edge.infrastructure.sqlite_outbox_salvage import salvage
 from edge.outbox.errors import OutboxDamagedError, OutboxFullError
 from edge.outbox.producers import Decision, ProducerTrack
 from edge.outbox.record import (
@@ -75,6 +76,7 @@ class SqliteOutbox:
         self._migrate = migrate
         self._ballast = Ballast(path.with_name("outbox.ballast"), bounds.ballast_bytes)
         self.quarantined: Path | None = None
+        self.salvaged_count = 0
         self._tracks: dict[str, ProducerTrack] = {}
         self._open()
 
@@ -93,6 +95,8 @@ class SqliteOutbox:
             for stream in STREAMS:
                 db.execute("INSERT OR IGNORE INTO streams VALUES (?, 1, 0, 0, 0)", (stream,))
         self._load_tracks()
+        if moved is not None:
+            self.salvaged_count = self.append(salvage(moved / self._path.name)).appended_count
 
     def _load_tracks(self) -> None:
         rows = self._db.execute("SELECT producer_id, pseq FROM producers").fetchall()

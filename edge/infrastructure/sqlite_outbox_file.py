@@ -60,6 +60,9 @@ def open_file(
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not _is_sound(path):
         moved = quarantine(path, now)
+    if not path.exists():
+        # SQLite gives its log the same mode: what workers did is nobody else's business.
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     if _version(path) != SCHEMA_VERSION:
         migrate(path)
     db = connect(path)

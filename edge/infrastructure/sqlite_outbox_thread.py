@@ -33,7 +33,11 @@ class OutboxThread:
         if self._file.quarantined is not None:
             LOG.error(
                 "outbox was damaged and moved aside",
-                extra={"alarm": "OUTBOX_QUARANTINED", "folder": str(self._file.quarantined)},
+                extra={
+                    "alarm": "OUTBOX_QUARANTINED",
+                    "folder": str(self._file.quarantined),
+                    "salvaged": self._file.salvaged_count,
+                },
             )
 
     async def close(self) -> None:

@@ -71,3 +71,9 @@ class EnrolmentPendingError(EnrolmentError):
     """The running agent has the token but no certificate yet."""
 
     code = "ENROLMENT_PENDING"
+
+
+class MediaIndexError(OutboxError):
+    """The index of pictures cannot be read or written now; events go on without it."""
+
+    code = "MEDIA_INDEX_FAILED"

@@ -288,3 +288,26 @@ def test_pictures_become_due_when_their_event_is_acknowledged(tmp_path) -> None:
         assert [d.sha256 for d in outbox.media_due(10)] == [b"a" * 32]
         outbox.media_taken([b"a" * 32])
         assert outbox.media_due(10) == []
+
+
+def test_what_can_be_read_of_a_damaged_outbox_is_taken_over_in_order(tmp_path) -> None:
+    with opened(tmp_path) as outbox:
+        made = [event(n, payload=bytes([n % 256]) * 500) for n in range(1, 401)]
+        outbox.append(made)
+        outbox.acknowledge({"events": 100})
+    path = tmp_path / "outbox.db"
+    content = bytearray(path.read_bytes())
+    middle = content.find(made[250].event_id) & ~4095
+    content[middle : middle + 4096] = os.urandom(4096)
+    path.write_bytes(content)
+    with opened(tmp_path) as outbox:
+        assert outbox.quarantined is not None
+        found = [
+            Event.FromString(e.body).event_id for e in outbox.read_after("events", 0, 999, 1 << 30)
+        ]
+    ids = [e.event_id for e in made]
+    places = [ids.index(event_id) for event_id in found]
+    assert places == sorted(places)
+    assert min(places) == 100, "what the cloud acknowledged is not sent again"
+    assert len(places) == outbox.salvaged_count
+    assert len(places) > 280, "one damaged page costs a page of events"

@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 def environment(**more) -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}", "GRPC_VERBOSITY": "NONE"} | more
+    return os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'proto'}"} | more
 
 
 async def until(condition, within_s=20.0):

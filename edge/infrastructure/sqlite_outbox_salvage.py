@@ -1,0 +1,80 @@
+"""What can still be read of a damaged outbox."""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from kyndof_wire.sync.v1.sync_pb2 import Event
+
+from edge.outbox.record import STREAMS, IncomingEvent, rolling_digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    stream: str
+    seq: int
+    digest: int
+    event: Event
+
+
+def salvage(path: Path) -> list[IncomingEvent]:
+    """Return the readable events that the cloud had not acknowledged, in their old order.
+
+    A row whose digest does not follow from the row before it was changed by the disk and is left
+    out. Events keep their ids, so that one the cloud has after all is told apart there.
+    """
+    rows = sorted(_readable(path).values(), key=lambda row: (row.stream, row.seq))
+    acked = _acknowledged(path)
+    salvaged: list[IncomingEvent] = []
+    for before, row in zip([None, *rows], rows, strict=False):
+        if row.seq > acked.get(row.stream, 0) and _follows(before, row):
+            salvaged.append(_incoming(row))
+    return salvaged
+
+
+def _readable(path: Path) -> dict[int, _Row]:
+    """Read from both ends: a damaged page stops a scan but not the one from the other side."""
+    found: dict[int, _Row] = {}
+    for order in ("ASC", "DESC"):
+        with contextlib.closing(sqlite3.connect(path)) as db, contextlib.suppress(sqlite3.Error):
+            rows = db.execute(
+                "SELECT rowid, stream, seq, digest, body FROM events NOT INDEXED"  # noqa: S608
+                f" ORDER BY rowid {order}"
+            )
+            for rowid, stream, seq, digest, body in rows:
+                with contextlib.suppress(DecodeError, TypeError):
+                    event = Event.FromString(body)
+                    if stream in STREAMS and len(event.event_id) == 16:
+                        found[rowid] = _Row(
+                            stream=stream, seq=seq, digest=digest % (1 << 64), event=event
+                        )
+    return found
+
+
+def _acknowledged(path: Path) -> dict[str, int]:
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            return dict(db.execute("SELECT stream, acked_seq FROM streams").fetchall())
+    except sqlite3.Error:
+        return {}
+
+
+def _follows(before: _Row | None, row: _Row) -> bool:
+    if before is None or (before.stream, before.seq) != (row.stream, row.seq - 1):
+        return True
+    return row.digest == rolling_digest(before.digest, row.event.event_id, row.event.payload)
+
+
+def _incoming(row: _Row) -> IncomingEvent:
+    """Number 0: what its producer was told is gone with the file."""
+    return IncomingEvent(
+        event_id=row.event.event_id,
+        stream=row.stream,
+        producer_id=row.event.producer_id,
+        pseq=0,
+        payload=row.event.payload,
+        body=row.event.SerializeToString(),
+        media=tuple(row.event.media_sha256),
+    )

@@ -1,0 +1,146 @@
+"""The `kyndof` command line: starts processes, and speaks commands and queries like any door."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from cloud.commands.bus import CommandBus
+from cloud.commands.command import CommandContext, Source
+from cloud.commands.errors import CommandError
+from cloud.organizations.commands import CreateApiKey, CreateLoginLink
+from cloud.organizations.queries import IssuedApiKey, LoginLink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedBus:
+    """The bus, and the organizations by their short code."""
+
+    bus: CommandBus
+    organizations: dict[str, str]
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalDoors:
+    """What composition hands to the command line. ``known`` are errors with a sentence to show."""
+
+    up: Callable[[bool], Awaitable[None]]
+    serve: Callable[[], Awaitable[None]]
+    worker: Callable[[], Awaitable[None]]
+    broker: Callable[[], Awaitable[None]]
+    migrate: Callable[[], Awaitable[str]]
+    bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
+    known: tuple[type[Exception], ...]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Organization = Annotated[str, typer.Option(help="Short code of the organization.")]
+
+
+def build_terminal(doors: TerminalDoors) -> typer.Typer:
+    """Return the application with every command."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    _add_processes(app, doors)
+    _add_people(app, doors)
+    return app
+
+
+def _add_processes(app: typer.Typer, doors: TerminalDoors) -> None:
+    @app.command()
+    def up(demo: Annotated[bool, typer.Option(help="Let simulated workers work.")] = False) -> None:
+        """Start everything on this machine and stop it at Ctrl-C."""
+        _run(doors, doors.up(demo))
+
+    @app.command()
+    def serve() -> None:
+        """Serve HTTP, WebSocket and gRPC; relay events; project the stations' events."""
+        _run(doors, doors.serve())
+
+    @app.command()
+    def worker() -> None:
+        """Work on background jobs."""
+        _run(doors, doors.worker())
+
+    @app.command()
+    def broker() -> None:
+        """Run the floor's MQTT broker."""
+        _run(doors, doors.broker())
+
+    @app.command()
+    def migrate() -> None:
+        """Bring the database of KYNDOF_DATABASE_OWNER_URL to the newest version."""
+        typer.echo(_run(doors, doors.migrate()))
+
+
+def _add_people(app: typer.Typer, doors: TerminalDoors) -> None:
+    key = typer.Typer(no_args_is_help=True, help="API keys.")
+    app.add_typer(key, name="key")
+
+    @app.command("login-link")
+    def login_link(user: str, organization: Organization = "", as_json: Json = False) -> None:
+        """Print a one-time sign-in link for USER, good for 15 minutes."""
+
+        async def work() -> tuple[LoginLink, str]:
+            async with doors.bus() as opened:
+                context = _context(opened, user, organization)
+                return await opened.bus.send(CreateLoginLink(login=user), context), opened.address
+
+        link, address = _run(doors, work())
+        _show(asdict(link), f"{address}/login#{link.token}", as_json=as_json)
+
+    @key.command("create")
+    def create_key(
+        user: str, name: str, organization: Organization = "", as_json: Json = False
+    ) -> None:
+        """Make an API key that acts as USER; it is shown this once."""
+
+        async def work() -> IssuedApiKey:
+            async with doors.bus() as opened:
+                context = _context(opened, user, organization)
+                issued: IssuedApiKey = await opened.bus.send(
+                    CreateApiKey(login=user, name=name), context
+                )
+                return issued
+
+        issued = _run(doors, work())
+        _show(asdict(issued), issued.key, as_json=as_json)
+
+
+def _context(opened: OpenedBus, user: str, organization: str) -> CommandContext:
+    """Whoever owns the machine acts as the program, for the organization that is named.
+
+    Without a name it is the one whose code stands in the login, ``…@demo.example``.
+    """
+    code = organization or user.partition("@")[2].partition(".")[0]
+    if code not in opened.organizations:
+        known = ", ".join(sorted(opened.organizations)) or "none"
+        _fail(f"no organization {code!r}; known: {known}; name one with --organization")
+    return CommandContext(
+        organization_id=opened.organizations[code], user="system", source=Source.TERMINAL
+    )
+
+
+def _run(doors: TerminalDoors, work: Awaitable[Any] | Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
+    async def awaited() -> Any:  # noqa: ANN401
+        return await work
+
+    try:
+        return asyncio.run(awaited())
+    except CommandError as error:
+        _fail(f"{error.code}: {error.message}")
+    except doors.known as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)
+
+
+def _show(data: dict[str, Any], text: str, *, as_json: bool) -> None:
+    typer.echo(json.dumps(data, default=str, ensure_ascii=False) if as_json else text)

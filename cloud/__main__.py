@@ -1,9 +1,12 @@
 """The `kyndof` command."""
 
+from cloud.composition.doors import terminal_doors
+from cloud.interfaces.terminal.app import build_terminal
+
 
 def main() -> None:
     """Run the command line."""
-    raise SystemExit("kyndof: not built yet")
+    build_terminal(terminal_doors())()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class TerminalDoors:
     broker: Callable[[], Awaitable[None]]
     migrate: Callable[[], Awaitable[str]]
     bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
-    known: tuple[type[Exception], ...]
+    known: Callable[[], tuple[type[Exception], ...]]
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -133,7 +133,7 @@ def _run(doors: TerminalDoors, work: Awaitable[Any] | Coroutine[Any, Any, Any]) 
         return asyncio.run(awaited())
     except CommandError as error:
         _fail(f"{error.code}: {error.message}")
-    except doors.known as error:
+    except doors.known() as error:
         _fail(str(error))
 
 

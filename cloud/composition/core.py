@@ -1,0 +1,195 @@
+"""Database, registry and bus: what every process of the cloud has."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cloud.settings import CloudSettings
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from cloud.commands.bus import CommandBus
+    from cloud.infrastructure.registry_files.org_registry import OrgRegistry
+    from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
+    from cloud.interfaces.terminal.app import OpenedBus
+
+EMBEDDED = "embedded:"
+
+
+class SettingMissingError(Exception):
+    """Something needed is not configured; the sentence names the setting."""
+
+    code = "SETTING_MISSING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What every process of the cloud has: database, bus, matrices."""
+
+    pool: "asyncpg.Pool"
+    database_url: str
+    bus: "CommandBus"
+    registry: "OrgRegistry"
+    authority: "FolderCertificateAuthority"
+
+
+def database_url(settings: CloudSettings) -> str:
+    """Return the application's database URL.
+
+    Raises:
+        SettingMissingError: none is set and no embedded server runs for this home.
+    """
+    url = settings.database_url.get_secret_value()
+    if url != EMBEDDED:
+        return url
+    if settings.environment == "production" and not settings.allow_embedded:
+        raise SettingMissingError(
+            "production uses no embedded PostgreSQL; set KYNDOF_DATABASE_URL (or say "
+            "KYNDOF_ALLOW_EMBEDDED=true)"
+        )
+    running = settings.home / "run" / "up.json"
+    if running.exists():
+        found: str = json.loads(running.read_text(encoding="utf-8"))["database_url"]
+        return found
+    raise SettingMissingError(
+        "no database: start everything with `make up`, or set KYNDOF_DATABASE_URL"
+    )
+
+
+@asynccontextmanager
+async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
+    """Open database, registry and bus; close them in reverse.
+
+    Raises:
+        SettingMissingError: no database is configured.
+        RegistryRefusedError: a matrix is broken and has no last good version.
+    """
+    from cloud.infrastructure.postgres.demo_organizations import has_demo_organizations
+    from cloud.infrastructure.postgres.pool import open_pool
+    from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
+    from cloud.infrastructure.registry_files.org_registry import OrgRegistry
+    from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
+    from cloud.infrastructure.system_time import SystemClock
+
+    url = database_url(settings)
+    pool = await open_pool(url, largest_count=settings.pool_size)
+    watcher: asyncio.Task[None] | None = None
+    try:
+        if settings.environment == "production" and await has_demo_organizations(pool):
+            raise SettingMissingError(
+                "production refuses the demo organizations; point KYNDOF_DATABASE_URL at a "
+                "database without them"
+            )
+        registry = OrgRegistry(settings.registry, PostgresRegistryStore(pool))
+        await registry.start()
+        watcher = asyncio.create_task(registry.watch(), name="registry-watch")
+        authority = FolderCertificateAuthority(settings.pki_folder, SystemClock())
+        bus = compose_bus(settings, pool, registry, authority)
+        yield Core(pool=pool, database_url=url, bus=bus, registry=registry, authority=authority)
+    finally:
+        if watcher:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+        await pool.close()
+
+
+def compose_bus(
+    settings: CloudSettings,
+    pool: "asyncpg.Pool",
+    registry: "OrgRegistry",
+    authority: "FolderCertificateAuthority",
+) -> "CommandBus":
+    """Return the bus with every feature's handlers and the stores that they work with."""
+    from cloud.audit import handlers as audit
+    from cloud.commands.bus import CommandBus
+    from cloud.commands.middleware import BusPorts
+    from cloud.infrastructure.postgres.audit_store import PostgresAuditTrail
+    from cloud.infrastructure.postgres.idempotency_store import PostgresIdempotencyStore
+    from cloud.infrastructure.postgres.unit_of_work import PostgresTransactions
+    from cloud.infrastructure.system_time import SystemClock, UlidFactory
+    from cloud.inspection import handlers as inspection
+    from cloud.organizations import handlers as organizations
+    from cloud.permissions import handlers as permissions
+    from cloud.permissions.authorizer import RabsicAuthorizer
+    from cloud.permissions.gate import RabsicApprovalGate
+    from cloud.production import handlers as production
+    from cloud.stations import handlers as stations
+
+    clock, ids = SystemClock(), UlidFactory()
+    bus = CommandBus(
+        BusPorts(
+            transactions=PostgresTransactions(
+                pool=pool,
+                stores=_stores(settings, registry, authority),
+                clock=clock,
+                ids=ids,
+            ),
+            authorizer=RabsicAuthorizer(registry),
+            idempotency=PostgresIdempotencyStore(),
+            approvals=RabsicApprovalGate(registry),
+            audit=PostgresAuditTrail(),
+            clock=clock,
+            ids=ids,
+        )
+    )
+    commands = [r.COMMANDS for r in (audit, inspection, organizations, production, stations)]
+    queries = [r.QUERIES for r in (audit, inspection, organizations, production, stations)]
+    for kind, handler in ((k, h) for table in commands for k, h in table.items()):
+        bus.register(kind, handler)
+    for question, answer in ((k, h) for table in queries for k, h in table.items()):
+        bus.register_query(question, answer)
+    for kind, handler in permissions.commands(bus, registry).items():
+        bus.register(kind, handler)
+    for question, answer in permissions.queries(bus, registry).items():
+        bus.register_query(question, answer)
+    return bus
+
+
+def _stores(
+    settings: CloudSettings, registry: "OrgRegistry", authority: "FolderCertificateAuthority"
+) -> "dict[type, Callable[[Any, str], object]]":
+    from cloud.infrastructure.labels import printer
+    from cloud.infrastructure.postgres import (
+        audit_store,
+        idempotency_store,
+        inspection_store,
+        organization_store,
+        permission_store,
+        production_store,
+        station_store,
+    )
+    from cloud.infrastructure.postgres.roster import roster_store
+    from cloud.infrastructure.registry_files.stage_files import StageFiles
+    from cloud.infrastructure.system_time import SystemClock
+    from cloud.production.ports import Roster, StageCatalogue
+    from cloud.stations.ports import CertificateAuthority
+
+    stages = StageFiles(settings.registry)
+    merged: dict[type, Callable[[Any, str], object]] = {}
+    for stores in (
+        audit_store, idempotency_store, inspection_store, organization_store, permission_store,
+        production_store, station_store, printer,
+    ):  # fmt: skip
+        merged |= stores.STORES
+    merged[CertificateAuthority] = lambda _connection, _organization: authority
+    merged[StageCatalogue] = lambda _connection, _organization: stages
+    merged[Roster] = roster_store(registry, SystemClock())
+    return merged
+
+
+@asynccontextmanager
+async def open_bus(settings: CloudSettings) -> "AsyncIterator[OpenedBus]":
+    """Open the bus for one act of the command line."""
+    from cloud.interfaces.terminal.app import OpenedBus
+
+    async with compose_core(settings) as core:
+        rows = await core.pool.fetch("SELECT code, organization_id FROM organizations")
+        yield OpenedBus(
+            bus=core.bus,
+            organizations={row["code"]: row["organization_id"] for row in rows},
+            address=f"http://{settings.http.host}:{settings.http.port}",
+        )

@@ -1,0 +1,60 @@
+"""What the command line opens; nothing is opened before a command runs."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from cloud.composition.bringing_up import up_parts
+from cloud.composition.core import SettingMissingError, open_bus
+from cloud.composition.serving import serve
+from cloud.composition.workers import migrate_database, run_embedded_broker, work
+from cloud.interfaces.terminal.app import TerminalDoors
+from cloud.settings import CloudSettings, read_settings
+
+
+def terminal_doors() -> TerminalDoors:
+    """Return the doors."""
+    return TerminalDoors(
+        up=_up,
+        serve=_with_settings(serve),
+        worker=_with_settings(work),
+        broker=_with_settings(run_embedded_broker),
+        migrate=_with_settings(migrate_database),
+        bus=lambda: open_bus(read_settings()),
+        known=_known_errors,
+    )
+
+
+def _with_settings(
+    door: Callable[[CloudSettings], Awaitable[Any]],
+) -> Callable[[], Awaitable[Any]]:
+    return lambda: door(read_settings())
+
+
+async def _up(demo: bool) -> None:
+    from cloud.infrastructure.embedded.up import run_up
+
+    await run_up(up_parts(read_settings(), demo=demo))
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """Return the errors whose message is a sentence for whoever started the program."""
+    from cloud.infrastructure.embedded.mqtt_broker import MqttBrokerError
+    from cloud.infrastructure.embedded.postgres import EmbeddedPostgresError
+    from cloud.infrastructure.embedded.up import AlreadyUpError, NotReadyError
+    from cloud.infrastructure.http_server import HttpPortTakenError
+    from cloud.infrastructure.object_storage.picture_vault import ObjectStoreSettingError
+    from cloud.infrastructure.postgres.pool import DatabaseRoleError
+    from cloud.infrastructure.registry_files.org_registry import RegistryRefusedError
+    from cloud.infrastructure.registry_files.stage_files import StageFileError
+    from cloud.infrastructure.registry_files.station_files import StationFileError
+    from cloud.infrastructure.signing.certificate_authority import AuthorityDamagedError
+    from cloud.interfaces.edge_intake.servers import PortTakenError
+
+    return (
+        AlreadyUpError, AuthorityDamagedError, DatabaseRoleError, EmbeddedPostgresError,
+        HttpPortTakenError, MqttBrokerError, NotReadyError, ObjectStoreSettingError,
+        PortTakenError, RegistryRefusedError, SettingMissingError, StageFileError,
+        StationFileError, ValidationError,
+    )  # fmt: skip

@@ -1,0 +1,229 @@
+"""HTTP, WebSocket, gRPC, relay and projector: the process `kyndof serve`."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cloud.composition.core import Core, SettingMissingError, compose_core
+from cloud.settings import CHECKOUT, CloudSettings
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from cloud.commands.bus import CommandBus
+    from cloud.infrastructure.http_server import HttpServer
+    from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
+    from cloud.interfaces.edge_intake.desired_state import DesiredState
+    from cloud.interfaces.edge_intake.ports import PictureVault
+    from cloud.interfaces.edge_intake.servers import IntakeServers
+
+_LOG = logging.getLogger("kyndof.composition")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Intake:
+    servers: "IntakeServers"
+    desired: "DesiredState"
+    vault: "PictureVault"
+
+
+def _compose_intake(settings: CloudSettings, core: Core) -> _Intake:
+    from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
+    from cloud.infrastructure.postgres.station_border import PostgresStationBorder
+    from cloud.infrastructure.registry_files.style_banks import FolderStyleBanks
+    from cloud.infrastructure.signing.certificate_authority import ServerCertificates
+    from cloud.infrastructure.system_time import SystemClock
+    from cloud.interfaces.edge_intake.admission import Admission
+    from cloud.interfaces.edge_intake.desired_state import DesiredState
+    from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
+    from cloud.interfaces.edge_intake.event_sync import EventSync, StreamParts
+    from cloud.interfaces.edge_intake.fleet import FleetDoor
+    from cloud.interfaces.edge_intake.live_streams import LiveStreams
+    from cloud.interfaces.edge_intake.media import MediaDoor
+    from cloud.interfaces.edge_intake.rate_limit import Rate, RateLimit
+    from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers, Servicers
+
+    clock, bus = SystemClock(), core.bus
+    border = PostgresStationBorder(core.pool, core.database_url, clock)
+    admission = Admission(bus, core.authority)
+    banks = FolderStyleBanks(settings.registry / "standards" / "styles")
+    desired = DesiredState(bus, border, banks)
+    vault = ObjectPictureVault(
+        open_store(settings.object_store_location), settings.home / "uploads"
+    )
+    limit = RateLimit(
+        clock,
+        peer=Rate(per_minute_count=30, burst_count=20),
+        everybody=Rate(per_minute_count=300, burst_count=100),
+    )
+    grpc = settings.grpc
+    servers = IntakeServers(
+        certificates=ServerCertificates(core.authority, grpc.names, clock),
+        servicers=Servicers(
+            events=EventSync(
+                StreamParts(
+                    bus=bus, admission=admission, door=border, live=LiveStreams(), clock=clock
+                )
+            ),
+            fleet=FleetDoor(bus, admission, desired),
+            media=MediaDoor(bus, admission, vault),
+            enrolment=EnrolmentDoor(bus, border, core.authority, limit, clock),
+        ),
+        intake=DoorAddress(host=grpc.host, port=grpc.port, setting="KYNDOF_GRPC__PORT"),
+        enrolment=DoorAddress(
+            host=grpc.host, port=grpc.enrolment_port, setting="KYNDOF_GRPC__ENROLMENT_PORT"
+        ),
+    )
+    return _Intake(servers=servers, desired=desired, vault=vault)
+
+
+async def serve(settings: CloudSettings) -> None:
+    """Run HTTP, WebSocket, gRPC, relay and projector until told to stop.
+
+    Raises:
+        SettingMissingError: no database is configured.
+        PortTakenError: an address is taken.
+    """
+    from cloud.infrastructure.embedded.parent_pipe import stop_requested
+    from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
+    from cloud.infrastructure.postgres.station_border import PostgresStationBorder
+    from cloud.infrastructure.system_time import SystemClock
+    from cloud.infrastructure.telemetry.json_log import log_to_stderr
+    from cloud.interfaces.edge_intake.projector import Projector
+
+    log_to_stderr(settings.log_level)
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(compose_core(settings))
+        await _refuse_second_serve(core, stack)
+        intake = _compose_intake(settings, core)
+        relay = await stack.enter_async_context(
+            OutboxRelay(core.pool, core.database_url, [intake.desired])
+        )
+        await intake.servers.start()
+        stack.push_async_callback(intake.servers.stop)
+        border = PostgresStationBorder(core.pool, core.database_url, SystemClock())
+        projector = asyncio.create_task(Projector(core.bus, border).run(), name="projector")
+        stack.push_async_callback(_cancelled, projector)
+        server = await _start_http(settings, core, intake, relay, OutboxReader(core.pool))
+        stack.push_async_callback(server.stop)
+        _LOG.info("serving", extra={"ports": _ports_of(settings)})
+        stopping = asyncio.create_task(stop_requested(settings.parent_pipe))
+        stack.push_async_callback(_cancelled, stopping)
+        done, _ = await asyncio.wait(
+            {projector, server.task, stopping}, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in done:
+            task.result()
+
+
+async def _refuse_second_serve(core: Core, stack: AsyncExitStack) -> None:
+    """Without Redis one process serves: an advisory lock of its own connection says so."""
+    import asyncpg
+
+    connection = await asyncpg.connect(core.database_url)
+    stack.push_async_callback(connection.close)
+    # A killed server's lock goes with its connection; PostgreSQL notices within moments.
+    for _ in range(50):
+        if await connection.fetchval("SELECT pg_try_advisory_lock(720002)"):
+            return
+        await asyncio.sleep(0.1)
+    raise SettingMissingError("another `kyndof serve` works on this database; set REDIS_URL")
+
+
+async def _cancelled(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _ports_of(settings: CloudSettings) -> dict[str, str]:
+    """Return each port with its implementation, for the start-up log."""
+    return {
+        "database": "PostgreSQL",
+        "cache": "none: REDIS_URL is not set",
+        "wake-ups": "PostgreSQL LISTEN/NOTIFY",
+        "object_store": settings.object_store_location.partition("://")[0] or "folder",
+        "http": f"{settings.http.host}:{settings.http.port}",
+        "intake": f"{settings.grpc.host}:{settings.grpc.port}",
+        "enrolment": f"{settings.grpc.host}:{settings.grpc.enrolment_port}",
+    }
+
+
+async def _start_http(
+    settings: CloudSettings,
+    core: Core,
+    intake: _Intake,
+    relay: "OutboxRelay",
+    reader: "OutboxReader",
+) -> "HttpServer":
+    from cloud.infrastructure.http_server import HttpServer
+    from cloud.infrastructure.postgres.organization_store import PostgresSecretLookup
+    from cloud.infrastructure.system_time import SystemClock, UlidFactory
+    from cloud.interfaces.live_updates import socket
+    from cloud.interfaces.rest_api.access import Doorkeeper
+    from cloud.interfaces.rest_api.app import RestParts, build_app
+
+    doorkeeper = Doorkeeper(PostgresSecretLookup(core.pool, SystemClock()))
+    parts = RestParts(
+        routers=[
+            *_routers(settings, core.bus, intake.vault),
+            socket.router(relay, reader.head, doorkeeper.context),
+        ],
+        doorkeeper=doorkeeper,
+        ids=UlidFactory(),
+        readiness=_readiness(settings, core, relay),
+        dashboard=CHECKOUT / "cloud" / "dashboard" / "dist",
+    )
+    server = HttpServer(
+        build_app(parts), settings.http.host, settings.http.port, "KYNDOF_HTTP__PORT"
+    )
+    await server.start()
+    return server
+
+
+def _routers(
+    settings: CloudSettings, bus: "CommandBus", vault: "PictureVault"
+) -> "list[APIRouter]":
+    from cloud.interfaces.rest_api import sign_in
+
+    return [
+        sign_in.router(
+            bus, session_h=settings.http.session_h, secure_cookie=settings.http.secure_cookie
+        ),
+    ]
+
+
+def _readiness(
+    settings: CloudSettings, core: Core, relay: "OutboxRelay"
+) -> dict[str, Callable[[], Awaitable[str | None]]]:
+    from cloud.infrastructure.postgres.migration import head_revision
+
+    head = head_revision()
+
+    async def migrations() -> str | None:
+        found = await core.pool.fetchval("SELECT version_num FROM alembic_version")
+        return None if found == head else f"the database is at {found}, the program at {head}"
+
+    async def database() -> str | None:
+        try:
+            await asyncio.wait_for(core.pool.fetchval("SELECT 1"), 2)
+        except (OSError, TimeoutError) as error:
+            return f"the database does not answer: {error}"
+        return None
+
+    async def outbox() -> str | None:
+        return None if relay.listening else "the outbox relay is not listening yet"
+
+    async def broker() -> str | None:
+        try:
+            _, writer = await asyncio.wait_for(
+                asyncio.open_connection(settings.mqtt.host, settings.mqtt.port), 2
+            )
+        except (OSError, TimeoutError):
+            return f"no MQTT broker answers on {settings.mqtt.host}:{settings.mqtt.port}"
+        writer.close()
+        return None
+
+    return {"migrations": migrations, "database": database, "relay": outbox, "broker": broker}

@@ -198,20 +198,18 @@ def _routers(
 def _readiness(
     settings: CloudSettings, core: Core, relay: "OutboxRelay"
 ) -> dict[str, Callable[[], Awaitable[str | None]]]:
+    import asyncpg
+
     from cloud.infrastructure.postgres.migration import head_revision
 
     head = head_revision()
 
-    async def migrations() -> str | None:
-        found = await core.pool.fetchval("SELECT version_num FROM alembic_version")
-        return None if found == head else f"the database is at {found}, the program at {head}"
-
     async def database() -> str | None:
         try:
-            await asyncio.wait_for(core.pool.fetchval("SELECT 1"), 2)
-        except (OSError, TimeoutError) as error:
+            found = await core.pool.fetchval("SELECT version_num FROM alembic_version", timeout=2)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             return f"the database does not answer: {error}"
-        return None
+        return None if found == head else f"the database is at {found}, the program at {head}"
 
     async def outbox() -> str | None:
         return None if relay.listening else "the outbox relay is not listening yet"
@@ -226,4 +224,4 @@ def _readiness(
         writer.close()
         return None
 
-    return {"migrations": migrations, "database": database, "relay": outbox, "broker": broker}
+    return {"database and migrations": database, "relay": outbox, "broker": broker}

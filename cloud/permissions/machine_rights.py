@@ -6,6 +6,7 @@ SYSTEM = "system"
 STATION_PREFIX = "station:"
 
 STATION_RIGHTS: Mapping[str, str] = {
+    "enrol_station": "a device without a certificate proves itself by its join token",
     "open_station_stream": "a station says hello before it sends",
     "record_station_events": "a station reports what happened at it",
     "record_station_gap": "a station says which of its numbers will never come",
@@ -25,7 +26,6 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "create_api_key": "`kyndof key create` works for whoever owns the machine",
     "register_station": "`kyndof up` brings its own stations",
     "issue_join_token": "`kyndof up` brings its own stations",
-    "enrol_station": "a device without a certificate proves itself by its join token",
     "dispute_event": "the projector keeps a fact that a rule refuses",
     "bury_event": "the projector keeps an event that nobody can read",
 }

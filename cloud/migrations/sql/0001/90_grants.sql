@@ -18,6 +18,8 @@ BEGIN
   END LOOP;
 END $$;
 GRANT SELECT, INSERT ON organizations TO kyndof_app;
+-- Readiness compares the revision with the program's.
+GRANT SELECT ON alembic_version TO kyndof_app;
 
 -- The lookup functions: owned by kyndof_lookup, which may read these tables and no others.
 DO $$

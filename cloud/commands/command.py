@@ -12,10 +12,13 @@ class Command:
 
     Its type is the class name in snake_case, unique in the system, and is its RABSIC action.
     ``domain`` names the matrix that answers for it; the fields are plain, typed values.
+    ``secret_answer`` marks one whose answer holds a secret: it is told once and never stored, so
+    a repeated idempotency key is refused instead of answered again.
     """
 
     __slots__ = ()
     domain: str = ""
+    secret_answer: bool = False
 
 
 class Query:

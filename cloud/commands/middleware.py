@@ -272,7 +272,7 @@ class Idempotency:
         stored = await self.store.claim(key, act.digest, act.opened)
         if stored is None:
             result = await proceed(act)
-            await self.store.keep(key, _kept(result), act.opened)
+            await self.store.keep(key, _kept(result, act.registration.kind), act.opened)
             return result
         if stored.payload_hash != act.digest:
             raise IdempotencyConflictError(
@@ -281,15 +281,19 @@ class Idempotency:
         return _replayed(stored.result, act.registration)
 
 
-def _kept(result: object) -> dict[str, Any]:
+def _kept(result: object, kind: type[Command]) -> dict[str, Any]:
     if isinstance(result, Held):
         return {"held": result.approval_id}
+    if kind.secret_answer:
+        return {"secret": True}
     return {"result": plain(result)}
 
 
 def _replayed(kept: dict[str, Any], registration: Registration) -> Any:  # noqa: ANN401
     if "held" in kept:
         return Held(approval_id=kept["held"])
+    if "secret" in kept:
+        raise IdempotencyConflictError("this was done before; its answer is told only once")
     return read(registration.result, kept["result"])
 
 

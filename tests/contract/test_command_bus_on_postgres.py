@@ -223,6 +223,27 @@ async def test_a_role_that_sees_everything_is_refused_at_start(database: Databas
         await open_pool(database.owner)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeKey(Command):
+    domain = "production"
+    secret_answer = True
+
+
+async def make_key(command: MakeKey, unit: UnitOfWork) -> str:
+    return "open sesame"
+
+
+@pytest.mark.requirement("BUS", "ENC")
+async def test_a_secret_answer_is_told_once_and_never_stored(core: Core) -> None:
+    core.bus.register(MakeKey, make_key)
+    context = context_of(idempotency_key="k")
+    assert await core.bus.send(MakeKey(), context) == "open sesame"
+    (stored,) = await rows(core, "SELECT result::text FROM idempotency_keys")
+    assert "sesame" not in stored["result"]
+    with pytest.raises(IdempotencyConflictError, match="only once"):
+        await core.bus.send(MakeKey(), context)
+
+
 @pytest.mark.requirement("BUS")
 async def test_a_question_cannot_write(core: Core) -> None:
     async def greedy(query: CountAudit, unit: UnitOfWork) -> None:

@@ -1,4 +1,45 @@
+import "@mantine/core/styles.css";
+import "@/app/page.css";
+
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
+import { ApiError } from "@/api/client";
+import { startLanguage } from "@/app/language";
+import { buildRouter } from "@/app/router";
+import { theme, variables } from "@/app/theme";
+
+const client = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // The live connection says what is old.
+      staleTime: 60_000,
+      retry: (failures, error) =>
+        failures < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+    },
+  },
+});
+const router = buildRouter(client);
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
+
 const root = document.getElementById("root");
-if (root) createRoot(root).render(<h1>Kyndof</h1>);
+if (root) {
+  await startLanguage();
+  createRoot(root).render(
+    <StrictMode>
+      <MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto">
+        <QueryClientProvider client={client}>
+          <RouterProvider router={router} />
+        </QueryClientProvider>
+      </MantineProvider>
+    </StrictMode>,
+  );
+}

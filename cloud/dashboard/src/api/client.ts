@@ -1,0 +1,78 @@
+// One door to the cloud: JSON in, JSON out, refusals as ApiError.
+
+export class ApiError extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly requestId: string;
+  readonly details: Record<string, unknown>;
+
+  constructor(status: number, code: string, message: string, requestId: string, details: Record<string, unknown>) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+    this.details = details;
+  }
+}
+
+let language = "ko";
+
+export function speak(next: string): void {
+  language = next;
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function text(value: unknown, otherwise: string): string {
+  return typeof value === "string" ? value : otherwise;
+}
+
+/** Read a refusal; a proxy's page instead of JSON still gives a code and the request's id. */
+export function refusal(status: number, body: unknown, requestId: string): ApiError {
+  const error = record(record(body).error);
+  return new ApiError(
+    status,
+    text(error.code, `HTTP_${status}`),
+    text(error.message, ""),
+    text(error.request_id, requestId),
+    record(error.details),
+  );
+}
+
+async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+  const headers: Record<string, string> = { "Accept-Language": language };
+  const init: RequestInit = { method, headers, credentials: "same-origin" };
+  if (signal) init.signal = signal;
+  if (body instanceof FormData) init.body = body;
+  else if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(body);
+  }
+  if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID();
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, init);
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, "CLOUD_UNREACHABLE", "", "", {});
+  }
+  const answer: unknown =
+    response.status === 204 ? undefined : await response.json().catch(() => undefined);
+  if (!response.ok) throw refusal(response.status, answer, response.headers.get("X-Request-Id") ?? "");
+  return answer;
+}
+
+/** GET `path`; the caller names the schema of the answer. */
+ 
+export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await send("GET", path, undefined, signal)) as T;
+}
+
+/** POST `body` as JSON, or as a form when it is one. */
+ 
+export async function act<T>(path: string, body: unknown): Promise<T> {
+  return (await send("POST", path, body)) as T;
+}

@@ -1,0 +1,149 @@
+import { Button, Group, Modal, NumberInput, Select, Stack, Switch, Text, Textarea } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
+
+import { act } from "@/api/client";
+import { keys } from "@/api/queries";
+import type { DesignCorrection, Inspection, Piece, ReworkOutcome } from "@/api/schema";
+import { useSpoken } from "@/app/language";
+import { Refusal } from "@/app/Trouble";
+import { changeables, likelyStep, reworkSteps, specChanges, type Changeable } from "@/features/pieces/design_change";
+import classes from "@/features/pieces/CorrectDesignDialog.module.css";
+
+interface Props {
+  inspection: Inspection;
+  piece: Piece;
+  close: () => void;
+}
+
+function Gap({ chosen, value }: { chosen: Changeable; value: number }) {
+  const { t } = useSpoken();
+  return (
+    <dl className={classes.gap}>
+      <div><dt>{t("design.digital")}</dt><dd>{chosen.value_mm.toFixed(1)} mm</dd></div>
+      <div><dt>{t("design.physical")}</dt><dd>{chosen.measured_mm === null ? "–" : `${chosen.measured_mm.toFixed(2)} mm`}</dd></div>
+      <div><dt>{t("design.corrected")}</dt><dd><b>{value.toFixed(1)} mm</b></dd></div>
+    </dl>
+  );
+}
+
+interface ChangeProps {
+  choices: readonly Changeable[];
+  chosen: Changeable;
+  choose: (key: string | null) => void;
+  value: number;
+  setValue: (value: number) => void;
+  isLocked: boolean;
+}
+
+function ChangeFields({ choices, chosen, choose, value, setValue, isLocked }: ChangeProps) {
+  const { t, say, name } = useSpoken();
+  const data = choices.map((one) => ({
+    value: one.key,
+    label: `${say(one.title_ko, one.title_en) || one.name} · ${name("field", one.field)}${one.hasFailed ? ` (${t("state.FAIL")})` : ""}`,
+  }));
+  return (
+    <>
+      <Group grow align="flex-start">
+        <Select label={t("design.what")} allowDeselect={false} disabled={isLocked} value={chosen.key} onChange={choose} data={data} />
+        <NumberInput
+          label={t("design.new_value")}
+          disabled={isLocked}
+          suffix=" mm"
+          min={0.1}
+          step={chosen.kind === "stitch" ? 0.1 : 0.5}
+          decimalScale={2}
+          value={value}
+          onChange={(next) => { setValue(Number(next)); }}
+          error={value === chosen.value_mm ? t("design.same") : null}
+        />
+      </Group>
+      <Gap chosen={chosen} value={value} />
+    </>
+  );
+}
+
+/** What is sent to the cloud; empty instructions are those of the new spec. */
+function reworkOrder(stepId: string, inspection: Inspection, reason: string, told: string, correction: DesignCorrection | null) {
+  return {
+    step_id: stepId,
+    inspection_id: inspection.inspection_id,
+    reason,
+    instruction_ko: told || (correction?.instruction_ko ?? ""),
+    instruction_en: told || (correction?.instruction_en ?? ""),
+    spec_version: correction?.spec_version ?? "",
+  };
+}
+
+/** The designer's correction and the rework that follows it, in one act. */
+export function CorrectDesignDialog({ inspection, piece, close }: Props) {
+  const { t, say, name } = useSpoken();
+  const client = useQueryClient();
+  const choices = useMemo(() => changeables(piece, inspection), [piece, inspection]);
+  const steps = useMemo(() => reworkSteps(piece.steps, inspection), [piece, inspection]);
+  const [changes, setChanges] = useState(choices.length > 0);
+  const [key, setKey] = useState(choices[0]?.key ?? "");
+  const chosen = choices.find((one) => one.key === key);
+  const [value, setValue] = useState<number>(chosen?.value_mm ?? 0);
+  const [stepId, setStepId] = useState(likelyStep(steps, choices[0]?.kind)?.step_id ?? "");
+  const [reason, setReason] = useState("");
+  const [instruction, setInstruction] = useState("");
+  // A refused rework must not change the design a second time.
+  const [made, setMade] = useState<DesignCorrection | null>(null);
+
+  const save = useMutation({
+    mutationFn: async () => {
+      const words = reason.trim();
+      let correction = made;
+      if (changes && chosen && !correction) {
+        correction = await act<DesignCorrection>(`/specs/${encodeURIComponent(piece.spec.spec_version)}/corrections`, {
+          changes: specChanges(chosen, value),
+          reason: words,
+          inspection_id: inspection.inspection_id,
+        });
+        setMade(correction);
+      }
+      const order = reworkOrder(stepId, inspection, words, instruction.trim(), correction);
+      return act<ReworkOutcome>(`/pieces/${encodeURIComponent(piece.piece_id)}/rework`, order);
+    },
+    onSuccess: async () => {
+      await Promise.all([
+        client.invalidateQueries({ queryKey: keys.piece(piece.piece_id) }),
+        client.invalidateQueries({ queryKey: keys.workOrder(piece.work_order_id) }),
+      ]);
+      close();
+    },
+  });
+
+  const choose = (next: string | null): void => {
+    const one = choices.find((choice) => choice.key === next);
+    if (!one) return;
+    setKey(one.key);
+    setValue(one.value_mm);
+    setStepId(likelyStep(steps, one.kind)?.step_id ?? stepId);
+  };
+  const isSame = changes && chosen?.value_mm === value;
+  const isLocked = made !== null;
+  return (
+    <Modal opened onClose={close} centered size="lg" title={<b>{t("design.title")}</b>} closeButtonProps={{ "aria-label": t("common.close") }}>
+      <Stack>
+        <Switch label={t("design.change")} checked={changes} disabled={choices.length === 0 || isLocked} onChange={(event) => { setChanges(event.currentTarget.checked); }} />
+        {changes && chosen ? (
+          <ChangeFields choices={choices} chosen={chosen} choose={choose} value={value} setValue={setValue} isLocked={isLocked} />
+        ) : null}
+        <Select label={t("design.step")} allowDeselect={false} value={stepId} onChange={(next) => { if (next) setStepId(next); }}
+          data={steps.map((step) => ({ value: step.step_id, label: `${step.position}. ${say(step.title_ko, step.title_en) || name("stage", step.stage)}` }))} />
+        <Textarea label={t("common.reason")} required autosize minRows={2} maxLength={500} value={reason} onChange={(event) => { setReason(event.currentTarget.value); }} />
+        <Textarea label={t("design.instruction")} description={t("design.instruction_text")} autosize minRows={1} maxLength={300} value={instruction} onChange={(event) => { setInstruction(event.currentTarget.value); }} />
+        {made && save.error ? <Text fz="sm">{t("design.made", { version: made.version_number })}</Text> : null}
+        {save.error ? <Refusal error={save.error} /> : null}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>{t("common.cancel")}</Button>
+          <Button disabled={!reason.trim() || !stepId || isSame || (changes && value <= 0)} loading={save.isPending} onClick={() => { save.mutate(); }}>
+            {t(changes ? "design.save" : "design.save_rework")}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

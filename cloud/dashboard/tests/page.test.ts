@@ -1,5 +1,0 @@
-import { expect, test } from "vitest";
-
-test("the page knows its language", () => {
-  expect("ko").toBe("ko");
-});

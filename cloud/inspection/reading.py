@@ -92,10 +92,15 @@ def is_critical(
     measurements: tuple[Measurement, ...],
     stitches: tuple[StitchReading, ...],
 ) -> bool:
-    """Say whether a failed inspection holds something critical, of which none is allowed."""
-    if verdict != "FAIL":
+    """Say whether an inspection holds something critical, of which none is allowed.
+
+    Where a person still decides, a critical reading counts that is not certain to be good: if the
+    person says FAIL, the piece goes into quarantine.
+    """
+    if verdict == "PASS":
         return False
+    bad = {"FAIL"} if verdict == "FAIL" else {"FAIL", "REVIEW", "CANNOT_MEASURE"}
     readings: tuple[Measurement | StitchReading, ...] = (*measurements, *stitches)
     return any(finding.severity == "critical" for finding in findings) or any(
-        reading.severity == "critical" and reading.outcome == "FAIL" for reading in readings
+        reading.severity == "critical" and reading.outcome in bad for reading in readings
     )

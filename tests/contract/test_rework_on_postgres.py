@@ -18,11 +18,15 @@ from cloud.inspection.errors import (
 )
 from cloud.inspection.queries import FindInspection, ListInspections
 from cloud.inspection.reading import AnomalyMap, CorrectionChange
+from cloud.inspection.standard import StageStandard
 from cloud.production.commands import (
     CorrectDesign,
     DecidePiece,
     OrderRework,
     OverrideStepOrder,
+    PieceDraft,
+    SpecDraft,
+    StepDraft,
 )
 from cloud.production.errors import (
     AttemptUnknownError,
@@ -52,6 +56,7 @@ from tests.fakes.core import OTHER
 from tests.fakes.production import (
     CRITICAL,
     CUT_01,
+    LENGTH,
     QC_01,
     Factory,
     factory_over,
@@ -228,6 +233,43 @@ async def test_a_person_decides_a_review_and_the_machines_record_stays(factory: 
     piece = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
     assert (piece.state, piece.open_stage) == ("OPEN", "SEW")
     assert (await factory.events())[-2:] == ["inspection_corrected", "step_opened"]
+
+
+@pytest.mark.requirement("VER")
+async def test_a_critical_doubt_that_a_person_confirms_ends_in_quarantine(
+    factory: Factory,
+) -> None:
+    doubt = measured("REVIEW", 504.8, severity="critical")
+    outcome = await factory.inspected(0, 0, "REVIEW", measurements=(doubt,))
+    assert outcome.state == "REVIEW"
+    view = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+    inspection_id = view.inspections[0].inspection_id
+    await factory.send(
+        CorrectInspection(inspection_id=inspection_id, verdict="FAIL", reason="줄자로 확인")
+    )
+    view = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
+    assert view.state == "QUARANTINE"
+
+
+@pytest.mark.requirement("WOR", "VER")
+async def test_each_size_is_judged_by_its_own_numbers(factory: Factory) -> None:
+    medium = replace(LENGTH, size="M")
+    large = replace(LENGTH, size="L", nominal_mm=520.0)
+    cut = StageStandard(stage="CUT", checks=("measure",), points=(medium, large))
+    order = await factory.send(
+        wish(
+            number="WO-2",
+            spec=SpecDraft(stages=(cut,)),
+            steps=(StepDraft(stage="CUT", requires_quality_check=True),),
+            pieces=(PieceDraft(number=1, size="M"), PieceDraft(number=2, size="L")),
+        )
+    )
+    contents = await factory.ask(WorkPackageContents(station_id=CUT_01))
+    package = next(one for one in contents.work_orders if one.number == order.number)
+    lengths = [piece.standard.points[0].nominal_mm for piece in package.pieces]
+    assert lengths == [500.0, 520.0]
+    # What a station falls back to says that nothing can be measured.
+    assert [point.thickness_mm for point in package.steps[0].standard.points] == [None]
 
 
 @pytest.mark.requirement("FBK")

@@ -1,5 +1,6 @@
 """What a station needs to work alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from cloud.commands.errors import NotFoundError
@@ -48,10 +49,7 @@ async def work_package_contents(query: WorkPackageContents, unit: UnitOfWork) ->
 def _order(parts: WorkOrderParts, catalogue: StageCatalogue) -> PackageWorkOrder:
     head = parts.head
     sizes = sorted({piece.size for piece in parts.pieces})
-    standards = {
-        step.step_id: _standard(parts, head.spec_version, step, sizes[0] if sizes else "")
-        for step in parts.steps
-    }
+    standards = {step.step_id: _standard_of_step(parts, step, tuple(sizes)) for step in parts.steps}
     return PackageWorkOrder(
         work_order_id=head.work_order_id,
         number=head.number,
@@ -81,6 +79,20 @@ def _order(parts: WorkOrderParts, catalogue: StageCatalogue) -> PackageWorkOrder
         ),
         pieces=tuple(_piece(parts, piece, standards) for piece in parts.pieces),
     )
+
+
+def _standard_of_step(parts: WorkOrderParts, step: Step, sizes: tuple[str, ...]) -> StageStandard:
+    """Return the standard that holds for every size of the work order.
+
+    Where sizes differ, the piece brings its own for its open step. Ahead of that, without the
+    cloud, a station must not measure by another size's numbers: without a thickness it says that
+    it cannot measure, and a person decides.
+    """
+    standards = [_standard(parts, parts.head.spec_version, step, size) for size in sizes]
+    if all(standard == standards[0] for standard in standards):
+        return standards[0]
+    points = tuple(replace(point, thickness_mm=None) for point in standards[0].points)
+    return replace(standards[0], points=points)
 
 
 def _piece(

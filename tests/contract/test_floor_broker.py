@@ -74,6 +74,16 @@ async def test_what_is_retained_is_told_to_who_comes_later(broker) -> None:
         assert await heard(producer, 1) == [("v1/CUT-01/stored/run", b"2")]
 
 
+async def test_who_connects_is_told_nothing_that_it_did_not_ask_for(broker) -> None:
+    async with client(broker) as agent:
+        await agent.subscribe("v1/CUT-01/stored/run", qos=1)
+        await agent.publish("v1/CUT-01/stored/run", b"private", qos=1, retain=True)
+        assert await heard(agent, 1)
+        async with client(broker, "QC-01") as curious, client(broker) as own:
+            assert await heard(curious, 1, within_s=0.5) == []
+            assert await heard(own, 1, within_s=0.5) == []
+
+
 async def test_a_station_hears_the_events_of_the_others(broker) -> None:
     async with client(broker, "QC-01") as neighbour, client(broker) as producer:
         await neighbour.subscribe("v1/+/evt/events", qos=1)

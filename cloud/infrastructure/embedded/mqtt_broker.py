@@ -76,6 +76,18 @@ class _FloorBroker(Broker):  # type: ignore[misc] # amqtt carries no types
             if holder is handler and not client_session.attributes.get(_ADMITTED):
                 del self._sessions[client_id]
 
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        """Tell what is retained to who subscribed; amqtt tells it to whoever connects.
+
+        It walks over everybody's filters then, and breaks the newcomer's session when one is
+        added meanwhile; without a pause in that walk this cannot happen.
+        """
+        holders = self._subscriptions.get(subscription[0], [])
+        if any(holder.client_id == session.client_id for holder, _ in holders):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
+
     async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
         return may(session.username or "", topic, action)
 

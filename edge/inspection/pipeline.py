@@ -35,6 +35,7 @@ _MOST_RESIDUAL_PX = 0.8
 _MOST_DRIFT_PX = 0.3
 _MOST_BLUR_PX = 2.4
 _SCALE_CHANGE_RATIO = 0.1
+_MIRRORED_CELLS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ class InspectionPipeline:
         start = self._lap(scene, "labels", start)
         around = ndimage.binary_dilation(labels, iterations=2)
         if scene.plane is None or board is None:
-            scene.cells, scene.foreign = ~around, labels
+            scene.cells, scene.foreign = ~around & _whole_cells(scene.frame), labels
             return
         small = scene.pyramid.level(CELL_PX)
         mask = garment_mask(small, scene.plane, board, labels)
@@ -327,6 +328,20 @@ class InspectionPipeline:
         now = self._parts.stopwatch()
         scene.elapsed_ms[stage] = round((now - start) * 1000, 2)
         return now
+
+
+def _whole_cells(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Leave out the last cells of ``frame`` (H, W, 3) uint8 where tiles are mirrored beyond it.
+
+    A weave that is mirrored at an odd place looks like a flaw.
+    """
+    shape = (-(-frame.shape[0] // CELL_PX), -(-frame.shape[1] // CELL_PX))
+    whole = np.ones(shape, dtype=bool)
+    if frame.shape[0] % (4 * CELL_PX) and shape[0] > _MIRRORED_CELLS * 4:
+        whole[-_MIRRORED_CELLS:] = False
+    if frame.shape[1] % (4 * CELL_PX) and shape[1] > _MIRRORED_CELLS * 4:
+        whole[:, -_MIRRORED_CELLS:] = False
+    return whole
 
 
 def _cloth(scene: _Scene, cells: NDArray[np.bool_]) -> Cloth:

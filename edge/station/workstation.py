@@ -217,14 +217,18 @@ class Workstation:
     async def _inspect(self, accepted_ns: int) -> None:
         """Capture, judge, commit, show; on any failure the step stays started."""
         try:
-            decision = await self._judge()
+            decision, spent_ms = await self._judge()
             assert decision.state.shown is not None  # noqa: S101 - judged() shows
+            begun_ns = self._ports.clock.monotonic_ns()
             await self._commit(decision)
-            elapsed_ms = (self._ports.clock.monotonic_ns() - accepted_ns) / 1e6
+            now_ns = self._ports.clock.monotonic_ns()
+            spent_ms["commit_ms"] = (now_ns - begun_ns) / 1e6
+            elapsed_ms = (now_ns - accepted_ns) / 1e6
             shown = replace(decision.state.shown, scan_to_verdict_ms=round(elapsed_ms, 1))
             self.state = replace(self.state, shown=shown)
             self.alarms.set("inspection_failed", on=False)
-            _LOG.info("verdict", extra={"verdict": shown.verdict, "elapsed_ms": elapsed_ms})
+            spent = {"verdict": shown.verdict, "elapsed_ms": elapsed_ms} | spent_ms
+            _LOG.info("verdict", extra=spent)
         except DiskFullError as error:
             await self._disk_full(error)
         except RefusalError as error:
@@ -241,12 +245,15 @@ class Workstation:
             self._look = None
             await self.touch()
 
-    async def _judge(self) -> Decision:
+    async def _judge(self) -> tuple[Decision, dict[str, float]]:
+        """Look and judge; return the decision and the milliseconds that its parts took."""
         work = self.state.work
         if work is None or work.standard is None:
             raise StationBusyError
-        ports, index = self._ports, self.index
+        ports, index, clock = self._ports, self.index, self._ports.clock
+        begun_ns = clock.monotonic_ns()
         shot = await ports.camera.capture(self.rules.capture_timeout_s)
+        captured_ns = clock.monotonic_ns()
         self.state = replace(self.state, phase="inspecting")
         await self.touch()
         task = InspectionTask(
@@ -263,7 +270,12 @@ class Workstation:
         self.bundle = record.bundle
         if "frame_black" in record.reasons:
             raise FrameBlackError
-        return guide.judged(self.state, record, ports.ids.new("ins"), picture)
+        spent_ms = {
+            "capture_ms": (captured_ns - begun_ns) / 1e6,
+            "inspect_ms": (clock.monotonic_ns() - captured_ns) / 1e6,
+            "pipeline_ms": record.elapsed_ms,
+        }
+        return guide.judged(self.state, record, ports.ids.new("ins"), picture), spent_ms
 
     # What changes around the station
 

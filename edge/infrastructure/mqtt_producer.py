@@ -4,6 +4,7 @@ The broker promises nothing: an event leaves the spool only on the agent's word.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -150,10 +151,10 @@ class MqttProducer:
                 if self._window.overdue(self._clock.monotonic_ns()):
                     self._window.start_over()
                     continue
-                try:
-                    await asyncio.wait_for(self._journal.grew.wait(), 0.5)
-                except TimeoutError:
-                    continue
+                # Not wait_for: there a cancellation can get lost when the event comes with it.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await self._journal.grew.wait()
         except aiomqtt.MqttError as error:
             _LOG.info("sending ended", extra={"reason": str(error)})
 

@@ -139,7 +139,8 @@ class Kiosk:
                 yield head.encode() + jpeg + b"\r\n"
             with contextlib.suppress(TimeoutError):
                 rest_s = max(_FRAME_PAUSE_S, took_s * _REST_RATIO)
-                await asyncio.wait_for(self.stopping.wait(), rest_s)
+                async with asyncio.timeout(rest_s):
+                    await self.stopping.wait()
 
     async def _renew_preview(self) -> float:
         """Make the newest picture once for all who look; return the seconds that it took."""

@@ -66,9 +66,12 @@ class Projector:
             for station in await self._log.backlog():
                 self._wake(station)
         except Exception as error:
-            if not self._log.passes(error):
-                raise
-            LOG.warning("the log cannot be read", extra={"reason": str(error)})
+            # The next sweep asks again; a projector that ends would stop every station for good.
+            LOG.warning(
+                "the log cannot be read",
+                extra={"reason": str(error)},
+                exc_info=None if self._log.passes(error) else error,
+            )
 
     def _wake(self, station: StationKey) -> None:
         if station in self._busy:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -43,11 +44,13 @@ class PostgresForTests:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresForTests]:
-    server = PostgresForTests(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    yield server
-    server.stop()
+def postgres() -> Iterator[PostgresForTests]:
+    # Not under pytest's own folder: a second run closes that one to `nobody` again.
+    with tempfile.TemporaryDirectory(prefix="kyndof-tests-") as folder:
+        server = PostgresForTests(Path(folder))
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from cloud.commands.bus import CommandBus
     from cloud.infrastructure.http_server import HttpServer
+    from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault
     from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
     from cloud.interfaces.edge_intake.desired_state import DesiredState
-    from cloud.interfaces.edge_intake.ports import PictureVault
     from cloud.interfaces.edge_intake.servers import IntakeServers
 
 _LOG = logging.getLogger("kyndof.composition")
@@ -27,7 +27,7 @@ _LOG = logging.getLogger("kyndof.composition")
 class _Intake:
     servers: "IntakeServers"
     desired: "DesiredState"
-    vault: "PictureVault"
+    vault: "ObjectPictureVault"
 
 
 def _compose_intake(settings: CloudSettings, core: Core) -> _Intake:
@@ -184,11 +184,25 @@ async def _start_http(
 
 
 def _routers(
-    settings: CloudSettings, bus: "CommandBus", vault: "PictureVault"
+    settings: CloudSettings, bus: "CommandBus", vault: "ObjectPictureVault"
 ) -> "list[APIRouter]":
-    from cloud.interfaces.rest_api import sign_in
+    from cloud.interfaces.rest_api import (
+        disputes,
+        floor,
+        inspections,
+        labels,
+        media,
+        pieces,
+        registry,
+        sign_in,
+        stations,
+        work_orders,
+    )
 
+    rooms = (work_orders, labels, pieces, inspections, floor, stations, disputes, registry)
     return [
+        *(room.router(bus) for room in rooms),
+        media.router(bus, vault),
         sign_in.router(
             bus, session_h=settings.http.session_h, secure_cookie=settings.http.secure_cookie
         ),

@@ -1,12 +1,11 @@
-"""Stations and the floor: what stands where, who is there, what is in work."""
+"""Stations: what stands where, and which device may become one."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
-from cloud.production.queries import CurrentPiece, FloorCounts, FloorPieces, FloorPiecesView
 from cloud.stations.commands import IssueJoinToken, RegisterStation, RevokeStation
 from cloud.stations.queries import FindStation, IssuedJoinToken, ListStations, StationView
 
@@ -26,33 +25,9 @@ class RevocationRequest:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloorStation(StationView):
-    """A station with the piece that is in work there."""
-
-    current_piece: CurrentPiece | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloorView:
-    """The whole floor; ``sequence`` is the event from which live updates go on."""
-
-    stations: tuple[FloorStation, ...]
-    counts: FloorCounts
-    sequence: int
-
-
 def router(bus: CommandBus) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["stations"])
-
-    @routes.get("/floor")
-    async def floor(context: Asker) -> FloorView:
-        """Return every station with its piece, and how many pieces are where."""
-        # Pieces first: what happens between the two questions comes again as a live event.
-        pieces: FloorPiecesView = await bus.ask(FloorPieces(), context)
-        found: tuple[StationView, ...] = await bus.ask(ListStations(), context)
-        return _floor(pieces, found)
 
     @routes.get("/stations")
     async def stations(context: Asker) -> list[StationView]:
@@ -87,18 +62,3 @@ def router(bus: CommandBus) -> APIRouter:
         await bus.send(RevokeStation(station_id=station_id, reason=body.reason), context)
 
     return routes
-
-
-def _floor(pieces: FloorPiecesView, stations: tuple[StationView, ...]) -> FloorView:
-    current = {piece.station_id: piece for piece in pieces.current}
-    return FloorView(
-        stations=tuple(
-            FloorStation(
-                **{field.name: getattr(station, field.name) for field in fields(StationView)},
-                current_piece=current.get(station.station_id),
-            )
-            for station in stations
-        ),
-        counts=pieces.counts,
-        sequence=pieces.sequence,
-    )

@@ -22,6 +22,7 @@ def terminal_doors() -> TerminalDoors:
         broker=_with_settings(run_embedded_broker),
         migrate=_with_settings(migrate_database),
         bus=lambda: open_bus(read_settings()),
+        check_org=_check_org,
         known=_known_errors,
     )
 
@@ -36,6 +37,17 @@ async def _up(demo: bool) -> None:
     from cloud.infrastructure.embedded.up import run_up
 
     await run_up(up_parts(read_settings(), demo=demo))
+
+
+def _check_org() -> tuple[list[str], list[str]]:
+    from cloud.infrastructure.registry_files.org_check import check_org_files
+
+    found = check_org_files(read_settings().registry)
+    completed = [
+        f"{name}: {c.action}: {c.what} completed with {c.role}" for name, c in found.completions
+    ]
+    findings = [f"{f.file}:{f.line}: {f.code}: {f.reason}" for f in found.findings]
+    return [*(f"{name}: read" for name in found.files), *completed], findings
 
 
 def _known_errors() -> tuple[type[Exception], ...]:

@@ -20,6 +20,7 @@ class CreateLoginLink(Command):
     """Make a one-time sign-in link for a person."""
 
     domain = "organizations"
+    secret_answer = True
     login: str
 
 
@@ -28,6 +29,7 @@ class UseLoginLink(Command):
     """Exchange a link's token for a web session, once."""
 
     domain = "organizations"
+    secret_answer = True
     token: str
     session_h: float
 
@@ -45,6 +47,7 @@ class CreateApiKey(Command):
     """Make a key that acts as a person; it is shown once."""
 
     domain = "organizations"
+    secret_answer = True
     login: str
     name: str
 

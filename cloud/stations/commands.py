@@ -23,6 +23,7 @@ class IssueJoinToken(Command):
     """Let one device, known by its serial, become this station within ``valid_s`` seconds."""
 
     domain = "stations"
+    secret_answer = True
 
     station_id: str
     serial: str

@@ -9,11 +9,13 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from cloud.audit.queries import ChainReport, VerifyAuditChain
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.organizations.commands import CreateApiKey, CreateLoginLink
 from cloud.organizations.queries import IssuedApiKey, LoginLink
+from cloud.permissions.queries import Explanation, WhyAllowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class TerminalDoors:
     broker: Callable[[], Awaitable[None]]
     migrate: Callable[[], Awaitable[str]]
     bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
+    check_org: Callable[[], tuple[list[str], list[str]]]
     known: Callable[[], tuple[type[Exception], ...]]
 
 
@@ -47,6 +50,8 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     _add_processes(app, doors)
     _add_people(app, doors)
+    _add_organization(app, doors)
+    _add_audit(app, doors)
     return app
 
 
@@ -109,6 +114,73 @@ def _add_people(app: typer.Typer, doors: TerminalDoors) -> None:
 
         issued = _run(doors, work())
         _show(asdict(issued), issued.key, as_json=as_json)
+
+
+def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:
+    org = typer.Typer(no_args_is_help=True, help="RABSIC matrices of the registry.")
+    app.add_typer(org, name="org")
+
+    @org.command("check")
+    def check() -> None:
+        """Read every matrix; show what was completed and what is wrong."""
+        completed, findings = doors.check_org()
+        for line in completed:
+            typer.echo(line)
+        for line in findings:
+            typer.echo(line, err=True)
+        if findings:
+            raise typer.Exit(1)
+
+    @org.command("why")
+    def why(
+        user: str,
+        action: str,
+        domain: Annotated[str, typer.Option(help="Matrix that answers for the action.")],
+        field: Annotated[list[str] | None, typer.Option(help="Typed field, name=value.")] = None,
+        organization: Organization = "",
+        as_json: Json = False,
+    ) -> None:
+        """Explain what the matrix says about USER and ACTION."""
+        pairs = dict(pair.partition("=")[::2] for pair in field or [])
+
+        async def work() -> Explanation:
+            async with doors.bus() as opened:
+                query = WhyAllowed(
+                    user=user, domain=domain, action=action.replace("-", "_"), fields={**pairs}
+                )
+                explanation: Explanation = await opened.bus.ask(
+                    query, _context(opened, user, organization)
+                )
+                return explanation
+
+        found = _run(doors, work())
+        sentence = "may" if found.allowed else "may not"
+        text = "\n".join([f"{user} {sentence} {action}: {found.reason}", *found.steps])
+        _show(asdict(found), text, as_json=as_json)
+
+
+def _add_audit(app: typer.Typer, doors: TerminalDoors) -> None:
+    audit = typer.Typer(no_args_is_help=True, help="The audit chain.")
+    app.add_typer(audit, name="audit")
+
+    @audit.command("verify")
+    def verify(organization: Organization = "demo", as_json: Json = False) -> None:
+        """Check every row of the organization's chain; exit 1 when one does not hold."""
+
+        async def work() -> ChainReport:
+            async with doors.bus() as opened:
+                report: ChainReport = await opened.bus.ask(
+                    VerifyAuditChain(), _context(opened, "", organization)
+                )
+                return report
+
+        report = _run(doors, work())
+        text = f"{report.row_count} rows, the chain holds"
+        if not report.holds:
+            text = f"the chain breaks at row {report.broken_at}: {report.reason}"
+        _show(asdict(report), text, as_json=as_json)
+        if not report.holds:
+            raise typer.Exit(1)
 
 
 def _context(opened: OpenedBus, user: str, organization: str) -> CommandContext:

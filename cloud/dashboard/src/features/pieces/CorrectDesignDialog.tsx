@@ -4,7 +4,7 @@ import { useMemo, useState } from "react";
 
 import { act } from "@/api/client";
 import { keys } from "@/api/queries";
-import type { DesignCorrection, Inspection, Piece, ReworkOutcome } from "@/api/schema";
+import type { DesignCorrection, Inspection, Piece, ReworkOutcome, SpecChange, Step } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { Refusal } from "@/app/Trouble";
 import { changeables, likelyStep, reworkSteps, specChanges, type Changeable } from "@/features/pieces/design_change";
@@ -75,36 +75,44 @@ function reworkOrder(stepId: string, inspection: Inspection, reason: string, tol
   };
 }
 
-/** The designer's correction and the rework that follows it, in one act. */
-export function CorrectDesignDialog({ inspection, piece, close }: Props) {
-  const { t, say, name } = useSpoken();
+function likelyId(steps: readonly Step[], one: Changeable | undefined): string {
+  return likelyStep(steps, one?.kind)?.step_id ?? "";
+}
+
+function isChange(chosen: Changeable | undefined, value: number): boolean {
+  return chosen !== undefined && value > 0 && value !== chosen.value_mm;
+}
+
+interface Wish {
+  changes: SpecChange[];
+  stepId: string;
+  reason: string;
+  instruction: string;
+}
+
+/** Change the design if wished, then order the rework by the new version. */
+function useCorrection({ inspection, piece, close }: Props) {
   const client = useQueryClient();
-  const choices = useMemo(() => changeables(piece, inspection), [piece, inspection]);
-  const steps = useMemo(() => reworkSteps(piece.steps, inspection), [piece, inspection]);
-  const [changes, setChanges] = useState(choices.length > 0);
-  const [key, setKey] = useState(choices[0]?.key ?? "");
-  const chosen = choices.find((one) => one.key === key);
-  const [value, setValue] = useState<number>(chosen?.value_mm ?? 0);
-  const [stepId, setStepId] = useState(likelyStep(steps, choices[0]?.kind)?.step_id ?? "");
-  const [reason, setReason] = useState("");
-  const [instruction, setInstruction] = useState("");
   // A refused rework must not change the design a second time.
   const [made, setMade] = useState<DesignCorrection | null>(null);
-
   const save = useMutation({
-    mutationFn: async () => {
-      const words = reason.trim();
+    mutationFn: async ({ changes, stepId, reason, instruction }: Wish) => {
       let correction = made;
-      if (changes && chosen && !correction) {
+      if (changes.length > 0 && !correction) {
         correction = await act<DesignCorrection>(`/specs/${encodeURIComponent(piece.spec.spec_version)}/corrections`, {
-          changes: specChanges(chosen, value),
-          reason: words,
+          changes,
+          reason,
           inspection_id: inspection.inspection_id,
         });
         setMade(correction);
       }
-      const order = reworkOrder(stepId, inspection, words, instruction.trim(), correction);
-      return act<ReworkOutcome>(`/pieces/${encodeURIComponent(piece.piece_id)}/rework`, order);
+      const order = reworkOrder(stepId, inspection, reason, instruction, correction);
+      const at = `/pieces/${encodeURIComponent(piece.piece_id)}`;
+      // Beyond the limit and in quarantine the Accountable decides; the cloud judges who that is.
+      if (piece.state !== "QUARANTINE" && piece.state !== "ESCALATED") return act<ReworkOutcome>(`${at}/rework`, order);
+      const { step_id, instruction_ko, instruction_en, spec_version } = order;
+      const decision = { decision: "REWORK", step_id, reason, instruction_ko, instruction_en, spec_version };
+      return act<ReworkOutcome>(`${at}/decision`, decision);
     },
     onSuccess: async () => {
       await Promise.all([
@@ -114,15 +122,36 @@ export function CorrectDesignDialog({ inspection, piece, close }: Props) {
       close();
     },
   });
+  return { save, made };
+}
+
+/** The designer's correction and the rework that follows it, in one act. */
+export function CorrectDesignDialog({ inspection, piece, close }: Props) {
+  const { t, say, name } = useSpoken();
+  const choices = useMemo(() => changeables(piece, inspection), [piece, inspection]);
+  const steps = useMemo(() => reworkSteps(piece.steps, inspection), [piece, inspection]);
+  const [changes, setChanges] = useState(choices.length > 0);
+  const first = choices[0];
+  const [key, setKey] = useState(first?.key);
+  const chosen = choices.find((one) => one.key === key);
+  const [value, setValue] = useState(first ? first.value_mm : 0);
+  const [stepId, setStepId] = useState(() => likelyId(steps, first));
+  const [reason, setReason] = useState("");
+  const [instruction, setInstruction] = useState("");
+  const { save, made } = useCorrection({ inspection, piece, close });
 
   const choose = (next: string | null): void => {
     const one = choices.find((choice) => choice.key === next);
     if (!one) return;
     setKey(one.key);
     setValue(one.value_mm);
-    setStepId(likelyStep(steps, one.kind)?.step_id ?? stepId);
+    setStepId(likelyId(steps, one));
   };
-  const isSame = changes && chosen?.value_mm === value;
+  const send = (): void => {
+    const wished = changes && chosen ? specChanges(chosen, value) : [];
+    save.mutate({ changes: wished, stepId, reason: reason.trim(), instruction: instruction.trim() });
+  };
+  const isReady = reason.trim() !== "" && stepId !== "" && (!changes || isChange(chosen, value));
   const isLocked = made !== null;
   return (
     <Modal opened onClose={close} centered size="lg" title={<b>{t("design.title")}</b>} closeButtonProps={{ "aria-label": t("common.close") }}>
@@ -139,7 +168,7 @@ export function CorrectDesignDialog({ inspection, piece, close }: Props) {
         {save.error ? <Refusal error={save.error} /> : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={close}>{t("common.cancel")}</Button>
-          <Button disabled={!reason.trim() || !stepId || isSame || (changes && value <= 0)} loading={save.isPending} onClick={() => { save.mutate(); }}>
+          <Button disabled={!isReady} loading={save.isPending} onClick={send}>
             {t(changes ? "design.save" : "design.save_rework")}
           </Button>
         </Group>

@@ -32,6 +32,7 @@ export function ImportDialog({ opened, close }: { opened: boolean; close: () => 
     <Modal opened={opened} onClose={close} title={<b>{t("import.title")}</b>} size="lg" centered closeButtonProps={{ "aria-label": t("common.close") }}>
       <Stack>
         <Text>{t("import.text")}</Text>
+        <a className="k-link" href="/api/v1/work-orders/template.xlsx" download>{t("import.template")}</a>
         <FileInput
           label={t("import.file")}
           placeholder={t("import.choose")}

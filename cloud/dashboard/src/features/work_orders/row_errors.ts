@@ -18,6 +18,6 @@ export function rowErrors(details: Record<string, unknown>): RowError[] {
     .map((one) => ({
       row: [word(one.sheet), word(one.row)].filter(Boolean).join(" "),
       column: word(one.column) || word(one.field),
-      reason: word(one.reason) || word(one.message) || word(one.code),
+      reason: word(one.message) || word(one.reason) || word(one.code),
     }));
 }

@@ -6,8 +6,6 @@ import pytest
 from tests.journeys.factory import Factory
 from tests.simulators.scenes import Request, draw, encode_frame
 
-WORKER = "KY1:B:01K0DEM0000000000000000000:01K0DEM00000000000000000" + "01"
-
 
 @pytest.mark.requirement("TRK", "CAP", "SCN", "VER", "SYN", "KSK")
 async def test_a_piece_scanned_at_the_cutting_table_is_cut_and_judged_for_all_to_see(
@@ -19,7 +17,11 @@ async def test_a_piece_scanned_at_the_cutting_table_is_cut_and_judged_for_all_to
     order_id = (await lead.get("/work-orders"))["items"][0]["work_order_id"]
     labels = await lead.get(f"/work-orders/{order_id}/labels")
     label = labels["pieces"][0]["text"]
-    badge = labels["badges"][0]["text"]
+    badge = next(
+        text
+        for text, lines in ((one["text"], one["lines"]) for one in labels["badges"])
+        if "김작업" in lines
+    )
     picture, _ = draw(Request(kind="cut", label_text=label), np.random.default_rng(1))
     table.put(encode_frame(picture))
     async with lead.live() as live:

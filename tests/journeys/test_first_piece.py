@@ -35,5 +35,4 @@ async def test_a_piece_scanned_at_the_cutting_table_is_cut_and_judged_for_all_to
         await kiosk.act("finish")
         shown = await kiosk.until(lambda s: s["phase"] == "verdict")
         finished = await live.event("step_finished", piece_id=guide["piece"]["id"])
-    print(shown["verdict"], finished)
     assert finished["verdict"] == shown["verdict"]["verdict"]

@@ -3,6 +3,7 @@
 Sources of uncertainty (standard, root of summed squares, then doubled for k = 2):
 
 * ``tag_edges``, ``tag_place``, ``tag_side``: the plane's numbers from noise, laying and printing;
+* ``misfit``: tags that do not agree with each other hint at one that moved, ten times over;
 * ``lens``: what one radial coefficient leaves of the lens, as a share of its correction;
 * ``edge_fit``: scatter of the profiles about the line through them, at both ends;
 * ``edge_response``: how far blur, light and the cloth's own fibres move an edge, both ends;
@@ -28,6 +29,8 @@ _LOCAL_MM = 15.0
 _LOCAL_SAMPLES = 41
 _REACH_MM = 2.0
 _LENS_SHARE_RATIO = 0.02
+_USUAL_RESIDUAL_PX = 0.025
+_MISFIT_LEVER_COUNT = 14.0
 _EDGE_RESPONSE_PX = 0.12
 _FAINTEST_STEP_RATIO = 0.03
 _MOST_SCATTER_PX = 2.5
@@ -138,6 +141,8 @@ def _budget(
     correction = plane.to_px(plane.to_mm(places_px)) - bent.to_px(plane.to_mm(places_px))
     lens_px = float(np.hypot(*(correction[1] - correction[0])))
     scale = plane.mm_per_px()
+    misfit_px = max(0.0, plane.residual_px - _USUAL_RESIDUAL_PX)
+    budget.append(("misfit", _MISFIT_LEVER_COUNT * misfit_px * scale))
     budget.append(("lens", _LENS_SHARE_RATIO * lens_px * scale))
     budget.append(("edge_fit", float(np.hypot(ends[0].fit_mm, ends[1].fit_mm))))
     budget.append(("edge_response", np.sqrt(2.0) * _EDGE_RESPONSE_PX * scale))

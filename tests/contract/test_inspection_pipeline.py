@@ -80,12 +80,25 @@ def test_what_cannot_be_trusted_is_not_measured(
     assert {m.outcome for m in shifted.measurements} == {"CANNOT_MEASURE"}
 
 
+@pytest.mark.requirement("MEA")
+def test_a_tag_moved_by_a_millimetre_widens_the_uncertainty_enough(
+    pipeline: InspectionPipeline, board: TagBoard
+) -> None:
+    table = Table(moved_tag_mm=1.0)
+    frame, truth = draw(table)
+    for measured in pipeline.inspect(
+        frame, standard_of(table, truth, ("measure",)), None, board
+    ).measurements:
+        assert measured.deviation_mm is not None
+        assert abs(measured.deviation_mm) <= measured.uncertainty_mm
+
+
 @pytest.mark.requirement("CAP")
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
         (Table(hidden_tag=2), "tags_hidden"),
-        (Table(moved_tag_mm=12.0), "tags_moved"),
+        (Table(moved_tag_mm=2.0), "tags_moved"),
         (Table(blur_px=4.5), "frame_blurred"),
     ],
     ids=["hidden", "moved", "blurred"],

@@ -26,6 +26,7 @@ _ENDS_MM = 10.0
 _LEAST_PX_PER_STITCH = 7.0
 _LEAST_STITCHES = 12
 _LEAST_SNR = 20.0
+_STEADY_RATIO = 0.02
 _PITCH_RANGE = (0.55, 1.7)
 _SKIPPED_SHARE = 0.42
 _SKIPPED_SCATTER = 3.5
@@ -106,7 +107,7 @@ def rhythm_of(strip: Lines, nominal_mm: float) -> Rhythm | None:
     row = _seam_row(level, nominal_mm)
     wave = _seam_wave(level, row)
     peak = _peak(wave, nominal_mm)
-    if peak is None:
+    if peak is None or not _steady(wave, peak):
         return None
     phase, size = _demodulated(wave, peak)
     place = np.arange(len(wave)) * ALONG_MM
@@ -130,6 +131,13 @@ class Wave:
     wave: Lines
     plain: Lines
     turns: Lines
+
+
+def _steady(wave: Lines, pitch_mm: float) -> bool:
+    """Say whether both halves of ``wave`` (N,) have that pitch: the cloth's own noise has not."""
+    half = len(wave) // 2
+    halves = [_peak(part, pitch_mm, _LEAST_SNR / 2) for part in (wave[:half], wave[half:])]
+    return all(p is not None and abs(p / pitch_mm - 1) < _STEADY_RATIO for p in halves)
 
 
 def _polarity(wave: Lines, turns: Lines) -> float:
@@ -180,7 +188,7 @@ def _seam_wave(level: Lines, row: int) -> Lines:
     return np.asarray(on - level[beside].mean(axis=0))
 
 
-def _peak(wave: Lines, nominal_mm: float) -> float | None:
+def _peak(wave: Lines, nominal_mm: float, least_snr: float = _LEAST_SNR) -> float | None:
     """Pitch in mm of ``wave`` (columns,), None where no peak stands out."""
     frequencies, power = _spectrum(wave[None])
     power = power[0]
@@ -191,7 +199,7 @@ def _peak(wave: Lines, nominal_mm: float) -> float | None:
     rest = np.abs(np.arange(len(power)) - best) > 2 * width
     wide = (frequencies >= 0.6 * low) & (frequencies <= 1.6 * high)
     floor = float(np.mean(power[rest & wide])) if (rest & wide).any() else 0.0
-    if not 0 < best < len(power) - 1 or power[best] < _LEAST_SNR * max(floor, 1e-18):
+    if not 0 < best < len(power) - 1 or power[best] < least_snr * max(floor, 1e-18):
         return None
     left, middle, right = np.log(power[best - 1 : best + 2] + 1e-30)
     bend = left - 2 * middle + right

@@ -57,7 +57,7 @@ export function drawOverlay(canvas, verdict, wish) {
     if (measured.value_mm !== null) {
       const title = wish.language === "ko" ? measured.title_ko : measured.title_en;
       const text = `${title || measured.name} ${measured.value_mm.toFixed(1)}`;
-      label(pen, middle(ends), text, COLOURS[measured.outcome], ratio);
+      label(pen, labelPlace(ends), text, COLOURS[measured.outcome], ratio);
     }
   }
   for (const found of verdict.findings) {
@@ -110,9 +110,14 @@ function caps(pen, ends, colour, ratio) {
   }
 }
 
-/** @param {Ends} ends @returns {[number, number]} */
-function middle(ends) {
-  return [(ends[0][0] + ends[1][0]) / 2, (ends[0][1] + ends[1][1]) / 2];
+/**
+ * Nearer to one end: a length and a width cross in the middle.
+ *
+ * @param {Ends} ends
+ * @returns {[number, number]}
+ */
+function labelPlace([[ax, ay], [bx, by]]) {
+  return [ax + (bx - ax) * 0.26, ay + (by - ay) * 0.26];
 }
 
 /**

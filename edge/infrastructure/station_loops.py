@@ -185,6 +185,28 @@ class StationLoops:
             await asyncio.sleep(_TICK_S)
 
 
+class LabelsInView:
+    """Lets a label that stays in view count once, and again after three seconds out of view."""
+
+    def __init__(self) -> None:
+        self._seen_s: dict[str, float] = {}
+        self._paused = False
+
+    def pause(self) -> None:
+        """Nobody looks for a while: what was in view may still lie there afterwards."""
+        self._paused = True
+
+    def fresh(self, texts: tuple[str, ...], now_s: float) -> list[str]:
+        """Return the codes that came into view, of those read at ``now_s`` (monotonic)."""
+        if self._paused:
+            self._paused = False
+            self._seen_s = dict.fromkeys(self._seen_s, now_s)
+        self._seen_s = {t: s for t, s in self._seen_s.items() if now_s - s < _REPEAT_S}
+        new = [text for text in texts if text not in self._seen_s]
+        self._seen_s |= dict.fromkeys(texts, now_s)
+        return new
+
+
 class CodeWatch:
     """Reads codes from the camera's frames while the guide waits for one."""
 
@@ -199,17 +221,16 @@ class CodeWatch:
         self._desk = desk
         self._read = read
         self._offer = offer
-        self._seen_s: dict[str, float] = {}
+        self._in_view = LabelsInView()
 
     async def run(self) -> None:
-        """Look at new frames until cancelled.
-
-        A label that stays in view counts once; it counts again after three seconds out of view.
-        """
+        """Look at new frames until cancelled."""
         looked_at = -1
         while True:
             frame = self._desk.newest()
             wanted = self._station.reads_camera_codes()
+            if not wanted:
+                self._in_view.pause()
             if not wanted or frame is None or frame.sequence == looked_at:
                 await asyncio.sleep(0.1)
                 continue
@@ -217,10 +238,7 @@ class CodeWatch:
             looked_at = frame.sequence
             texts = await asyncio.to_thread(self._read, frame)
             now_s = time.monotonic()
-            for text in texts:
-                if now_s - self._seen_s.get(text, -_REPEAT_S) >= _REPEAT_S:
+            for text in self._in_view.fresh(texts, now_s):
+                if not self._station.is_on_table(text):
                     self._offer(text, "camera")
-                self._seen_s[text] = now_s
-            if len(self._seen_s) > 1000:
-                self._seen_s.clear()
             await asyncio.sleep(max(0.1, (now_s - began_s) * _REST_RATIO))

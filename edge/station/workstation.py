@@ -18,6 +18,7 @@ from edge.station.errors import (
     StationBusyError,
 )
 from edge.station.events import Stamp, StationSnapshot, StepFinished
+from edge.station.floor_code import parse_code
 from edge.station.guide_state import Decision, Floor, GuideState, Refusal
 from edge.station.hearing import Hearing
 from edge.station.identity import StationIdentity
@@ -128,6 +129,11 @@ class Workstation:
             self.state.phase == "refused" and self.state.work is None
         )
         return self.index is not None and (self.state.phase == "idle" or shown)
+
+    def is_on_table(self, text: str) -> bool:
+        """Say whether a code names the piece whose guide or verdict is shown."""
+        work, code = self.state.work, parse_code(text)
+        return work is not None and code is not None and code.id == work.piece.piece_id
 
     # What people do
 

@@ -19,6 +19,7 @@ from edge.infrastructure import replay_camera
 from edge.infrastructure.camera_desk import CameraDesk, open_camera, read_camera_settings
 from edge.infrastructure.hid_scanner import KeyGatherer, LineGatherer
 from edge.infrastructure.replay_camera import FollowCamera, ReplayCamera
+from edge.infrastructure.station_loops import LabelsInView
 from edge.scanning.address import ScannerAddressError, parse_scanner
 from edge.station.errors import CameraNotConfiguredError, CameraUnpluggedError, FrameBrokenError
 
@@ -207,6 +208,17 @@ def test_key_events_of_a_scanner_become_text() -> None:
     half = len(stream) // 2 + 5
     assert gatherer.feed(stream[:half]) == []
     assert gatherer.feed(stream[half:]) == ["KY1:a"]
+
+
+def test_a_label_that_stays_in_view_counts_once_also_over_a_pause() -> None:
+    view = LabelsInView()
+    assert view.fresh(("A",), 0.0) == ["A"]
+    assert view.fresh(("A", "B"), 2.0) == ["B"]
+    assert view.fresh(("A",), 4.0) == []
+    view.pause()
+    assert view.fresh(("A",), 900.0) == []
+    assert view.fresh((), 902.0) == []
+    assert view.fresh(("A",), 903.1) == ["A"]
 
 
 def test_scanner_addresses_are_read_or_refused() -> None:

@@ -219,15 +219,12 @@ async def _bring_up(parts: UpParts, running: _Running, screen: Screen) -> None:
     await parts.prepare_scenes()
     for station in plan.stations:
         supervisor.start(_station(plan, station, passwords[station.name], common))
+    cloud = common | {"KYNDOF_DATABASE_URL": urls.app, "KYNDOF_DATABASE_JOBS_URL": urls.jobs}
+    for name in ("serve", "worker"):
+        supervisor.start(ChildSpec(name=name, module="cloud", arguments=(name,), environment=cloud))
+    # The children load their code while this process prepares the demo.
     async with parts.front(urls.app) as front:
         await front.prepare()
-        cloud = common | {
-            "KYNDOF_DATABASE_URL": urls.app, "KYNDOF_DATABASE_JOBS_URL": urls.jobs
-        }  # fmt: skip
-        for name in ("serve", "worker"):
-            supervisor.start(
-                ChildSpec(name=name, module="cloud", arguments=(name,), environment=cloud)
-            )
         await _until_ready(plan, supervisor)
         for station in plan.stations:
             await _enrol(plan, station, front)

@@ -215,11 +215,11 @@ class Factory:
         """A person at the cloud, by the one-time link that `up` printed; once a login."""
         links = re.findall(rf"^{re.escape(login)}\s+\S+/login#(\S+)", self._told(), re.MULTILINE)
         if links:
-            cloud = await self._stack.enter_async_context(Cloud(self.http))
+            cloud = Cloud(self.http)
             await cloud.sign_in(links[-1])
             return cloud
         link = json.loads(await self.command("login-link", login, "--json"))
-        cloud = await self._stack.enter_async_context(Cloud(self.http))
+        cloud = Cloud(self.http)
         await cloud.sign_in(link["token"])
         return cloud
 

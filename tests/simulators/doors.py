@@ -12,10 +12,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
-import httpx
 import websockets
 from websockets.asyncio.client import connect
+
+from tests.simulators.http_client import Answer, HttpClient
 
 Json = dict[str, Any]
 _AWAY = (OSError, websockets.WebSocketException, TimeoutError)
@@ -114,13 +116,7 @@ class Kiosk(Stream):
         super().__init__(lambda: f"ws://127.0.0.1:{port}/live")
         self.name = name
         self.state: Json = {}
-        self._http = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers={"X-Kyndof-Kiosk": "1"}, timeout=10
-        )
-
-    async def __aexit__(self, *args: object) -> None:
-        await super().__aexit__(*args)
-        await self._http.aclose()
+        self._http = HttpClient("127.0.0.1", port, {"X-Kyndof-Kiosk": "1"})
 
     def took(self, message: Json) -> None:
         self.state = message
@@ -148,12 +144,12 @@ class Kiosk(Stream):
         Raises:
             KioskRefusalError: the station refuses.
         """
-        answer = await self._http.post(f"/actions/{action}", json=body)
+        answer = await self._http.post(f"/actions/{action}", body)
         if answer.status_code != 200:
             error = answer.json()["error"]
             raise KioskRefusalError(error["code"], error["message_ko"], error["message_en"])
 
-    async def get(self, path: str) -> httpx.Response:
+    async def get(self, path: str) -> Answer:
         return await self._http.get(path)
 
     async def health(self) -> Json:
@@ -247,27 +243,31 @@ class Cloud:
     def __init__(self, address: str, key: str = "") -> None:
         self.address = address
         headers = {"Accept-Language": "ko"} | ({"X-API-Key": key} if key else {})
-        self._http = httpx.AsyncClient(base_url=f"{address}/api/v1", headers=headers, timeout=30)
+        parts = urlsplit(address)
+        self._http = HttpClient(parts.hostname or "127.0.0.1", parts.port or 80, headers)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+    async def ready(self) -> bool:
+        """Whether everything behind the cloud is there."""
+        return (await self._http.get("/health/ready")).status_code == 200
 
     async def sign_in(self, token: str) -> None:
         """Exchange a one-time link's token for a session cookie."""
         await self.post("/login", {"token": token})
 
     async def get(self, path: str, **query: str | int) -> Any:
-        return _answer(await self._http.get(path, params=query))
+        return _answer(await self._http.get(f"/api/v1{path}", query))
 
     async def post(self, path: str, body: Json) -> Any:
-        return _answer(await self._http.post(path, json=body))
+        return _answer(await self._http.post(f"/api/v1{path}", body))
 
-    async def fetch(self, path: str) -> httpx.Response:
+    async def fetch(self, path: str) -> Answer:
         """GET without a judgement about the answer."""
-        return await self._http.get(path)
+        return await self._http.get(f"/api/v1{path}")
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The session's cookie; may be set from an earlier run."""
+        return self._http.cookies
 
     @asynccontextmanager
     async def live(self, after: int | None = None) -> AsyncIterator["Live"]:
@@ -311,7 +311,7 @@ class Live(Stream):
         return payload
 
 
-def _answer(answer: httpx.Response) -> Any:
+def _answer(answer: Answer) -> Any:
     if answer.status_code >= 400:
         try:
             error = answer.json()["error"]

@@ -30,10 +30,10 @@ $(DASHBOARD): $(DASHBOARD_SOURCES) | $(RUN)
 	$(BIN)/python cloud/dashboard/build.py
 
 up: install
-	@exec $(BIN)/kyndof up $(if $(DEMO),--demo)
+	@exec $(if $(DEMO),$(BIN)/python -m tests.simulators.demo,$(BIN)/kyndof up)
 
 demo: install
-	@exec $(BIN)/kyndof up --demo
+	@exec $(BIN)/python -m tests.simulators.demo
 
 check: $(DEV) $(DASHBOARD)
 	$(BIN)/ruff format --check .

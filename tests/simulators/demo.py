@@ -10,13 +10,11 @@ from pathlib import Path
 _GRACE_S = 20
 
 
-async def run() -> int:
+async def run(home: Path) -> int:
     """Start both; return the factory's exit code."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    home = Path(os.environ.get("KYNDOF_HOME", ".kyndof")).resolve()
-    home.mkdir(parents=True, exist_ok=True)
     # The factory ends with us even when we are killed: the pipe's end tells it.
     read_end, write_end = os.pipe()
     factory = await asyncio.create_subprocess_exec(
@@ -51,4 +49,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(asyncio.run(run()))
+    folder = Path(os.environ.get("KYNDOF_HOME", ".kyndof")).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    raise SystemExit(asyncio.run(run(folder)))

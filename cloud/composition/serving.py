@@ -2,82 +2,78 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cloud.composition.core import Core, SettingMissingError, compose_core
 from cloud.settings import CHECKOUT, CloudSettings
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
+    from fastapi import APIRouter, FastAPI
 
     from cloud.commands.bus import CommandBus
-    from cloud.infrastructure.http_server import HttpServer
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault
     from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
-    from cloud.interfaces.edge_intake.desired_state import DesiredState
-    from cloud.interfaces.edge_intake.servers import IntakeServers
+    from cloud.interfaces.edge_intake.intake import EdgeIntake
 
 _LOG = logging.getLogger("kyndof.composition")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Intake:
-    servers: "IntakeServers"
-    desired: "DesiredState"
-    vault: "ObjectPictureVault"
+class Serving:
+    """The parts of `serve`, open."""
+
+    app: "FastAPI"
+    intake: "EdgeIntake"
 
 
-def _compose_intake(settings: CloudSettings, core: Core) -> _Intake:
+@asynccontextmanager
+async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[Serving]:
+    """Open relay, stations' doors and projector; return the HTTP application over them.
+
+    Raises:
+        PortTakenError: a gRPC address is taken.
+    """
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
+    from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
+
+    vault = ObjectPictureVault(
+        open_store(settings.object_store_location), settings.home / "uploads"
+    )
+    intake = _intake(settings, core, vault)
+    async with OutboxRelay(core.pool, core.database_url, [intake.desired]) as relay, intake:
+        reader = OutboxReader(core.pool)
+        yield Serving(
+            app=_application(settings, core, (intake, vault, relay, reader)), intake=intake
+        )
+
+
+def _intake(settings: CloudSettings, core: Core, vault: "ObjectPictureVault") -> "EdgeIntake":
     from cloud.infrastructure.postgres.station_border import PostgresStationBorder
     from cloud.infrastructure.registry_files.style_banks import FolderStyleBanks
     from cloud.infrastructure.signing.certificate_authority import ServerCertificates
     from cloud.infrastructure.system_time import SystemClock
-    from cloud.interfaces.edge_intake.admission import Admission
-    from cloud.interfaces.edge_intake.desired_state import DesiredState
-    from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
-    from cloud.interfaces.edge_intake.event_sync import EventSync, StreamParts
-    from cloud.interfaces.edge_intake.fleet import FleetDoor
-    from cloud.interfaces.edge_intake.live_streams import LiveStreams
-    from cloud.interfaces.edge_intake.media import MediaDoor
-    from cloud.interfaces.edge_intake.rate_limit import Rate, RateLimit
-    from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers, Servicers
+    from cloud.interfaces.edge_intake.intake import EdgeIntake, IntakeParts
+    from cloud.interfaces.edge_intake.servers import DoorAddress
 
-    clock, bus = SystemClock(), core.bus
-    border = PostgresStationBorder(core.pool, core.database_url, clock)
-    admission = Admission(bus, core.authority)
-    banks = FolderStyleBanks(settings.registry / "standards" / "styles")
-    desired = DesiredState(bus, border, banks)
-    vault = ObjectPictureVault(
-        open_store(settings.object_store_location), settings.home / "uploads"
-    )
-    limit = RateLimit(
-        clock,
-        peer=Rate(per_minute_count=30, burst_count=20),
-        everybody=Rate(per_minute_count=300, burst_count=100),
-    )
-    grpc = settings.grpc
-    servers = IntakeServers(
-        certificates=ServerCertificates(core.authority, grpc.names, clock),
-        servicers=Servicers(
-            events=EventSync(
-                StreamParts(
-                    bus=bus, admission=admission, door=border, live=LiveStreams(), clock=clock
-                )
+    clock, grpc = SystemClock(), settings.grpc
+    return EdgeIntake(
+        IntakeParts(
+            bus=core.bus,
+            border=PostgresStationBorder(core.pool, core.database_url, clock),
+            authority=core.authority,
+            certificates=ServerCertificates(core.authority, grpc.names, clock),
+            vault=vault,
+            banks=FolderStyleBanks(settings.registry / "standards" / "styles"),
+            clock=clock,
+            intake=DoorAddress(host=grpc.host, port=grpc.port, setting="KYNDOF_GRPC__PORT"),
+            enrolment=DoorAddress(
+                host=grpc.host, port=grpc.enrolment_port, setting="KYNDOF_GRPC__ENROLMENT_PORT"
             ),
-            fleet=FleetDoor(bus, admission, desired),
-            media=MediaDoor(bus, admission, vault),
-            enrolment=EnrolmentDoor(bus, border, core.authority, limit, clock),
-        ),
-        intake=DoorAddress(host=grpc.host, port=grpc.port, setting="KYNDOF_GRPC__PORT"),
-        enrolment=DoorAddress(
-            host=grpc.host, port=grpc.enrolment_port, setting="KYNDOF_GRPC__ENROLMENT_PORT"
-        ),
+        )
     )
-    return _Intake(servers=servers, desired=desired, vault=vault)
 
 
 async def serve(settings: CloudSettings) -> None:
@@ -88,33 +84,25 @@ async def serve(settings: CloudSettings) -> None:
         PortTakenError: an address is taken.
     """
     from cloud.infrastructure.embedded.parent_pipe import stop_requested
-    from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
-    from cloud.infrastructure.postgres.station_border import PostgresStationBorder
-    from cloud.infrastructure.system_time import SystemClock
+    from cloud.infrastructure.http_server import HttpServer
     from cloud.infrastructure.telemetry.json_log import log_to_stderr
-    from cloud.interfaces.edge_intake.projector import Projector
 
     log_to_stderr(settings.log_level)
+    http = settings.http
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(compose_core(settings))
         await _refuse_second_serve(core, stack)
-        intake = _compose_intake(settings, core)
-        relay = await stack.enter_async_context(
-            OutboxRelay(core.pool, core.database_url, [intake.desired])
-        )
-        await intake.servers.start()
-        stack.push_async_callback(intake.servers.stop)
-        border = PostgresStationBorder(core.pool, core.database_url, SystemClock())
-        projector = asyncio.create_task(Projector(core.bus, border).run(), name="projector")
-        stack.push_async_callback(_cancelled, projector)
-        server = await _start_http(settings, core, intake, relay, OutboxReader(core.pool))
+        serving = await stack.enter_async_context(compose_serving(settings, core))
+        server = HttpServer(serving.app, http.host, http.port, "KYNDOF_HTTP__PORT")
+        await server.start()
         stack.push_async_callback(server.stop)
         _LOG.info("serving", extra={"ports": _ports_of(settings)})
-        stopping = asyncio.create_task(stop_requested(settings.parent_pipe))
-        stack.push_async_callback(_cancelled, stopping)
-        done, _ = await asyncio.wait(
-            {projector, server.task, stopping}, return_when=asyncio.FIRST_COMPLETED
-        )
+        tasks = {
+            asyncio.create_task(serving.intake.run()),
+            asyncio.create_task(stop_requested(settings.parent_pipe)),
+        }
+        stack.push_async_callback(_cancelled, *tasks)
+        done, _ = await asyncio.wait({server.task, *tasks}, return_when="FIRST_COMPLETED")
         for task in done:
             task.result()
 
@@ -133,9 +121,10 @@ async def _refuse_second_serve(core: Core, stack: AsyncExitStack) -> None:
     raise SettingMissingError("another `kyndof serve` works on this database; set REDIS_URL")
 
 
-async def _cancelled(task: "asyncio.Task[Any]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _cancelled(*tasks: "asyncio.Task[None]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _ports_of(settings: CloudSettings) -> dict[str, str]:
@@ -151,36 +140,31 @@ def _ports_of(settings: CloudSettings) -> dict[str, str]:
     }
 
 
-async def _start_http(
+def _application(
     settings: CloudSettings,
     core: Core,
-    intake: _Intake,
-    relay: "OutboxRelay",
-    reader: "OutboxReader",
-) -> "HttpServer":
-    from cloud.infrastructure.http_server import HttpServer
+    parts: "tuple[EdgeIntake, ObjectPictureVault, OutboxRelay, OutboxReader]",
+) -> "FastAPI":
     from cloud.infrastructure.postgres.organization_store import PostgresSecretLookup
     from cloud.infrastructure.system_time import SystemClock, UlidFactory
     from cloud.interfaces.live_updates import socket
     from cloud.interfaces.rest_api.access import Doorkeeper
     from cloud.interfaces.rest_api.app import RestParts, build_app
 
+    intake, vault, relay, reader = parts
     doorkeeper = Doorkeeper(PostgresSecretLookup(core.pool, SystemClock()))
-    parts = RestParts(
-        routers=[
-            *_routers(settings, core.bus, intake.vault),
-            socket.router(relay, reader.head, doorkeeper.context),
-        ],
-        doorkeeper=doorkeeper,
-        ids=UlidFactory(),
-        readiness=_readiness(settings, core, relay),
-        dashboard=CHECKOUT / "cloud" / "dashboard" / "dist",
+    return build_app(
+        RestParts(
+            routers=[
+                *_routers(settings, core.bus, vault),
+                socket.router(relay, reader.head, doorkeeper.context),
+            ],
+            doorkeeper=doorkeeper,
+            ids=UlidFactory(),
+            readiness={**_readiness(settings, core, relay), "stations": intake.problem},
+            dashboard=CHECKOUT / "cloud" / "dashboard" / "dist",
+        )
     )
-    server = HttpServer(
-        build_app(parts), settings.http.host, settings.http.port, "KYNDOF_HTTP__PORT"
-    )
-    await server.start()
-    return server
 
 
 def _routers(

@@ -25,6 +25,7 @@ from ulid import ULID
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
 from cloud.infrastructure.postgres import inspection_store, production_store, station_store
+from cloud.infrastructure.postgres.floor_store import PostgresRoster
 from cloud.infrastructure.postgres.station_border import PostgresStationBorder
 from cloud.infrastructure.registry_files.style_banks import FolderStyleBanks
 from cloud.infrastructure.signing.certificate_authority import (
@@ -38,6 +39,7 @@ from cloud.interfaces.edge_intake.intake import EdgeIntake, IntakeParts
 from cloud.interfaces.edge_intake.rate_limit import Rate
 from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers
 from cloud.production import handlers as production
+from cloud.production.ports import Roster
 from cloud.stations import handlers as stations
 from cloud.stations.commands import IssueJoinToken, RegisterStation
 from cloud.stations.ports import CertificateAuthority
@@ -254,6 +256,8 @@ async def intake_over(
     await add_organization(database.owner, OTHER, "other", "worker@other.example")
     stores = {**station_store.STORES, **production_store.STORES, **inspection_store.STORES}
     made: list[FolderCertificateAuthority] = []
+    # These tests are not about who may work where: everybody may.
+    stores[Roster] = PostgresRoster
     stores[CertificateAuthority] = lambda _connection, _organization: made[0]
     async with core_over(database.app, stores) as core:
         core.clock.moment = datetime.now(UTC)

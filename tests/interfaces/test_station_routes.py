@@ -13,7 +13,7 @@ import pytest
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.interfaces.edge_intake.status import STATUS, status_of
-from cloud.interfaces.rest_api import disputes, media, stations
+from cloud.interfaces.rest_api import disputes, floor, media, stations
 from cloud.interfaces.rest_api.access import Doorkeeper
 from cloud.interfaces.rest_api.app import RestParts, build_app
 from cloud.stations.commands import DisputeEvent, StoreMedia
@@ -52,6 +52,7 @@ async def client_of(world: IntakeWorld, key: str) -> AsyncIterator[httpx.AsyncCl
     app = build_app(
         RestParts(
             routers=[
+                floor.router(world.core.bus),
                 stations.router(world.core.bus),
                 disputes.router(world.core.bus),
                 media.router(world.core.bus, world.vault),

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-from cloud.infrastructure.postgres.floor_store import PostgresFloorStore, PostgresRoster
+from cloud.infrastructure.postgres.floor_store import PostgresFloorStore
 from cloud.infrastructure.postgres.production_rows import (
     GAPS,
     STAGES,
@@ -27,7 +27,6 @@ from cloud.production.piece import Piece
 from cloud.production.ports import (
     FloorStore,
     PieceStore,
-    Roster,
     SpecOrigin,
     SpreadsheetReader,
     StageCatalogue,
@@ -437,7 +436,6 @@ STORES: dict[type, Callable[[asyncpg.Connection, str], object]] = {
     WorkOrderStore: PostgresWorkOrderStore,
     PieceStore: PostgresPieceStore,
     FloorStore: PostgresFloorStore,
-    Roster: PostgresRoster,
     Consequences: _consequences,
     StageCatalogue: lambda _connection, _organization: _STAGE_FILES,
     SpreadsheetReader: lambda _connection, _organization: _SPREADSHEETS,

@@ -96,6 +96,15 @@ class EdgeIntake:
             return "the projector has ended"
         return None
 
+    async def run(self) -> None:
+        """Wait for the projector, which ends only by an error.
+
+        Raises:
+            Exception: what ended it.
+        """
+        if self._projecting is not None:
+            await asyncio.shield(self._projecting)
+
     async def __aenter__(self) -> "EdgeIntake":
         await self.servers.start()
         self._projecting = asyncio.create_task(self._projector.run(), name="projector")

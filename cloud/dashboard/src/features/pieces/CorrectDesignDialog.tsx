@@ -79,6 +79,10 @@ function likelyId(steps: readonly Step[], one: Changeable | undefined): string {
   return likelyStep(steps, one?.kind)?.step_id ?? "";
 }
 
+function startOf(first: Changeable | undefined): number {
+  return first ? first.value_mm : 0;
+}
+
 function isChange(chosen: Changeable | undefined, value: number): boolean {
   return chosen !== undefined && value > 0 && value !== chosen.value_mm;
 }
@@ -125,6 +129,21 @@ function useCorrection({ inspection, piece, close }: Props) {
   return { save, made };
 }
 
+/** A refused rework does not undo the design's new version: it says that there is one. */
+function NotSaved({ error, made }: { error: Error; made: DesignCorrection | null }) {
+  const { t } = useSpoken();
+  return (
+    <>
+      {made ? <Text fz="sm">{t("design.made", { version: made.version_number })}</Text> : null}
+      <Refusal error={error} />
+    </>
+  );
+}
+
+function isComplete(reason: string, stepId: string): boolean {
+  return reason.trim() !== "" && stepId !== "";
+}
+
 /** The designer's correction and the rework that follows it, in one act. */
 export function CorrectDesignDialog({ inspection, piece, close }: Props) {
   const { t, say, name } = useSpoken();
@@ -134,7 +153,7 @@ export function CorrectDesignDialog({ inspection, piece, close }: Props) {
   const first = choices[0];
   const [key, setKey] = useState(first?.key);
   const chosen = choices.find((one) => one.key === key);
-  const [value, setValue] = useState(first ? first.value_mm : 0);
+  const [value, setValue] = useState(startOf(first));
   const [stepId, setStepId] = useState(() => likelyId(steps, first));
   const [reason, setReason] = useState("");
   const [instruction, setInstruction] = useState("");
@@ -151,7 +170,7 @@ export function CorrectDesignDialog({ inspection, piece, close }: Props) {
     const wished = changes && chosen ? specChanges(chosen, value) : [];
     save.mutate({ changes: wished, stepId, reason: reason.trim(), instruction: instruction.trim() });
   };
-  const isReady = reason.trim() !== "" && stepId !== "" && (!changes || isChange(chosen, value));
+  const isReady = isComplete(reason, stepId) && (!changes || isChange(chosen, value));
   const isLocked = made !== null;
   return (
     <Modal opened onClose={close} centered size="lg" title={<b>{t("design.title")}</b>} closeButtonProps={{ "aria-label": t("common.close") }}>
@@ -164,8 +183,7 @@ export function CorrectDesignDialog({ inspection, piece, close }: Props) {
           data={steps.map((step) => ({ value: step.step_id, label: `${step.position}. ${say(step.title_ko, step.title_en) || name("stage", step.stage)}` }))} />
         <Textarea label={t("common.reason")} required autosize minRows={2} maxLength={500} value={reason} onChange={(event) => { setReason(event.currentTarget.value); }} />
         <Textarea label={t("design.instruction")} description={t("design.instruction_text")} autosize minRows={1} maxLength={300} value={instruction} onChange={(event) => { setInstruction(event.currentTarget.value); }} />
-        {made && save.error ? <Text fz="sm">{t("design.made", { version: made.version_number })}</Text> : null}
-        {save.error ? <Refusal error={save.error} /> : null}
+        {save.error ? <NotSaved error={save.error} made={made} /> : null}
         <Group justify="flex-end">
           <Button variant="default" onClick={close}>{t("common.cancel")}</Button>
           <Button disabled={!isReady} loading={save.isPending} onClick={send}>

@@ -1,0 +1,164 @@
+"""Every mutating HTTP route and every gRPC method sends a command, or says why it does not."""
+
+import ast
+import importlib
+import inspect
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from cloud.commands.command import command_type
+from cloud.composition.serving import _routers
+from cloud.interfaces.edge_intake import events_from_wire
+from cloud.interfaces.edge_intake.servers import Servicers
+from cloud.settings import CloudSettings
+from tests.architecture.rooms import commands
+
+# (method, path below /api/v1) to the type of the command that it sends.
+ROUTES = {
+    ("POST", "/login"): "use_login_link",
+    ("POST", "/logout"): "end_session",
+    ("POST", "/work-orders"): "create_work_order",
+    ("POST", "/work-orders/import"): "import_work_order",
+    ("POST", "/pieces/{piece_id}/rework"): "order_rework",
+    ("POST", "/pieces/{piece_id}/overrides"): "override_step_order",
+    ("POST", "/pieces/{piece_id}/decision"): "decide_piece",
+    ("POST", "/specs/{spec_version}/corrections"): "correct_design",
+    ("POST", "/inspections/{inspection_id}/corrections"): "correct_inspection",
+    ("POST", "/stations"): "register_station",
+    ("POST", "/stations/{station_id}/join-tokens"): "issue_join_token",
+    ("POST", "/stations/{station_id}/revocation"): "revoke_station",
+    ("POST", "/disputes/{event_id}/resolution"): "resolve_dispute",
+}
+
+# gRPC method to the commands that it sends.
+METHODS = {
+    "EnrolmentService.Enrol": {"enrol_station", "report_station_fault"},
+    "EventSyncService.StreamEvents": {
+        "open_station_stream", "record_station_presence", "record_station_events",
+        "record_station_gap", "report_station_fault",
+    },
+    "FleetService.ReportState": {"record_station_report"},
+    "MediaService.OfferMedia": {"store_media"},
+    "MediaService.CompleteMedia": {"store_media"},
+}  # fmt: skip
+# gRPC method to the reason why it sends none.
+BOOKKEEPING = {
+    "EnrolmentService.GetStatus": "answers whether a certificate is still good",
+    "FleetService.WatchDesiredState": "tells a wish; nothing is kept",
+    "FleetService.GetWorkPackage": "reads",
+    "MediaService.UploadMedia": "bytes of a picture that nobody sees before CompleteMedia",
+}
+READING = {"GET", "HEAD", "OPTIONS"}
+COMMANDS = {kind.__name__: command_type(kind) for kind in commands()}
+
+
+class NeverUsed:
+    """Stands for the bus and the vault: routes are looked at here, not called."""
+
+
+@pytest.fixture(scope="module")
+def routes() -> list[BaseRoute]:
+    never_used: Any = NeverUsed()
+    routers = _routers(CloudSettings(), never_used, never_used)
+    return [route for router in routers for route in router.routes]
+
+
+def sent_by(function: Any) -> tuple[set[str], bool]:
+    """Return the commands that a function names, and whether it sends anything."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    sends = any(
+        isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("bus.send", "_send"))
+        for node in ast.walk(tree)
+    )
+    return {COMMANDS[name] for name in names if name in COMMANDS}, sends
+
+
+@pytest.mark.requirement("BUS", "API")
+def test_every_mutating_route_sends_the_command_that_the_table_names(routes) -> None:
+    found = {}
+    for route in routes:
+        if isinstance(route, APIRoute):
+            for method in route.methods - READING:
+                named, sends = sent_by(route.endpoint)
+                assert sends, f"{method} {route.path} sends nothing to the bus"
+                assert len(named) == 1, f"{method} {route.path} names {named}"
+                found[method, route.path] = named.pop()
+    assert found == ROUTES
+
+
+@pytest.mark.requirement("BUS", "API")
+def test_no_reading_route_sends_a_command(routes) -> None:
+    reading = [r for r in routes if isinstance(r, APIRoute) and r.methods <= READING]
+    assert len(reading) > 10
+    assert not [r.path for r in reading if sent_by(r.endpoint) != (set(), False)]
+
+
+def test_no_route_module_reaches_a_database_by_itself() -> None:
+    folder = Path("cloud/interfaces/rest_api")
+    assert not [p.name for p in folder.glob("*.py") if "asyncpg" in p.read_text(encoding="utf-8")]
+
+
+def wire_methods() -> Iterator[str]:
+    for path in sorted(Path("proto/kyndof_wire").glob("*/v1/*.proto")):
+        name = path.with_suffix("").relative_to("proto").as_posix().replace("/", ".")
+        for service in importlib.import_module(f"{name}_pb2").DESCRIPTOR.services_by_name.values():
+            yield from (f"{service.name}.{method.name}" for method in service.methods)
+
+
+def test_every_grpc_method_is_in_one_of_the_tables() -> None:
+    assert set(wire_methods()) == METHODS.keys() | BOOKKEEPING.keys()
+    assert not METHODS.keys() & BOOKKEEPING.keys()
+    assert all(BOOKKEEPING.values())
+
+
+def servicer_of(method: str) -> type:
+    name = {
+        "EnrolmentService": "cloud.interfaces.edge_intake.enrolment:EnrolmentDoor",
+        "EventSyncService": "cloud.interfaces.edge_intake.event_sync:EventSync",
+        "FleetService": "cloud.interfaces.edge_intake.fleet:FleetDoor",
+        "MediaService": "cloud.interfaces.edge_intake.media:MediaDoor",
+    }[method.split(".")[0]]
+    module, _, kind = name.partition(":")
+    found: type = getattr(importlib.import_module(module), kind)
+    return found
+
+
+def called_from(module: Any, start: str) -> set[str]:
+    """Return the commands named by a method or by what it calls nearby."""
+    bodies: dict[str, list[ast.AST]] = {}
+    for source in (module, events_from_wire):
+        for node in ast.walk(ast.parse(inspect.getsource(source))):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                bodies.setdefault(node.name, []).append(node)
+    waiting, seen, found = [start], set(), set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for body in bodies.get(name, []):
+            for node in ast.walk(body):
+                used = node.id if isinstance(node, ast.Name) else getattr(node, "attr", None)
+                if isinstance(used, str):
+                    waiting += [used]
+                    found |= {COMMANDS[used]} if used in COMMANDS else set()
+    return found
+
+
+@pytest.mark.requirement("BUS", "SYN")
+def test_every_grpc_method_sends_the_commands_that_the_table_names() -> None:
+    for method in [*METHODS, *BOOKKEEPING]:
+        module = inspect.getmodule(servicer_of(method))
+        assert called_from(module, method.split(".")[1]) == METHODS.get(method, set()), method
+
+
+def test_both_doors_serve_exactly_the_services_of_the_wire() -> None:
+    fields = Servicers.__dataclass_fields__
+    assert len(fields) == len({method.split(".")[0] for method in wire_methods()})

@@ -159,7 +159,8 @@ class DemoFront:
     async def events(self) -> AsyncIterator[str]:
         """Yield one sentence for everything that happens in the demo from now on."""
         async for event in self._relay.follow(self._organizations["demo"], None):
-            yield _sentence(event)
+            if event.type not in _QUIET:
+                yield _sentence(event)
 
     def _context(self, organization: str) -> CommandContext:
         return CommandContext(
@@ -167,6 +168,8 @@ class DemoFront:
         )
 
 
+# They come at every movement of a worker; the dashboard shows them.
+_QUIET = frozenset({"station_state_changed", "media_stored"})
 _SHOWN = (
     "work_order_number", "piece_number", "stage", "next_stage", "verdict", "station_name",
     "worker", "login", "name",

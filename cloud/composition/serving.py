@@ -198,6 +198,7 @@ def _readiness(
 ) -> dict[str, Callable[[], Awaitable[str | None]]]:
     import asyncpg
 
+    from cloud.infrastructure.mqtt_probe import broker_answers
     from cloud.infrastructure.postgres.migration import head_revision
 
     head = head_revision()
@@ -213,13 +214,8 @@ def _readiness(
         return None if relay.listening else "the outbox relay is not listening yet"
 
     async def broker() -> str | None:
-        try:
-            _, writer = await asyncio.wait_for(
-                asyncio.open_connection(settings.mqtt.host, settings.mqtt.port), 2
-            )
-        except (OSError, TimeoutError):
-            return f"no MQTT broker answers on {settings.mqtt.host}:{settings.mqtt.port}"
-        writer.close()
-        return None
+        if await broker_answers(settings.mqtt.host, settings.mqtt.port):
+            return None
+        return f"no MQTT broker answers on {settings.mqtt.host}:{settings.mqtt.port}"
 
     return {"database and migrations": database, "relay": outbox, "broker": broker}

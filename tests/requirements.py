@@ -1,6 +1,7 @@
 """The parts of the system, by id; tests name the parts that they show.
 
-A part that is not built yet carries a ``planned`` reason. The list of planned parts only shrinks.
+A part that is not built yet carries a ``planned`` reason; one that is shown in part says what is
+``missing``. Both lists only shrink.
 """
 
 from dataclasses import dataclass
@@ -8,30 +9,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part: what it is called, and why it is not there yet."""
+    """One part: what it is called, why it is not there yet, or what of it is not there yet."""
 
     title: str
     planned: str = ""
+    missing: str = ""
 
 
 REQUIREMENTS: dict[str, Part] = {
     "BUS": Part(title="Command bus"),
     "RAB": Part(title="RABSIC permissions"),
-    "APR": Part(title="Approvals"),
+    "APR": Part(title="Approvals", missing="an interface that shows and decides them"),
     "SES": Part(title="Sessions", planned="comes with the application core"),
     "EVT": Part(title="Event bus"),
-    "REG": Part(title="Plugin registry"),
+    "REG": Part(title="Plugin registry", missing="modules and automations"),
     "JOB": Part(title="Background jobs", planned="comes with the application core"),
     "NOT": Part(title="Notifications", planned="comes with the application core"),
     "SLK": Part(title="Slack app (Bolt)", planned="comes with the surfaces"),
-    "WEB": Part(title="Web dashboard"),
-    "TER": Part(title="Terminal"),
-    "API": Part(title="REST"),
+    "WEB": Part(title="Web dashboard", missing="the screens of parts that are planned"),
+    "TER": Part(title="Terminal", missing="the interactive shell"),
+    "API": Part(title="REST", missing="rate limits"),
     "GQL": Part(title="GraphQL", planned="comes with the application core"),
     "HOK": Part(title="Webhooks", planned="comes with the application core"),
     "KSK": Part(title="Kiosk"),
     "VEN": Part(title="Vendor page", planned="comes with the surfaces"),
-    "WOR": Part(title="Work orders"),
+    "WOR": Part(title="Work orders", missing="CLO3D and DXF"),
     "LBL": Part(title="Labels"),
     "TRK": Part(title="Production tracker"),
     "CAP": Part(title="Capture"),
@@ -42,10 +44,10 @@ REQUIREMENTS: dict[str, Part] = {
     "MQT": Part(title="MQTT"),
     "BUF": Part(title="Durable buffer"),
     "SYN": Part(title="Sync"),
-    "FLT": Part(title="Fleet"),
+    "FLT": Part(title="Fleet", missing="rotation, remote configuration and logs"),
     "ROL": Part(title="Model rollout", planned="comes with the floor's rollout"),
     "RWK": Part(title="Rework"),
-    "FBK": Part(title="Feedback"),
+    "FBK": Part(title="Feedback", missing="gaps and disagreements as a data set"),
     "TRN": Part(title="Retraining", planned="comes with learning"),
     "GAT": Part(title="Gate", planned="comes with learning"),
     "ACC": Part(title="Dashboard", planned="comes with learning"),
@@ -63,11 +65,11 @@ REQUIREMENTS: dict[str, Part] = {
     "KNO": Part(title="Knowledge", planned="comes with knowledge"),
     "SOT": Part(title="Source of truth", planned="comes with knowledge"),
     "CCH": Part(title="Cache", planned="comes with the application core"),
-    "DBS": Part(title="Database"),
-    "IAM": Part(title="Authentication"),
-    "ENC": Part(title="Encryption", planned="comes with the application core"),
+    "DBS": Part(title="Database", missing="partitions"),
+    "IAM": Part(title="Authentication", missing="Slack OAuth and web tokens"),
+    "ENC": Part(title="Encryption", missing="the envelope scheme"),
     "AUD": Part(title="Audit"),
-    "OBS": Part(title="Observability"),
-    "DEP": Part(title="Deployment"),
-    "DOC": Part(title="Documents"),
+    "OBS": Part(title="Observability", missing="metrics and traces"),
+    "DEP": Part(title="Deployment", missing="Kubernetes and Ansible"),
+    "DOC": Part(title="Documents", missing="runbook and deployment"),
 }

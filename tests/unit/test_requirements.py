@@ -31,3 +31,15 @@ def test_the_list_has_every_part_of_the_design() -> None:
         pytest.skip("the design pages are not beside this checkout")
     ids = re.findall(r"^\| ([A-Z0-9]{3}) \|", SYSTEM.read_text(encoding="utf-8"), re.MULTILINE)
     assert set(ids) == REQUIREMENTS.keys()
+
+
+@pytest.mark.requirement("DOC")
+def test_every_part_that_is_not_planned_is_shown_by_a_test() -> None:
+    shown = {name for name, _ in marks()}
+    built = {name for name, part in REQUIREMENTS.items() if not part.planned}
+    assert not built - shown, "no test is marked with these parts: write one, or say planned"
+
+
+def test_no_part_that_a_test_shows_is_called_planned() -> None:
+    shown = {name for name, _ in marks()}
+    assert not {name for name, part in REQUIREMENTS.items() if part.planned} & shown

@@ -156,6 +156,20 @@ class StationWorker:
         await self._pause(2)
         return verdict
 
+    async def work_soon(self, job: Job, way: Way, within_s: float = 30) -> Json:
+        """`work`, scanned again while the station's work package does not know the job yet.
+
+        Raises:
+            TooLateError: it is still refused after ``within_s``.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + within_s
+        while (verdict := await self.work(job, way)) is None:
+            if loop.time() > until_s:
+                raise TooLateError(f"still refused: {self._ledger.lines[-1]}")
+            await asyncio.sleep(0.3)
+        return verdict
+
     async def _make(self, job: Job) -> dict[str, Any]:
         """Do the handiwork and lay the result on the table."""
         garment = self._makers.garment(job.piece_id)

@@ -1,6 +1,6 @@
 """A crew for journeys: workers at both stations with quick hands, and the papers of the order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,19 +49,24 @@ class Crew:
             bench.table.put((await wardrobe.picture(Look(kind="cut")))[0])
             workers.append(StationWorker(bench, badge, makers, ledger, pace_s=_PACE_S, seed=1))
         order_id = (await lead.get("/work-orders"))["items"][0]["work_order_id"]
-        labels = await lead.get(f"/work-orders/{order_id}/labels")
-        return cls(
+        return await cls(
             lead=lead,
             designer=designer,
             cutting=workers[0],
             inspecting=workers[1],
             ledger=ledger,
             order_id=order_id,
-            _labels={
-                "pc_" + one["text"][-26:]: (one["text"], tuple(one["lines"]))
-                for one in labels["pieces"]
-            },
-        )
+            _labels={},
+        ).turned_to(order_id)
+
+    async def turned_to(self, order_id: str) -> "Crew":
+        """The same people at another work order."""
+        labels = await self.lead.get(f"/work-orders/{order_id}/labels")
+        texts = {
+            "pc_" + one["text"][-26:]: (one["text"], tuple(one["lines"]))
+            for one in labels["pieces"]
+        }
+        return replace(self, order_id=order_id, _labels=texts)
 
     async def order(self) -> Any:
         """The work order's table."""

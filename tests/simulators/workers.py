@@ -57,7 +57,7 @@ class StationWorker:
     ) -> None:
         self.bench = bench
         self._badge = badge
-        self._makers = makers
+        self.makers = makers
         self._ledger = ledger
         self._pace_s = pace_s
         self._chance = np.random.default_rng(seed)
@@ -133,7 +133,7 @@ class StationWorker:
         if not shown["step"]["started"]:
             await kiosk.act("start")
             await kiosk.until(lambda s: bool(s["step"] and s["step"]["started"]), _ANSWER_S)
-        truth = await self._make(job)
+        truth = await self.make(job)
         await self._pause(0.6)
         await kiosk.act("finish")
         shown = await kiosk.until(lambda s: s["phase"] in {"verdict", "refused"}, _VERDICT_S)
@@ -170,13 +170,13 @@ class StationWorker:
             await asyncio.sleep(0.3)
         return verdict
 
-    async def _make(self, job: Job) -> dict[str, Any]:
+    async def make(self, job: Job) -> dict[str, Any]:
         """Do the handiwork and lay the result on the table."""
-        garment = self._makers.garment(job.piece_id)
+        garment = self.makers.garment(job.piece_id)
         if job.stage == "CUT":
-            garment = self._makers.cut(job.piece_id, job.attempt)
+            garment = self.makers.cut(job.piece_id, job.attempt)
         elif job.stage == "SEW":
-            garment = self._makers.sew(job.piece_id, job.number, job.attempt, job.pitch_mm)
+            garment = self.makers.sew(job.piece_id, job.number, job.attempt, job.pitch_mm)
         picture, truth = await self.bench.wardrobe.picture(garment.look(job.stage))
         self.bench.table.put(picture)
         return {key: truth[key] for key in ("look", "measures_mm", "seams")} | {

@@ -462,6 +462,7 @@ def compose_inspection(settings: EdgeSettings, bundle: str = "") -> "InspectionP
     from edge.infrastructure.opencv_pictures import OpenCvScaler
     from edge.infrastructure.opencv_tags import OpenCvTagFinder
     from edge.infrastructure.qr_readers import ReaderAsCodeFinder, ZxingReader
+    from edge.infrastructure.thread_together import ThreadTogether
     from edge.inspection.pipeline import InspectionPipeline, PipelineParts
 
     chosen = bundle or settings.inspection.bundle
@@ -473,6 +474,7 @@ def compose_inspection(settings: EdgeSettings, bundle: str = "") -> "InspectionP
         scaler=OpenCvScaler(),
         codes=ReaderAsCodeFinder(ZxingReader()),
         stopwatch=time.perf_counter,
+        together=ThreadTogether(),
     )
     return InspectionPipeline(parts)
 

@@ -78,12 +78,15 @@ def polygon_cells(
     polygons_px: Iterable[NDArray[np.float64]], shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
     """Mark the cells touched by convex polygons, each (N, 2) float64 px, in a (H, W) grid."""
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    x, y = (columns + 0.5) * CELL_PX, (rows + 0.5) * CELL_PX
     marked = np.zeros(shape, dtype=bool)
     for polygon in polygons_px:
+        first = np.maximum(np.floor(polygon.min(axis=0) / CELL_PX).astype(int) - 2, 0)
+        last = np.maximum(np.ceil(polygon.max(axis=0) / CELL_PX).astype(int) + 2, 0)
+        near = marked[first[1] : last[1], first[0] : last[0]]
+        x = (np.arange(near.shape[1]) + first[0] + 0.5)[None, :] * CELL_PX
+        y = (np.arange(near.shape[0]) + first[1] + 0.5)[:, None] * CELL_PX
         centre = polygon.mean(axis=0)
-        inside = np.ones(shape, dtype=bool)
+        inside = np.ones(near.shape, dtype=bool)
         for start, stop in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
             normal = np.array([start[1] - stop[1], stop[0] - start[0]])
             length = float(np.hypot(*normal))
@@ -92,7 +95,7 @@ def polygon_cells(
             normal = normal / length * np.sign(normal @ (centre - start) or 1.0)
             reach = (x - start[0]) * normal[0] + (y - start[1]) * normal[1]
             inside &= reach > -CELL_PX
-        marked |= inside
+        near |= inside
     return marked
 
 

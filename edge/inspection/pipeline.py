@@ -1,6 +1,7 @@
 """Judges one frame, from pixels to verdict."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from edge.inspection.stitches import cannot_read, read_stitches
 from edge.inspection.style_bank import ScaleStatistics, StyleBank
 from edge.inspection.teaching import Lesson, learn_style, statistics_of_itself
 from edge.inspection.texture import CELL_PX, Cloth, Pyramid, TextureJudge, small_map
+from edge.inspection.together import Together, one_by_one
 from edge.inspection.verdict import (
     Finding,
     InspectionResult,
@@ -36,6 +38,7 @@ _MOST_DRIFT_PX = 0.3
 _MOST_BLUR_PX = 2.4
 _SCALE_CHANGE_RATIO = 0.1
 _MIRRORED_CELLS = 3
+_LARGE_PX = 5_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,7 @@ class PipelineParts:
     scaler: PictureScaler
     codes: CodeFinder
     stopwatch: Stopwatch
+    together: Together = one_by_one
 
 
 @dataclass(slots=True)
@@ -73,7 +77,7 @@ class InspectionPipeline:
 
     def __init__(self, parts: PipelineParts, close_tiles_count: int = 6) -> None:
         self._parts = parts
-        self._judge = TextureJudge(parts.detector, close_tiles_count)
+        self._judge = TextureJudge(parts.detector, close_tiles_count, parts.together)
 
     def inspect(
         self,
@@ -143,15 +147,16 @@ class InspectionPipeline:
         self, scene: _Scene, board: TagBoard | None, stitches: tuple[StitchStandard, ...]
     ) -> None:
         """Find plane, piece, sides and the cells whose texture is judged."""
+        found: list[NDArray[np.float64]] = []
+        self._parts.together(
+            [
+                functools.partial(self._find_labels, scene, found, board is not None),
+                functools.partial(self._calibrate, scene, board),
+            ]
+        )
         start = self._parts.stopwatch()
         shape = (-(-scene.frame.shape[0] // CELL_PX), -(-scene.frame.shape[1] // CELL_PX))
-        if board is None:
-            scene.calibration_problem = "calibration_missing"
-        else:
-            self._calibrate(scene, board)
-        start = self._lap(scene, "plane", start)
-        labels = polygon_cells(_grown(self._parts.codes.find(scene.frame)), shape)
-        start = self._lap(scene, "labels", start)
+        labels = polygon_cells(_grown(found), shape)
         around = ndimage.binary_dilation(labels, iterations=2)
         if scene.plane is None or board is None:
             scene.cells, scene.foreign = ~around & _whole_cells(scene.frame), labels
@@ -168,8 +173,32 @@ class InspectionPipeline:
         scene.cells = self._texture_cells(scene, mask, around, stitches)
         self._lap(scene, "garment", start)
 
-    def _calibrate(self, scene: _Scene, board: TagBoard) -> None:
+    def _find_labels(self, scene: _Scene, found: list[NDArray[np.float64]], on_table: bool) -> None:
+        """Add printed codes to ``found``, each (N=4, 2) float64 px.
+
+        Half the size is enough for a label of the usual print, and costs a tenth.
+        """
+        start = self._parts.stopwatch()
+        if scene.frame.shape[0] * scene.frame.shape[1] > _LARGE_PX:
+            codes = self._parts.codes.find(scene.pyramid.level(2))
+            found += [(corners + 0.5) * 2 - 0.5 for corners in codes]
+        if not found:
+            found += self._parts.codes.find(scene.frame)
+        if on_table:
+            scene.pyramid.level(CELL_PX)
+        self._lap(scene, "labels", start)
+
+    def _calibrate(self, scene: _Scene, board: TagBoard | None) -> None:
         """Fit the plane, or say why it cannot be trusted."""
+        start = self._parts.stopwatch()
+        if board is None:
+            scene.calibration_problem = "calibration_missing"
+        else:
+            self._fit(scene, board)
+        self._lap(scene, "plane", start)
+
+    def _fit(self, scene: _Scene, board: TagBoard) -> None:
+        """Fit the plane to the tags."""
         corners = self._parts.tags.find(scene.frame, board)
         if len(corners) < len(board.tags):
             scene.calibration_problem = "tags_hidden"
@@ -197,8 +226,10 @@ class InspectionPipeline:
         if scene.plane is None:
             return mask
         cell_mm = CELL_PX * scene.plane.mm_per_px()
-        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] * cell_mm
-        cells = mask & (depth > _EDGE_BAND_MM)
+        (box,) = ndimage.find_objects(mask.astype(np.uint8))
+        depth = ndimage.distance_transform_edt(np.pad(mask[box], 1))[1:-1, 1:-1] * cell_mm
+        cells = np.zeros_like(mask)
+        cells[box] = depth > _EDGE_BAND_MM
         cells &= ~labels
         seams = [
             _seam_band(scene.plane, line, seam.inset_mm)
@@ -212,15 +243,26 @@ class InspectionPipeline:
         self, scene: _Scene, standard: InspectionStandard, bank: StyleBank | None
     ) -> InspectionResult:
         """Run the checks that the standard asks for."""
-        start = self._parts.stopwatch()
-        measurements = self._measurements(scene, standard)
-        start = self._lap(scene, "measure", start)
-        readings = self._stitches(scene, standard)
-        start = self._lap(scene, "stitches", start)
+        measurements: tuple[Measurement, ...] = ()
+        readings: tuple[StitchReading, ...] = ()
         result = self._refused(scene, standard)
-        if "defects" in standard.checks:
+
+        def texture() -> None:
+            nonlocal result
             result = self._textured(scene, standard, bank)
-        self._lap(scene, "texture", start)
+
+        def lengths() -> None:
+            nonlocal measurements
+            measurements = self._measurements(scene, standard)
+
+        def stitches() -> None:
+            nonlocal readings
+            readings = self._stitches(scene, standard)
+
+        tasks = [self._timed(scene, "measure", lengths), self._timed(scene, "stitches", stitches)]
+        if "defects" in standard.checks:
+            tasks.insert(0, self._timed(scene, "texture", texture))
+        self._parts.together(tasks)
         reasons = tuple(dict.fromkeys(scene.reasons))
         return replace(
             result,
@@ -320,6 +362,16 @@ class InspectionPipeline:
         pyramid = Pyramid(frame, self._parts.scaler)
         return _Scene(frame=frame, pyramid=pyramid, reasons=list(frame_problems(frame)))
 
+    def _timed(self, scene: _Scene, stage: str, task: Callable[[], None]) -> Callable[[], None]:
+        """Let a task note its time."""
+
+        def run() -> None:
+            start = self._parts.stopwatch()
+            task()
+            self._lap(scene, stage, start)
+
+        return run
+
     def _since(self, start: float) -> float:
         return round((self._parts.stopwatch() - start) * 1000, 2)
 
@@ -361,7 +413,7 @@ def _drifted(plane: Plane, board: TagBoard) -> bool:
     return max(drifts, default=0.0) > _MOST_DRIFT_PX
 
 
-def _grown(codes: tuple[NDArray[np.float64], ...]) -> list[NDArray[np.float64]]:
+def _grown(codes: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
     """Grow each code (N=4, 2) to its label's paper: quiet zone and a margin."""
     grown = []
     for corners in codes:

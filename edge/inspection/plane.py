@@ -41,24 +41,26 @@ class Plane:
     def to_px(self, places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Project ``places_mm`` (N, 2) float64 on the table into the picture, (N, 2) px."""
         homography = np.append(self.numbers[:8], 1.0).reshape(3, 3)
-        unit = (places_mm - self.origin_mm) / self.unit_mm
-        homogeneous = unit @ homography[:, :2].T + homography[:, 2]
-        flat = homogeneous[:, :2] / homogeneous[:, 2:]
-        stretched = flat * (1 + self.numbers[8] * _squared(flat))
-        return np.asarray(stretched * self.radius_px + self.centre_px)
+        x = (places_mm[:, 0] - self.origin_mm[0]) / self.unit_mm
+        y = (places_mm[:, 1] - self.origin_mm[1]) / self.unit_mm
+        across, down = _projected(homography, x, y)
+        stretch = (1 + self.numbers[8] * (across * across + down * down)) * self.radius_px
+        across, down = across * stretch + self.centre_px[0], down * stretch + self.centre_px[1]
+        return np.stack([across, down], axis=1)
 
     def to_mm(self, places_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Find where on the table ``places_px`` (N, 2) float64 lie, (N, 2) mm."""
-        stretched = (places_px - self.centre_px) / self.radius_px
-        bend = self.numbers[8] * _squared(stretched)
+        across = (places_px[:, 0] - self.centre_px[0]) / self.radius_px
+        down = (places_px[:, 1] - self.centre_px[1]) / self.radius_px
+        bend = self.numbers[8] * (across * across + down * down)
         scale = 1 - bend
         for _ in range(4):
             cubic = bend * scale * scale
             scale -= (scale * (1 + cubic) - 1) / (1 + 3 * cubic)
-        flat = stretched * scale
         inverse = np.linalg.inv(np.append(self.numbers[:8], 1.0).reshape(3, 3))
-        homogeneous = flat @ inverse[:, :2].T + inverse[:, 2]
-        return np.asarray(homogeneous[:, :2] / homogeneous[:, 2:] * self.unit_mm + self.origin_mm)
+        x, y = _projected(inverse, across * scale, down * scale)
+        x, y = x * self.unit_mm + self.origin_mm[0], y * self.unit_mm + self.origin_mm[1]
+        return np.stack([x, y], axis=1)
 
     def mm_per_px(self) -> float:
         """Scale in the middle of the picture."""
@@ -73,10 +75,18 @@ class Plane:
         return replace(self, numbers=self.numbers + shift)
 
 
-def _squared(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distance (N, 1) from the origin of ``places`` (N, 2) float64."""
-    x, y = places[:, :1], places[:, 1:]
-    return np.asarray(x * x + y * y)
+def _projected(
+    homography: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Map ``x`` and ``y`` (N,) float64 by a ``homography`` (3, 3) float64.
+
+    Written out, because matrix products of that shape wake the library's own threads.
+    """
+    first, second, third = homography
+    below = third[0] * x + third[1] * y + third[2]
+    across = (first[0] * x + first[1] * y + first[2]) / below
+    down = (second[0] * x + second[1] * y + second[2]) / below
+    return across, down
 
 
 def fit_plane(
@@ -159,13 +169,22 @@ def _follow_edges(plane: Plane, frame: NDArray[np.uint8], board: TagBoard) -> Pl
 
 def _slopes(plane: Plane, places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Change of each projected place (N, 2) float64 with each number, (N, 2, 9)."""
-    step = 1e-6
-    before = plane.to_px(places_mm)
-    columns = [
-        (plane.shifted(step * np.eye(9)[index]).to_px(places_mm) - before) / step
-        for index in range(9)
-    ]
-    return np.stack(columns, axis=-1)
+    homography = np.append(plane.numbers[:8], 1.0).reshape(3, 3)
+    x, y = ((places_mm - plane.origin_mm) / plane.unit_mm).T
+    across, down = _projected(homography, x, y)
+    below = homography[2, 0] * x + homography[2, 1] * y + 1.0
+    flat = np.zeros((len(x), 2, 9))
+    for row, place in enumerate((across, down)):
+        flat[:, row, 3 * row : 3 * row + 3] = np.stack([x, y, np.ones_like(x)], axis=1)
+        flat[:, row, 6:8] = -place[:, None] * np.stack([x, y], axis=1)
+    flat /= below[:, None, None]
+    bend, squared = float(plane.numbers[8]), across**2 + down**2
+    turn = 2 * (across[:, None] * flat[:, 0] + down[:, None] * flat[:, 1])
+    slopes = flat * (1 + bend * squared)[:, None, None]
+    for row, place in enumerate((across, down)):
+        slopes[:, row] += bend * place[:, None] * turn
+        slopes[:, row, 8] += place * squared
+    return np.asarray(slopes * plane.radius_px)
 
 
 def _side_samples(

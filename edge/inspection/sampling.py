@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 _STEP_PX = 0.5
 _CLOSE_PX = 3.5
+_PATCH_RATIO = 6
 
 
 def brightness(
@@ -25,16 +26,35 @@ def brightness(
     left, top = x.astype(np.intp), y.astype(np.intp)
     right_share = (x - left).astype(np.float32)
     low_share = (y - top).astype(np.float32)
+    total, first, (right, down) = _totals(frame, left, top)
+    upper = total[first] * (1 - right_share) + total[first + right] * right_share
+    lower = total[first + down] * (1 - right_share) + total[first + (right + down)] * right_share
+    light = (upper * (1 - low_share) + lower * low_share) / np.float32(765)
+    return np.asarray(light, dtype=np.float32)
 
-    def at(row: NDArray[np.intp], column: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return brightness at whole ``row`` and ``column`` (N, ...)."""
-        pixels = frame[row, column].astype(np.float32)
-        total = pixels[..., 0] + pixels[..., 1] + pixels[..., 2]
-        return np.asarray(total / np.float32(765))
 
-    upper = at(top, left) * (1 - right_share) + at(top, left + 1) * right_share
-    lower = at(top + 1, left) * (1 - right_share) + at(top + 1, left + 1) * right_share
-    return np.asarray(upper * (1 - low_share) + lower * low_share, dtype=np.float32)
+def _totals(
+    frame: NDArray[np.uint8], left: NDArray[np.intp], top: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.intp], tuple[int, int]]:
+    """Add the colours of ``frame`` (H, W, 3) uint8 at and beside ``left`` and ``top`` (...).
+
+    Returns the sums (N,) float32, each place's index in them, and the steps right and down.
+    Many places close together are read from one patch, few that are scattered one by one.
+    """
+    if not left.size:
+        return np.zeros(1, dtype=np.float32), left, (0, 0)
+    first_row, first_column = int(top.min()), int(left.min())
+    part = frame[first_row : int(top.max()) + 2, first_column : int(left.max()) + 2]
+    wide = part.shape[1]
+    if part.shape[0] * wide <= _PATCH_RATIO * left.size:
+        total = part[..., 0].astype(np.float32)
+        total += part[..., 1]
+        total += part[..., 2]
+        return total.ravel(), (top - first_row) * wide + (left - first_column), (1, wide)
+    near = np.stack([frame[top + down, left + across] for down in (0, 1) for across in (0, 1)])
+    total = near.astype(np.float32).sum(axis=-1, dtype=np.float32)
+    index = np.arange(left.size, dtype=np.intp).reshape(left.shape)
+    return total.ravel(), index, (left.size, 2 * left.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,15 +148,19 @@ def robust_fit(t: NDArray[np.float64], values: NDArray[np.float64], degree: int)
     keep[usable] = np.abs(values[usable] - middle) <= max(
         4 * 1.4826 * float(np.median(np.abs(values[usable] - middle))), 2.0
     )
+    powers = t[:, None] ** np.arange(degree + 1)
     coefficients: NDArray[np.float64] = np.zeros(degree + 1)
     scatter = 0.0
     for _ in range(4):
         if keep.sum() < max(8, degree + 4):
             return None
-        coefficients = np.asarray(
-            np.polynomial.polynomial.polyfit(t[keep], values[keep], degree), dtype=np.float64
-        )
-        rest = values - np.polynomial.polynomial.polyval(t, coefficients)
+        kept = powers[keep]
+        try:
+            solved = np.linalg.solve(kept.T @ kept, kept.T @ values[keep])
+        except np.linalg.LinAlgError:
+            return None
+        coefficients = np.asarray(solved, dtype=np.float64)
+        rest = values - powers @ coefficients
         scatter = max(1.4826 * float(np.median(np.abs(rest[keep]))), 0.01)
         keep = usable & (np.abs(rest) <= 3.5 * scatter)
     ratio = float(keep.sum()) / len(values)

@@ -159,17 +159,17 @@ def _flattened(strip: Lines, nominal_mm: float) -> Lines:
     return np.asarray(strip - slow)
 
 
-def _spectrum(lines: Lines) -> tuple[Lines, Lines]:
-    """Frequencies per mm and power of ``lines`` (rows, columns), eightfold finer than bins."""
+def _spectrum(lines: Lines, finer: int = 8) -> tuple[Lines, Lines]:
+    """Frequencies per mm and power of ``lines`` (rows, columns), so much finer than bins."""
     columns = lines.shape[-1]
-    count = 1 << int(np.ceil(np.log2(columns * 8)))
+    count = 1 << int(np.ceil(np.log2(columns * finer)))
     power = np.abs(np.fft.rfft(lines * np.hanning(columns), count, axis=-1)) ** 2
     return np.fft.rfftfreq(count, ALONG_MM), power
 
 
 def _seam_row(level: Lines, nominal_mm: float) -> int:
     """Row of ``level`` (rows, columns) float64 with the strongest wave near the nominal pitch."""
-    frequencies, power = _spectrum(level)
+    frequencies, power = _spectrum(level, 2)
     low, high = (1 / (nominal_mm * r) for r in reversed(_PITCH_RANGE))
     band = (frequencies >= low) & (frequencies <= high)
     strength = power[:, band].max(axis=1)

@@ -4,6 +4,7 @@ A cell is 8 px of the full frame. A map has one number per cell; where a smaller
 was asked, its number stands in all cells that it covers.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 
 from edge.inspection.ports import DefectDetector, PictureScaler
 from edge.inspection.style_bank import ScaleStatistics
+from edge.inspection.together import Together, one_by_one
 
 CELL_PX = 8
 FACTORS = (1, 2, 4)
 _TILE_CELLS = 64
 _CORE_CELLS = 56
 _GRAIN_CELLS = 4
+# The detector looks so many cells beyond a cell before its answer no longer changes.
+_MARGIN_CELLS = 7
 _SMALLEST_SIDE_PX = 96
 _UNSEEN = np.float32(-1e9)
 
@@ -75,15 +79,20 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One tile: where it is read and which part of its answer is kept, in cells."""
+    """One tile: where it is read, how large, and which part of its answer is kept, in cells."""
 
     row: int
     column: int
+    high: int
+    wide: int
     core: tuple[slice, slice]
 
 
 def windows(cells: NDArray[np.bool_]) -> list[Window]:
-    """Cover all true cells of ``cells`` (H, W) bool by tiles that overlap by four cells."""
+    """Cover all true cells of ``cells`` (H, W) bool by tiles that overlap by four cells.
+
+    Each is no larger than what it has to see.
+    """
     rows = np.flatnonzero(cells.any(axis=1))
     columns = np.flatnonzero(cells.any(axis=0))
     if not rows.size:
@@ -92,10 +101,19 @@ def windows(cells: NDArray[np.bool_]) -> list[Window]:
     found = []
     for down in _cores(int(rows[0]), int(rows[-1]) + 1):
         for across in _cores(int(columns[0]), int(columns[-1]) + 1):
-            if cells[down, across].any():
-                row, column = _start(down, height), _start(across, width)
-                found.append(Window(row, column, (down, across)))
+            inside: NDArray[np.bool_] = cells[down, across]
+            if inside.any():
+                core = (_shrunk(down, inside, 1), _shrunk(across, inside, 0))
+                (row, high), (column, wide) = _extent(core[0], height), _extent(core[1], width)
+                found.append(Window(row, column, high, wide, core))
     return found
+
+
+def _shrunk(core: slice, used: NDArray[np.bool_], over: int) -> slice:
+    """Leave out the ends of a core where nothing of ``used`` (H, W) bool is true."""
+    places = np.flatnonzero(used.any(axis=over))
+    first = int(core.start)
+    return slice(first + int(places[0]), first + int(places[-1]) + 1)
 
 
 def _cores(first: int, last: int) -> list[slice]:
@@ -105,11 +123,14 @@ def _cores(first: int, last: int) -> list[slice]:
     return [slice(at, min(at + _CORE_CELLS, last)) for at in range(first, last, _CORE_CELLS)]
 
 
-def _start(core: slice, length: int) -> int:
-    """First cell of the tile around a core, within a picture of that length."""
+def _extent(core: slice, length: int) -> tuple[int, int]:
+    """First cell and size of the tile around a core, within a picture of that length."""
     first, last = int(core.start), int(core.stop)
-    margin = (_TILE_CELLS - (last - first)) // 2
-    return max(0, min(first - margin, length - _TILE_CELLS))
+    margin = min(_MARGIN_CELLS, (_TILE_CELLS - (last - first)) // 2)
+    start = max(0, first - margin)
+    size = min(length, last + margin) - start
+    size += -size % _GRAIN_CELLS
+    return max(0, min(start, length - size)), size
 
 
 def read_tile(layer: Layer, window: Window) -> NDArray[np.uint8]:
@@ -120,18 +141,22 @@ def read_tile(layer: Layer, window: Window) -> NDArray[np.uint8]:
     """
     picture = layer.picture
     top, left = window.row * CELL_PX, window.column * CELL_PX
-    size = _TILE_CELLS * CELL_PX
-    tile = picture[top : top + size, left : left + size]
+    high, wide = window.high * CELL_PX, window.wide * CELL_PX
+    tile = picture[top : top + high, left : left + wide]
     cells = np.s_[
-        window.row : window.row + _TILE_CELLS, window.column : window.column + _TILE_CELLS
+        window.row : window.row + window.high, window.column : window.column + window.wide
     ]
     if layer.foreign[cells].any():
-        tile = _filled(tile, layer.foreign[cells], layer.cells[cells])
-    grain = _GRAIN_CELLS * CELL_PX
+        tile = _filled(_mirrored(tile, CELL_PX), layer.foreign[cells], layer.cells[cells])
+    return np.ascontiguousarray(_mirrored(tile, _GRAIN_CELLS * CELL_PX)[None])
+
+
+def _mirrored(tile: NDArray[np.uint8], grain: int) -> NDArray[np.uint8]:
+    """Continue ``tile`` (H, W, 3) uint8 in the mirror to a multiple of ``grain`` px."""
     missing = [(0, -tile.shape[axis] % grain) for axis in (0, 1)]
-    if any(after for _, after in missing):
-        tile = np.pad(tile, [*missing, (0, 0)], mode="symmetric")
-    return np.ascontiguousarray(tile[None])
+    if not any(after for _, after in missing):
+        return tile
+    return np.pad(tile, [*missing, (0, 0)], mode="symmetric")
 
 
 def _filled(
@@ -139,14 +164,14 @@ def _filled(
 ) -> NDArray[np.uint8]:
     """Paint ``foreign`` (h, w) cells of ``tile`` (H, W, 3) in the mean colour of ``cells``."""
     means = tile[CELL_PX // 2 :: CELL_PX, CELL_PX // 2 :: CELL_PX]
-    high, wide = means.shape[:2]
-    judged = cells[:high, :wide]
-    if not judged.any():
+    if not cells.any():
         return tile
-    colour = means[judged].mean(axis=0).round().astype(np.uint8)
-    spread = foreign.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
-    spread = spread[: tile.shape[0], : tile.shape[1]]
-    return np.where(spread[..., None], colour, tile)
+    colour = means[cells].mean(axis=0).round().astype(np.uint8)
+    high, wide = foreign.shape
+    painted = tile.copy()
+    blocks = painted.reshape(high, CELL_PX, wide, CELL_PX, 3).swapaxes(1, 2)
+    blocks[foreign] = colour
+    return painted
 
 
 def keep_core(answer: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
@@ -188,8 +213,14 @@ def features_of(
 class TextureJudge:
     """Scores every judged cell against a style, looking closely only where it pays."""
 
-    def __init__(self, detector: DefectDetector, close_tiles_count: int = 6) -> None:
+    def __init__(
+        self,
+        detector: DefectDetector,
+        close_tiles_count: int = 6,
+        together: Together = one_by_one,
+    ) -> None:
         self._detector = detector
+        self._together = together
         self._close_tiles = close_tiles_count
 
     def score_map(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...]) -> NDArray[np.float32]:
@@ -218,12 +249,16 @@ class TextureJudge:
         self, layer: Layer, scale: ScaleStatistics, chosen: list[Window]
     ) -> NDArray[np.float32]:
         scores = np.full(layer.cells.shape, _UNSEEN)
-        for window in chosen:
+
+        def look(window: Window) -> None:
+            """Score one tile; no two tiles share a cell."""
             tile = read_tile(layer, window)
             answer = self._detector.distances(tile, scale.mean, scale.whitening)[0]
             robust_z = (keep_core(answer, window) - scale.centre_score) / scale.spread_score
             judged = layer.cells[window.core]
             scores[window.core][judged] = robust_z[judged]
+
+        self._together([functools.partial(look, window) for window in chosen])
         return scores
 
 

@@ -44,6 +44,7 @@ check: $(DEV) $(DASHBOARD)
 	$(BIN)/python -m pytest -q tests/architecture tests/unit
 
 test: $(DEV) $(DASHBOARD)
+	$(BIN)/python cloud/dashboard/build.py test
 	$(BIN)/python -m pytest -m "not faults and not soak"
 
 faults: $(DEV) $(DASHBOARD)

@@ -16,7 +16,7 @@ TEXTS = {
     "cloud": "cloud/interfaces/rest_api/texts",
     "kiosk": "edge/interfaces/kiosk/texts",
     "offline": "edge/interfaces/texts",
-    "dashboard": "cloud/dashboard/src/texts",
+    "dashboard": "cloud/dashboard/texts",
 }
 
 

@@ -17,7 +17,7 @@ PASCAL = re.compile(r"^[A-Z][A-Za-z0-9]*$")
 SNAKE = re.compile(r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")
 # Numbers of the fields of FileDescriptorProto, DescriptorProto … that make up a comment's path.
 MESSAGE, ENUM, SERVICE, SYNTAX_PACKAGE = 4, 5, 6, 2
-NESTED, NESTED_ENUM, METHOD = 3, 4, 2
+FIELD, NESTED, NESTED_ENUM, VALUE, METHOD = 2, 3, 4, 2, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +140,14 @@ class Lint:
             self._demand(path in told, f"{name} has no comment")
 
     def _commented(self) -> Iterator[tuple[Path, str]]:
-        for element, _ in messages_of(self.file).values():
+        for element, message in messages_of(self.file).values():
             yield element.path, element.name
-        for element, _ in enums_of(self.file).values():
+            for index, part in enumerate(message.field):
+                yield (*element.path, FIELD, index), f"{element.name}.{part.name}"
+        for element, enum in enums_of(self.file).values():
             yield element.path, element.name
+            for index, value in enumerate(enum.value):
+                yield (*element.path, VALUE, index), value.name
         for index, service in enumerate(self.file.service):
             yield (SERVICE, index), service.name
             for number, method in enumerate(service.method):

@@ -27,8 +27,11 @@ class EnrolRequest(_message.Message):
     CSR_DER_FIELD_NUMBER: _builtins.int
     SERIAL_FIELD_NUMBER: _builtins.int
     join_token: _builtins.str
+    """The one-time token, as it was issued."""
     csr_der: _builtins.bytes
+    """PKCS#10 request, DER; its key never leaves the station."""
     serial: _builtins.str
+    """Serial number of the device that the token was issued for."""
     def __init__(
         self,
         *,
@@ -58,14 +61,21 @@ class EnrolResponse(_message.Message):
     NOT_AFTER_FIELD_NUMBER: _builtins.int
     ORGANIZATION_CODE_FIELD_NUMBER: _builtins.int
     certificate_pem: _builtins.bytes
+    """The station's certificate, PEM."""
     ca_pem: _builtins.bytes
+    """The authority that signed it, PEM."""
     station_id: _builtins.str
+    """sta_ followed by a ULID."""
     organization_id: _builtins.str
+    """org_ followed by a ULID."""
     station_name: _builtins.str
+    """Name on the floor: CUT-01."""
     organization_code: _builtins.str
     """The organization's short name, such as demo; empty when it has none."""
     @_builtins.property
-    def not_after(self) -> _timestamp_pb2.Timestamp: ...
+    def not_after(self) -> _timestamp_pb2.Timestamp:
+        """When the certificate ends."""
+
     def __init__(
         self,
         *,
@@ -93,6 +103,7 @@ class GetStatusRequest(_message.Message):
 
     CERTIFICATE_PEM_FIELD_NUMBER: _builtins.int
     certificate_pem: _builtins.bytes
+    """The station's certificate, PEM."""
     def __init__(
         self,
         *,
@@ -117,6 +128,7 @@ class GetStatusResponse(_message.Message):
     status: _builtins.str
     """known, expired, revoked or unknown."""
     detail: _builtins.str
+    """One sentence for whoever reads the log."""
     def __init__(
         self,
         *,

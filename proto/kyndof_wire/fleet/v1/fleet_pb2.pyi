@@ -28,7 +28,9 @@ class WatchDesiredStateRequest(_message.Message):
     OBSERVED_GENERATION_FIELD_NUMBER: _builtins.int
     OBSERVED_WORK_DIGEST_FIELD_NUMBER: _builtins.int
     observed_generation: _builtins.int
+    """The newest generation that was seen."""
     observed_work_digest: _builtins.str
+    """Digest of the work package in use."""
     def __init__(
         self,
         *,
@@ -59,16 +61,27 @@ class WatchDesiredStateResponse(_message.Message):
     MIN_AGENT_VERSION_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     generation: _builtins.int
+    """Grows with every change of the wish."""
     config_digest: _builtins.str
+    """SHA-256 hex of the wished configuration; empty: none is wished."""
     model_digest: _builtins.str
+    """SHA-256 hex of the wished bundle; empty: none is wished."""
     work_digest: _builtins.str
+    """SHA-256 hex of the serialized work package."""
     rollout_id: _builtins.str
+    """The rollout that this wish belongs to; empty outside of one."""
     min_agent_version: _builtins.str
+    """Older agents keep what they have."""
     signature: _builtins.bytes
+    """Over the wish; empty until rollouts are signed."""
     @_builtins.property
-    def not_before(self) -> _timestamp_pb2.Timestamp: ...
+    def not_before(self) -> _timestamp_pb2.Timestamp:
+        """Not to be applied earlier."""
+
     @_builtins.property
-    def expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Not to be applied later."""
+
     def __init__(
         self,
         *,
@@ -98,6 +111,7 @@ class GetWorkPackageRequest(_message.Message):
 
     WORK_DIGEST_FIELD_NUMBER: _builtins.int
     work_digest: _builtins.str
+    """SHA-256 hex of the serialized work package."""
     def __init__(
         self,
         *,
@@ -119,6 +133,7 @@ class GetWorkPackageResponse(_message.Message):
 
     WORK_PACKAGE_FIELD_NUMBER: _builtins.int
     work_package: _builtins.bytes
+    """Serialized WorkPackage, exactly the bytes of the digest."""
     def __init__(
         self,
         *,
@@ -143,9 +158,13 @@ class ReportStateRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     observed_generation: _builtins.int
+    """The newest generation that was seen."""
     work_digest: _builtins.str
+    """SHA-256 hex of the serialized work package."""
     state: _builtins.str
+    """in_sync or refused."""
     detail: _builtins.str
+    """One sentence for whoever reads the log."""
     def __init__(
         self,
         *,
@@ -194,8 +213,11 @@ class WorkPackage(_message.Message):
     STYLES_FIELD_NUMBER: _builtins.int
     EVENT_WATERMARK_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
+    """org_ followed by a ULID."""
     station_id: _builtins.str
+    """sta_ followed by a ULID."""
     station_name: _builtins.str
+    """Name on the floor: CUT-01."""
     event_watermark: _builtins.int
     """Login timeouts and the like come from the station's own settings."""
     @_builtins.property
@@ -203,11 +225,17 @@ class WorkPackage(_message.Message):
         """Stages that this station takes: CUT, SEW ..."""
 
     @_builtins.property
-    def work_orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkOrder]: ...
+    def work_orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkOrder]:
+        """Open work orders only."""
+
     @_builtins.property
-    def roster(self) -> _containers.RepeatedCompositeFieldContainer[Global___Person]: ...
+    def roster(self) -> _containers.RepeatedCompositeFieldContainer[Global___Person]:
+        """Who may work here."""
+
     @_builtins.property
-    def styles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Style]: ...
+    def styles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Style]:
+        """What was taught about the styles of these orders."""
+
     def __init__(
         self,
         *,
@@ -240,12 +268,17 @@ class Person(_message.Message):
     BADGE_FIELD_NUMBER: _builtins.int
     STAGES_FIELD_NUMBER: _builtins.int
     login: _builtins.str
+    """The person's login."""
     name_ko: _builtins.str
+    """Korean name."""
     name_en: _builtins.str
+    """English name."""
     badge: _builtins.str
     """The ULID in the badge's code."""
     @_builtins.property
-    def stages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def stages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Stages that the person may work at."""
+
     def __init__(
         self,
         *,
@@ -278,15 +311,25 @@ class WorkOrder(_message.Message):
     STEPS_FIELD_NUMBER: _builtins.int
     PIECES_FIELD_NUMBER: _builtins.int
     work_order_id: _builtins.str
+    """wo_ followed by a ULID."""
     number: _builtins.str
+    """What people call it."""
     title_ko: _builtins.str
+    """Korean title."""
     title_en: _builtins.str
+    """English title."""
     style: _builtins.str
+    """Name of the style, as in styles."""
     spec_version: _builtins.str
+    """The version that its numbers come from."""
     @_builtins.property
-    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]: ...
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
+        """In their order."""
+
     @_builtins.property
-    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Piece]: ...
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Piece]:
+        """The pieces of the order."""
+
     def __init__(
         self,
         *,
@@ -322,15 +365,25 @@ class Step(_message.Message):
     GUIDE_FIELD_NUMBER: _builtins.int
     STANDARD_FIELD_NUMBER: _builtins.int
     step_id: _builtins.str
+    """stp_ followed by a ULID."""
     position: _builtins.int
+    """From 1, without holes."""
     stage: _builtins.str
+    """CUT, SEW, QC and so on."""
     title_ko: _builtins.str
+    """Korean title."""
     title_en: _builtins.str
+    """English title."""
     requires_quality_check: _builtins.bool
+    """Finishing takes a picture and a verdict."""
     @_builtins.property
-    def guide(self) -> _containers.RepeatedCompositeFieldContainer[Global___GuideLine]: ...
+    def guide(self) -> _containers.RepeatedCompositeFieldContainer[Global___GuideLine]:
+        """What the kiosk shows before work."""
+
     @_builtins.property
-    def standard(self) -> Global___Standard: ...
+    def standard(self) -> Global___Standard:
+        """What is judged at this step; absent: nothing."""
+
     def __init__(
         self,
         *,
@@ -361,7 +414,9 @@ class GuideLine(_message.Message):
     TEXT_EN_FIELD_NUMBER: _builtins.int
     PICTURE_FIELD_NUMBER: _builtins.int
     text_ko: _builtins.str
+    """Korean text."""
     text_en: _builtins.str
+    """English text."""
     picture: _builtins.bytes
     """PNG or SVG bytes; empty without a picture."""
     def __init__(
@@ -391,11 +446,17 @@ class Standard(_message.Message):
     MAJOR_FROM_MM2_FIELD_NUMBER: _builtins.int
     CHECKS_FIELD_NUMBER: _builtins.int
     minor_below_mm2: _builtins.float
+    """A finding smaller than this is minor."""
     major_from_mm2: _builtins.float
+    """A finding from this size on is major."""
     @_builtins.property
-    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointOfMeasure]: ...
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointOfMeasure]:
+        """Lengths to measure."""
+
     @_builtins.property
-    def stitches(self) -> _containers.RepeatedCompositeFieldContainer[Global___StitchStandard]: ...
+    def stitches(self) -> _containers.RepeatedCompositeFieldContainer[Global___StitchStandard]:
+        """Seams to measure."""
+
     @_builtins.property
     def checks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """defects, measure, stitches."""
@@ -434,15 +495,23 @@ class PointOfMeasure(_message.Message):
     SEVERITY_FIELD_NUMBER: _builtins.int
     THICKNESS_MM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """Stable name: body_length."""
     title_ko: _builtins.str
+    """Korean title."""
     title_en: _builtins.str
+    """English title."""
     axis: _builtins.str
     """length or width."""
     at_ratio: _builtins.float
+    """Where across the garment, from 0 to 1."""
     nominal_mm: _builtins.float
+    """What the design says."""
     lower_mm: _builtins.float
+    """Lowest allowed deviation from nominal."""
     upper_mm: _builtins.float
+    """Highest allowed deviation from nominal."""
     severity: _builtins.str
+    """critical, major or minor."""
     thickness_mm: _builtins.float
     """Absent when unknown: then nothing can be measured."""
     def __init__(
@@ -487,16 +556,27 @@ class StitchStandard(_message.Message):
     MAX_SKIPPED_COUNT_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
     seam: _builtins.str
+    """Stable name: hem."""
     title_ko: _builtins.str
+    """Korean title."""
     title_en: _builtins.str
+    """English title."""
     side: _builtins.str
+    """Side of the outline that the seam follows."""
     inset_mm: _builtins.float
+    """Distance of the seam from the outline."""
     pitch_mm: _builtins.float
+    """Wished distance from stitch to stitch."""
     lower_mm: _builtins.float
+    """Lowest allowed deviation from nominal."""
     upper_mm: _builtins.float
+    """Highest allowed deviation from nominal."""
     max_cv_ratio: _builtins.float
+    """Largest spread of the pitch over its mean."""
     max_skipped_count: _builtins.int
+    """Skipped stitches that are allowed."""
     severity: _builtins.str
+    """critical, major or minor."""
     def __init__(
         self,
         *,
@@ -537,15 +617,21 @@ class Piece(_message.Message):
     SPEC_VERSION_FIELD_NUMBER: _builtins.int
     STANDARD_FIELD_NUMBER: _builtins.int
     piece_id: _builtins.str
+    """pc_ followed by a ULID."""
     number: _builtins.int
+    """From 1 within the work order."""
     size: _builtins.str
+    """Size code of the style: M."""
     open_step_id: _builtins.str
     """The first step not finished yet; empty when all are."""
     state: _builtins.str
     """OPEN, STARTED, REVIEW, REWORK, DONE, QUARANTINE, ESCALATED."""
     attempt: _builtins.int
+    """From 1; a rework counts on."""
     instruction_ko: _builtins.str
+    """What the rework asks for, Korean; empty without one."""
     instruction_en: _builtins.str
+    """The same in English."""
     spec_version: _builtins.str
     """The piece's own version when a rework named a new one."""
     @_builtins.property
@@ -583,7 +669,9 @@ class Style(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     BANK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """Stable name: demo-bodice."""
     bank: _builtins.bytes
+    """The golden bank's file, as kyndof-edge teach wrote it."""
     def __init__(
         self,
         *,

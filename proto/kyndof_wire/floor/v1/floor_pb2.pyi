@@ -30,6 +30,7 @@ class BadgeScanned(_message.Message):
     LOGIN_FIELD_NUMBER: _builtins.int
     READER_FIELD_NUMBER: _builtins.int
     login: _builtins.str
+    """The person's login."""
     reader: _builtins.str
     """One of hid, serial, camera, kiosk."""
     def __init__(
@@ -55,6 +56,7 @@ class BadgeEnded(_message.Message):
     LOGIN_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     login: _builtins.str
+    """The person's login."""
     reason: _builtins.str
     """One of silence, shift_end, other_badge."""
     def __init__(
@@ -85,11 +87,17 @@ class StepStarted(_message.Message):
     READER_FIELD_NUMBER: _builtins.int
     ORDER_UNCONFIRMED_FIELD_NUMBER: _builtins.int
     piece_id: _builtins.str
+    """pc_ followed by a ULID."""
     step_id: _builtins.str
+    """stp_ followed by a ULID."""
     stage: _builtins.str
+    """CUT, SEW, QC and so on."""
     spec_version: _builtins.str
+    """The version that the station judged by."""
     attempt: _builtins.int
+    """From 1; a rework counts on."""
     reader: _builtins.str
+    """One of hid, serial, camera, kiosk."""
     order_unconfirmed: _builtins.bool
     """The station could not judge the order of steps; the cloud decides."""
     def __init__(
@@ -142,31 +150,53 @@ class InspectionRecorded(_message.Message):
     inspection_id: _builtins.str
     """ins_ followed by a ULID."""
     piece_id: _builtins.str
+    """pc_ followed by a ULID."""
     step_id: _builtins.str
+    """stp_ followed by a ULID."""
     stage: _builtins.str
+    """CUT, SEW, QC and so on."""
     spec_version: _builtins.str
+    """The version that the station judged by."""
     attempt: _builtins.int
+    """From 1; a rework counts on."""
     verdict: _builtins.str
     """PASS, FAIL or REVIEW."""
     anomaly_score: _builtins.float
+    """Highest score of the picture."""
     threshold_score: _builtins.float
+    """From this score on a place is a finding."""
     bundle: _builtins.str
+    """Name of the bundle that looked."""
     bundle_digest: _builtins.str
+    """SHA-256 hex of its manifest."""
     style: _builtins.str
+    """Name of the style that was looked for."""
     calibration_id: _builtins.str
+    """The board that gave millimetres; empty without one."""
     frame_width_px: _builtins.int
+    """Width of the judged frame."""
     frame_height_px: _builtins.int
+    """Height of the judged frame."""
     elapsed_ms: _builtins.float
+    """From frame to verdict."""
     picture_sha256: _builtins.bytes
     """SHA-256 of the picture; it travels separately."""
     @_builtins.property
-    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]: ...
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
+        """Places that differ from a good piece."""
+
     @_builtins.property
-    def measurements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measurement]: ...
+    def measurements(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measurement]:
+        """Lengths of the standard."""
+
     @_builtins.property
-    def stitches(self) -> _containers.RepeatedCompositeFieldContainer[Global___StitchReading]: ...
+    def stitches(self) -> _containers.RepeatedCompositeFieldContainer[Global___StitchReading]:
+        """Seams of the standard."""
+
     @_builtins.property
-    def anomaly_map(self) -> Global___AnomalyMap: ...
+    def anomaly_map(self) -> Global___AnomalyMap:
+        """Where it looks how unlike good pieces; absent without a bank."""
+
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Codes such as style_not_taught, frame_blurred, tags_hidden."""
@@ -218,13 +248,19 @@ class Finding(_message.Message):
     AREA_MM2_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
     defect_class: _builtins.str
+    """anomaly, or the class that the bundle names."""
     score: _builtins.float
+    """Highest score inside."""
     area_px: _builtins.float
+    """Area in square pixels of the frame."""
     area_mm2: _builtins.float
     """Absent without calibration."""
     severity: _builtins.str
+    """critical, major or minor."""
     @_builtins.property
-    def polygon_px(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]: ...
+    def polygon_px(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]:
+        """Outline, clockwise."""
+
     def __init__(
         self,
         *,
@@ -254,7 +290,9 @@ class Point(_message.Message):
     X_PX_FIELD_NUMBER: _builtins.int
     Y_PX_FIELD_NUMBER: _builtins.int
     x_px: _builtins.float
+    """Rightwards."""
     y_px: _builtins.float
+    """Downwards."""
     def __init__(
         self,
         *,
@@ -287,20 +325,31 @@ class Measurement(_message.Message):
     TO_PX_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
+    """Name of the point of measure."""
     nominal_mm: _builtins.float
+    """What the design says."""
     lower_mm: _builtins.float
+    """Lowest allowed deviation from nominal."""
     upper_mm: _builtins.float
+    """Highest allowed deviation from nominal."""
     value_mm: _builtins.float
+    """What was measured; absent: cannot measure, see reason."""
     uncertainty_mm: _builtins.float
     """Expanded uncertainty, k = 2."""
     outcome: _builtins.str
     """PASS, FAIL, REVIEW or CANNOT_MEASURE."""
     reason: _builtins.str
+    """A code, empty when all is well."""
     severity: _builtins.str
+    """critical, major or minor."""
     @_builtins.property
-    def from_px(self) -> Global___Point: ...
+    def from_px(self) -> Global___Point:
+        """One end, for the overlay."""
+
     @_builtins.property
-    def to_px(self) -> Global___Point: ...
+    def to_px(self) -> Global___Point:
+        """The other end."""
+
     def __init__(
         self,
         *,
@@ -351,19 +400,33 @@ class StitchReading(_message.Message):
     SEVERITY_FIELD_NUMBER: _builtins.int
     MAX_CV_RATIO_FIELD_NUMBER: _builtins.int
     seam: _builtins.str
+    """Stable name: hem."""
     nominal_mm: _builtins.float
+    """What the design says."""
     lower_mm: _builtins.float
+    """Lowest allowed deviation from nominal."""
     upper_mm: _builtins.float
+    """Highest allowed deviation from nominal."""
     pitch_mm: _builtins.float
+    """Mean distance; absent: cannot measure, see reason."""
     uncertainty_mm: _builtins.float
+    """U with k = 2."""
     cv_ratio: _builtins.float
+    """Spread of the pitch over its mean."""
     skipped_count: _builtins.int
+    """Gaps of about two pitches."""
     outcome: _builtins.str
+    """PASS, FAIL, REVIEW or CANNOT_MEASURE."""
     reason: _builtins.str
+    """A code, empty when all is well."""
     severity: _builtins.str
+    """critical, major or minor."""
     max_cv_ratio: _builtins.float
+    """Largest spread of the pitch over its mean."""
     @_builtins.property
-    def seam_px(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]: ...
+    def seam_px(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]:
+        """The seam, for the overlay."""
+
     def __init__(
         self,
         *,
@@ -414,8 +477,11 @@ class AnomalyMap(_message.Message):
     HEIGHT_FIELD_NUMBER: _builtins.int
     VALUES_FIELD_NUMBER: _builtins.int
     width: _builtins.int
+    """Cells across."""
     height: _builtins.int
+    """Cells down."""
     values: _builtins.bytes
+    """One byte a cell; 128 is the threshold, 255 twice that or more."""
     def __init__(
         self,
         *,
@@ -446,15 +512,21 @@ class StepFinished(_message.Message):
     VERDICT_FIELD_NUMBER: _builtins.int
     ORDER_UNCONFIRMED_FIELD_NUMBER: _builtins.int
     piece_id: _builtins.str
+    """pc_ followed by a ULID."""
     step_id: _builtins.str
+    """stp_ followed by a ULID."""
     stage: _builtins.str
+    """CUT, SEW, QC and so on."""
     spec_version: _builtins.str
+    """The version that the station judged by."""
     attempt: _builtins.int
+    """From 1; a rework counts on."""
     inspection_id: _builtins.str
     """Empty where the step asks for no quality check."""
     verdict: _builtins.str
     """PASS, FAIL, REVIEW, or NONE without a check."""
     order_unconfirmed: _builtins.bool
+    """The station could not judge the order of steps; the cloud decides."""
     def __init__(
         self,
         *,
@@ -485,9 +557,11 @@ class ScanRefused(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     READER_FIELD_NUMBER: _builtins.int
     text: _builtins.str
+    """What was read."""
     code: _builtins.str
     """Stable error code, the same that the kiosk showed."""
     reader: _builtins.str
+    """One of hid, serial, camera, kiosk."""
     def __init__(
         self,
         *,
@@ -514,6 +588,7 @@ class AlarmRaised(_message.Message):
     code: _builtins.str
     """camera_unplugged, frame_black, frame_blurred, calibration_missing, bundle_corrupt, disk_full ..."""
     detail: _builtins.str
+    """One sentence for whoever reads the log."""
     def __init__(
         self,
         *,
@@ -536,6 +611,7 @@ class AlarmCleared(_message.Message):
 
     CODE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
+    """Stable code of the alarm."""
     def __init__(
         self,
         *,
@@ -567,17 +643,29 @@ class StationSnapshot(_message.Message):
     PACKAGE_DIGEST_FIELD_NUMBER: _builtins.int
     CAMERA_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
+    """Login; empty: nobody."""
     piece_id: _builtins.str
+    """The piece at hand; empty: none."""
     step_id: _builtins.str
+    """The step at hand; empty: none."""
     phase: _builtins.str
+    """What the kiosk shows: idle, guide, capturing and so on."""
     finished_count: _builtins.int
+    """Steps that were finished here."""
     failed_count: _builtins.int
+    """Of them, with verdict FAIL."""
     spool_count: _builtins.int
+    """Events that wait for the agent."""
     bundle: _builtins.str
+    """Name of the bundle in use."""
     package_digest: _builtins.str
+    """Digest of the work package in use."""
     camera: _builtins.str
+    """ok, or the code of what is wrong with it."""
     @_builtins.property
-    def alarms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def alarms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes of what is wrong now."""
+
     def __init__(
         self,
         *,

@@ -24,17 +24,25 @@ class _MediaDecision:
 class _MediaDecisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MediaDecision.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MEDIA_DECISION_UNSPECIFIED: _MediaDecision.ValueType  # 0
+    """Never sent."""
     MEDIA_DECISION_WANT: _MediaDecision.ValueType  # 1
+    """Send it."""
     MEDIA_DECISION_HAVE: _MediaDecision.ValueType  # 2
+    """It is here already."""
     MEDIA_DECISION_DECLINE: _MediaDecision.ValueType  # 3
+    """It will not be taken."""
 
 class MediaDecision(_MediaDecision, metaclass=_MediaDecisionEnumTypeWrapper):
     """What the cloud answers to an offer."""
 
 MEDIA_DECISION_UNSPECIFIED: MediaDecision.ValueType  # 0
+"""Never sent."""
 MEDIA_DECISION_WANT: MediaDecision.ValueType  # 1
+"""Send it."""
 MEDIA_DECISION_HAVE: MediaDecision.ValueType  # 2
+"""It is here already."""
 MEDIA_DECISION_DECLINE: MediaDecision.ValueType  # 3
+"""It will not be taken."""
 Global___MediaDecision: _TypeAlias = MediaDecision  # noqa: Y015
 
 @_typing.final
@@ -50,12 +58,17 @@ class OfferMediaRequest(_message.Message):
     EVENT_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     sha256: _builtins.bytes
+    """SHA-256 of the whole file, 32 bytes."""
     size_bytes: _builtins.int
+    """Size of the whole file."""
     content_type: _builtins.str
+    """image/jpeg or image/png."""
     verdict: _builtins.str
+    """Verdict of the inspection; what failed goes first."""
     event_id: _builtins.bytes
     """The event that names the file."""
     priority: _builtins.int
+    """Higher goes first: what failed before what passed."""
     def __init__(
         self,
         *,
@@ -84,8 +97,11 @@ class OfferMediaResponse(_message.Message):
     UPLOAD_ID_FIELD_NUMBER: _builtins.int
     OFFSET_BYTES_FIELD_NUMBER: _builtins.int
     decision: Global___MediaDecision.ValueType
+    """Send it, or why not."""
     upload_id: _builtins.str
+    """Names the upload in what follows."""
     offset_bytes: _builtins.int
+    """Resume here."""
     def __init__(
         self,
         *,
@@ -112,9 +128,13 @@ class UploadMediaRequest(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     CRC32_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.str
+    """Names the upload in what follows."""
     offset_bytes: _builtins.int
+    """Where this part begins."""
     data: _builtins.bytes
+    """At most 1 MiB."""
     crc32: _builtins.int
+    """Of data; 0: not computed."""
     def __init__(
         self,
         *,
@@ -139,6 +159,7 @@ class UploadMediaResponse(_message.Message):
 
     PERSISTED_OFFSET_BYTES_FIELD_NUMBER: _builtins.int
     persisted_offset_bytes: _builtins.int
+    """What is safe on disk."""
     def __init__(
         self,
         *,
@@ -161,7 +182,9 @@ class CompleteMediaRequest(_message.Message):
     UPLOAD_ID_FIELD_NUMBER: _builtins.int
     SHA256_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.str
+    """Names the upload in what follows."""
     sha256: _builtins.bytes
+    """SHA-256 of the whole file, 32 bytes."""
     def __init__(
         self,
         *,
@@ -185,7 +208,9 @@ class CompleteMediaResponse(_message.Message):
     STORED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     stored: _builtins.bool
+    """The file is whole and its rows are committed."""
     reason: _builtins.str
+    """Why not; empty when stored."""
     def __init__(
         self,
         *,

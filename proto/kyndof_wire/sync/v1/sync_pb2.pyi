@@ -27,17 +27,25 @@ class _GapReason:
 class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     GAP_REASON_UNSPECIFIED: _GapReason.ValueType  # 0
+    """Never sent."""
     GAP_REASON_DISK_CAP: _GapReason.ValueType  # 1
+    """The outbox was full."""
     GAP_REASON_CORRUPTION: _GapReason.ValueType  # 2
+    """The file was damaged."""
     GAP_REASON_OPERATOR: _GapReason.ValueType  # 3
+    """Somebody gave them up."""
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why a gap exists."""
 
 GAP_REASON_UNSPECIFIED: GapReason.ValueType  # 0
+"""Never sent."""
 GAP_REASON_DISK_CAP: GapReason.ValueType  # 1
+"""The outbox was full."""
 GAP_REASON_CORRUPTION: GapReason.ValueType  # 2
+"""The file was damaged."""
 GAP_REASON_OPERATOR: GapReason.ValueType  # 3
+"""Somebody gave them up."""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final
@@ -51,13 +59,21 @@ class StreamEventsRequest(_message.Message):
     HEARTBEAT_FIELD_NUMBER: _builtins.int
     GAP_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def hello(self) -> Global___Hello: ...
+    def hello(self) -> Global___Hello:
+        """First, and only first."""
+
     @_builtins.property
-    def batch(self) -> Global___EventBatch: ...
+    def batch(self) -> Global___EventBatch:
+        """Events in a row."""
+
     @_builtins.property
-    def heartbeat(self) -> Global___Heartbeat: ...
+    def heartbeat(self) -> Global___Heartbeat:
+        """Every few seconds."""
+
     @_builtins.property
-    def gap(self) -> Global___GapRecord: ...
+    def gap(self) -> Global___GapRecord:
+        """Numbers that will never come."""
+
     def __init__(
         self,
         *,
@@ -88,15 +104,25 @@ class StreamEventsResponse(_message.Message):
     THROTTLE_FIELD_NUMBER: _builtins.int
     GO_AWAY_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def welcome(self) -> Global___Welcome: ...
+    def welcome(self) -> Global___Welcome:
+        """Answers hello."""
+
     @_builtins.property
-    def ack(self) -> Global___Ack: ...
+    def ack(self) -> Global___Ack:
+        """After the commit."""
+
     @_builtins.property
-    def heartbeat(self) -> Global___Heartbeat: ...
+    def heartbeat(self) -> Global___Heartbeat:
+        """Answers a heartbeat."""
+
     @_builtins.property
-    def throttle(self) -> Global___Throttle: ...
+    def throttle(self) -> Global___Throttle:
+        """Slow down."""
+
     @_builtins.property
-    def go_away(self) -> Global___GoAway: ...
+    def go_away(self) -> Global___GoAway:
+        """Connect again later."""
+
     def __init__(
         self,
         *,
@@ -131,17 +157,27 @@ class Hello(_message.Message):
     OBSERVED_STATE_DIGEST_FIELD_NUMBER: _builtins.int
     DISK_FIELD_NUMBER: _builtins.int
     outbox_id: _builtins.str
+    """Made once with the outbox file."""
     epoch: _builtins.int
     """0 when the outbox has not been given an epoch yet."""
     protocol: _builtins.int
+    """Version of these rules: 1."""
     agent_version: _builtins.str
+    """Version of the sync agent."""
     observed_state_digest: _builtins.bytes
+    """Digest of the wish that is in force."""
     @_builtins.property
-    def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamPosition]: ...
+    def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamPosition]:
+        """How far each stream got here."""
+
     @_builtins.property
-    def clock(self) -> Global___ClockReport: ...
+    def clock(self) -> Global___ClockReport:
+        """What the station's clock says."""
+
     @_builtins.property
-    def disk(self) -> Global___DiskReport: ...
+    def disk(self) -> Global___DiskReport:
+        """How full the disk is."""
+
     def __init__(
         self,
         *,
@@ -175,13 +211,21 @@ class Welcome(_message.Message):
     SERVER_TIME_FIELD_NUMBER: _builtins.int
     MAX_BATCH_BYTES_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
+    """Given by the cloud; a new outbox gets a new one."""
     credit_bytes: _builtins.int
+    """Bytes that may be sent before the next ack."""
     credit_events: _builtins.int
+    """Events that may be sent before the next ack."""
     max_batch_bytes: _builtins.int
+    """Largest batch that is taken."""
     @_builtins.property
-    def resume_after(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamPosition]: ...
+    def resume_after(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamPosition]:
+        """The cloud's cursors."""
+
     @_builtins.property
-    def server_time(self) -> _timestamp_pb2.Timestamp: ...
+    def server_time(self) -> _timestamp_pb2.Timestamp:
+        """The cloud's clock."""
+
     def __init__(
         self,
         *,
@@ -210,7 +254,9 @@ class StreamPosition(_message.Message):
     SEQ_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     stream: _builtins.str
+    """events or state."""
     seq: _builtins.int
+    """Everything up to and including this number."""
     digest: _builtins.int
     """Rolling digest over all events up to seq."""
     def __init__(
@@ -239,11 +285,15 @@ class EventBatch(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     PREV_DIGEST_FIELD_NUMBER: _builtins.int
     stream: _builtins.str
+    """events or state."""
     first_seq: _builtins.int
+    """Number of the first event; the others follow without holes."""
     prev_digest: _builtins.int
     """Rolling digest before first_seq; 0 when unknown."""
     @_builtins.property
-    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
+        """In order."""
+
     def __init__(
         self,
         *,
@@ -285,13 +335,17 @@ class Event(_message.Message):
     type: _builtins.str
     """snake_case, past tense: step_started, step_finished ..."""
     schema: _builtins.int
+    """Version of the payload's meaning."""
     hlc: _builtins.int
     """Hybrid logical clock: 48 bits of milliseconds, 16 bits of counter."""
     mono_ns: _builtins.int
+    """Monotonic clock since boot."""
     boot_id: _builtins.bytes
+    """Which boot mono_ns belongs to."""
     payload: _builtins.bytes
     """A message of kyndof_wire.floor.v1, chosen by type."""
     producer_id: _builtins.str
+    """Who made it at the station."""
     pseq: _builtins.int
     """The producer's own counter, without holes."""
     worker: _builtins.str
@@ -301,9 +355,13 @@ class Event(_message.Message):
     stream: _builtins.str
     """Stream that the event belongs to: events or state."""
     @_builtins.property
-    def media_sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def media_sha256(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Pictures that the payload names."""
+
     @_builtins.property
-    def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    def occurred_at(self) -> _timestamp_pb2.Timestamp:
+        """Wall clock of the station."""
+
     def __init__(
         self,
         *,
@@ -342,11 +400,17 @@ class Ack(_message.Message):
     CREDIT_BYTES_FIELD_NUMBER: _builtins.int
     CREDIT_EVENTS_FIELD_NUMBER: _builtins.int
     stream: _builtins.str
+    """events or state."""
     committed_seq: _builtins.int
+    """Everything up to here is safe."""
     credit_bytes: _builtins.int
+    """Bytes that may be sent before the next ack."""
     credit_events: _builtins.int
+    """Events that may be sent before the next ack."""
     @_builtins.property
-    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rejection]: ...
+    def rejected(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rejection]:
+        """Committed, and of no use."""
+
     def __init__(
         self,
         *,
@@ -374,8 +438,11 @@ class Rejection(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
+    """Which number."""
     code: _builtins.str
+    """Stable code."""
     detail: _builtins.str
+    """One sentence for whoever reads the log."""
     def __init__(
         self,
         *,
@@ -401,11 +468,17 @@ class Heartbeat(_message.Message):
     CLOCK_FIELD_NUMBER: _builtins.int
     DISK_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def sent_at(self) -> _timestamp_pb2.Timestamp: ...
+    def sent_at(self) -> _timestamp_pb2.Timestamp:
+        """Clock of the sender."""
+
     @_builtins.property
-    def clock(self) -> Global___ClockReport: ...
+    def clock(self) -> Global___ClockReport:
+        """What the station's clock says."""
+
     @_builtins.property
-    def disk(self) -> Global___DiskReport: ...
+    def disk(self) -> Global___DiskReport:
+        """How full the disk is."""
+
     def __init__(
         self,
         *,
@@ -433,10 +506,15 @@ class GapRecord(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     stream: _builtins.str
+    """events or state."""
     first_seq: _builtins.int
+    """First missing number."""
     last_seq: _builtins.int
+    """Last missing number."""
     reason: Global___GapReason.ValueType
+    """Why they will never come."""
     count: _builtins.int
+    """How many events they were."""
     def __init__(
         self,
         *,
@@ -464,8 +542,11 @@ class Throttle(_message.Message):
     CREDIT_BYTES_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_MS_FIELD_NUMBER: _builtins.int
     credit_events: _builtins.int
+    """Events that may be sent before the next ack."""
     credit_bytes: _builtins.int
+    """Bytes that may be sent before the next ack."""
     retry_after_ms: _builtins.int
+    """Wait this long."""
     def __init__(
         self,
         *,
@@ -490,7 +571,9 @@ class GoAway(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_MS_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
+    """For the log."""
     retry_after_ms: _builtins.int
+    """Wait this long."""
     def __init__(
         self,
         *,
@@ -516,10 +599,15 @@ class ClockReport(_message.Message):
     NTP_SYNCED_FIELD_NUMBER: _builtins.int
     EST_ERROR_MS_FIELD_NUMBER: _builtins.int
     mono_ns: _builtins.int
+    """Monotonic clock since boot."""
     ntp_synced: _builtins.bool
+    """A time server agrees."""
     est_error_ms: _builtins.int
+    """Estimated error of the wall clock."""
     @_builtins.property
-    def wall(self) -> _timestamp_pb2.Timestamp: ...
+    def wall(self) -> _timestamp_pb2.Timestamp:
+        """Wall clock."""
+
     def __init__(
         self,
         *,
@@ -547,9 +635,13 @@ class DiskReport(_message.Message):
     OUTBOX_BYTES_FIELD_NUMBER: _builtins.int
     MEDIA_BYTES_FIELD_NUMBER: _builtins.int
     total_bytes: _builtins.int
+    """Size of the disk."""
     free_bytes: _builtins.int
+    """What is free of it."""
     outbox_bytes: _builtins.int
+    """Size of the outbox."""
     media_bytes: _builtins.int
+    """Size of the picture folder."""
     def __init__(
         self,
         *,
@@ -575,6 +667,7 @@ class Stored(_message.Message):
     PRODUCER_ID_FIELD_NUMBER: _builtins.int
     PSEQ_FIELD_NUMBER: _builtins.int
     producer_id: _builtins.str
+    """Who made it at the station."""
     pseq: _builtins.int
     """Everything up to and including pseq is in the outbox."""
     def __init__(

@@ -156,7 +156,7 @@ def _application(
     return build_app(
         RestParts(
             routers=[
-                *_routers(settings, core.bus, vault),
+                *rest_routers(settings, core.bus, vault),
                 socket.router(relay, reader.head, doorkeeper.context),
             ],
             doorkeeper=doorkeeper,
@@ -167,9 +167,10 @@ def _application(
     )
 
 
-def _routers(
+def rest_routers(
     settings: CloudSettings, bus: "CommandBus", vault: "ObjectPictureVault"
 ) -> "list[APIRouter]":
+    """Return every route of the REST interface; nothing is opened."""
     from cloud.interfaces.rest_api import (
         disputes,
         floor,

@@ -1,6 +1,7 @@
 """Build or check the dashboard with the Node.js that came with the wheel.
 
-``python cloud/dashboard/build.py`` installs and builds; ``… check`` runs tsc and eslint.
+``python cloud/dashboard/build.py`` installs and builds; ``… check`` runs tsc and eslint and compares the
+types of the cloud's answers; ``… types`` makes them anew from ``src/api/openapi.json``.
 """
 
 import importlib.util
@@ -10,7 +11,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-STEPS = {"build": ["build"], "check": ["typecheck", "lint"], "test": ["test"]}
+STEPS = {
+    "build": ["build"],
+    "check": ["types:check", "typecheck", "lint"],
+    "test": ["test"],
+    "types": ["types"],
+}
 
 
 def node_folder() -> Path:

@@ -59,7 +59,7 @@ test("lengths say their sign", () => {
   expect([signed(0.5), signed(-0.25, 2), signed(0), signed(null)]).toEqual(["+0.5", "−0.25", "0", "–"]);
 });
 
-const step = (stage: string, position: number): Step => ({ step_id: `stp_${stage}`, position, stage, title_ko: "", title_en: "", requires_quality_check: true });
+const step = (stage: string, position: number): Step => ({ step_id: `stp_${stage}`, position, stage, title_ko: "", title_en: "", requires_quality_check: true, guide: [] });
 const seam = { seam: "hem", title_ko: "밑단", title_en: "Hem", side: "bottom" as const, inset_mm: 8, pitch_mm: 3, lower_mm: -0.3, upper_mm: 0.3, max_cv_ratio: 0.1, max_skipped_count: 0, severity: "major" as const };
 const spec = {
   stages: [

@@ -42,7 +42,7 @@ test("pieces are numbered size by size and only checked stages have a standard",
   const order = { ...emptyOrder(), sizes: [{ size: "S", count: 2 as const }, { size: "M", count: 1 as const }] };
   const draft = draftOf({ ...order, steps: [{ stage: "CUT", check: true }, { stage: "SEW", check: false }] });
   expect(draft.pieces).toEqual([{ number: 1, size: "S" }, { number: 2, size: "S" }, { number: 3, size: "M" }]);
-  expect(draft.spec.stages.map((stage) => stage.stage)).toEqual(["CUT"]);
+  expect((draft.spec.stages ?? []).map((stage) => stage.stage)).toEqual(["CUT"]);
   expect(draft.due_at).toBeNull();
 });
 

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { read } from "@/api/client";
-import type { Floor, Me, Piece, RegistryProblem, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Dispute, Floor, Me, Person, Piece, RegistryProblem, WorkOrder, WorkOrderPage } from "@/api/schema";
 import { keepResults } from "@/live/floor_patch";
 
 export const keys = {
@@ -11,6 +11,11 @@ export const keys = {
   workOrder: (id: string) => ["work-order", id] as const,
   piece: (id: string) => ["piece", id] as const,
   pieces: ["piece"] as const,
+  persons: ["persons"] as const,
+  disputes: ["disputes"] as const,
+  openDisputes: ["disputes", "open"] as const,
+  allDisputes: ["disputes", "all"] as const,
+  arrivals: (sha256: string) => ["arrivals", sha256] as const,
   registryProblems: ["registry-problems"] as const,
 };
 
@@ -46,16 +51,24 @@ export const pieceQuery = (id: string) =>
     queryFn: ({ signal }) => read<Piece>(`/pieces/${encodeURIComponent(id)}`, signal),
   });
 
-interface RegistryProblems {
-  problems?: RegistryProblem[];
-  items?: RegistryProblem[];
-}
+export const personsQuery = queryOptions({
+  queryKey: keys.persons,
+  queryFn: ({ signal }) => read<Person[]>("/persons", signal),
+  staleTime: 10 * 60_000,
+});
+
+export const disputesQuery = (openOnly: boolean) =>
+  queryOptions({
+    queryKey: openOnly ? keys.openDisputes : keys.allDisputes,
+    queryFn: ({ signal }) => read<Dispute[]>(`/disputes?open_only=${String(openOnly)}`, signal),
+  });
+
+/** How often a picture has arrived while this page was open: each time it is worth another try. */
+export const arrivalsQuery = (sha256: string) =>
+  queryOptions({ queryKey: keys.arrivals(sha256), queryFn: () => 0, initialData: 0, enabled: false });
 
 export const registryProblemsQuery = queryOptions({
   queryKey: keys.registryProblems,
-  queryFn: async ({ signal }) => {
-    const answer = await read<RegistryProblem[] | RegistryProblems>("/registry/problems", signal);
-    return Array.isArray(answer) ? answer : (answer.problems ?? answer.items ?? []);
-  },
+  queryFn: ({ signal }) => read<RegistryProblem[]>("/registry/problems", signal),
   refetchInterval: 15_000,
 });

@@ -1,75 +1,29 @@
-// What the cloud's REST answers look like. Field names are those of the cloud's views.
+// Names of the cloud's answers for the pages; the types themselves are made from its OpenAPI.
 
-export type Verdict = "PASS" | "FAIL" | "REVIEW";
-export type Outcome = Verdict | "CANNOT_MEASURE";
-export type Severity = "critical" | "major" | "minor";
-export type PieceState =
-  | "OPEN"
-  | "STARTED"
-  | "REVIEW"
-  | "REWORK"
-  | "DONE"
-  | "QUARANTINE"
-  | "ESCALATED"
-  | "SCRAPPED";
+import type { components } from "@/api/cloud";
 
-export interface Person {
-  user_id: string;
-  login: string;
-  name_ko: string;
-  name_en: string;
-  badge: string;
-}
+type Schemas = components["schemas"];
 
-export interface Me {
-  organization_id: string;
-  organization_code: string;
-  organization_name_ko: string;
-  organization_name_en: string;
-  person: Person;
-}
+/** An answer: the cloud writes every field of it, also those that a request may leave out. */
+type Answer<T> = T extends readonly (infer Item)[]
+  ? Answer<Item>[]
+  : T extends object
+    ? { [Key in keyof T]-?: Answer<Exclude<T[Key], undefined>> }
+    : T;
 
-export interface Snapshot {
-  worker: string;
-  piece_id: string;
-  step_id?: string;
-  phase: string;
-  alarms: string[];
-  finished_count: number;
-  failed_count: number;
-  camera: string;
-  bundle: string;
-}
+export type Verdict = Schemas["CorrectionRequest"]["verdict"];
 
-export interface CurrentPiece {
-  piece_id: string;
-  number: number;
-  work_order_id: string;
-  work_order_number: string;
-  title_ko: string;
-  title_en: string;
-  step_id: string;
-  stage: string;
-  attempt: number;
-  state: string;
-  worker: string;
-  started_at: string;
-}
+export type Person = Answer<Schemas["PersonView"]>;
+export type Me = Answer<Schemas["Me"]>;
 
-export interface FloorStation {
-  station_id: string;
-  name: string;
-  title_ko: string;
-  title_en: string;
-  stages: string[];
-  enrolled: boolean;
-  online: boolean;
-  last_seen_at: string | null;
-  snapshot: Snapshot | null;
-  current_piece: CurrentPiece | null;
+export type Snapshot = Answer<Schemas["SnapshotView"]>;
+export type CurrentPiece = Answer<Schemas["CurrentPiece"]>;
+export type FloorCounts = Answer<Schemas["FloorCounts"]>;
+export type FloorStation = Answer<Schemas["FloorStation"]> & {
   // Kept by this page from events; the cloud does not send it.
   last_result?: StationResult;
-}
+};
+export type Floor = Omit<Answer<Schemas["FloorView"]>, "stations"> & { stations: FloorStation[] };
 
 export interface StationResult {
   verdict: string;
@@ -80,346 +34,45 @@ export interface StationResult {
   at: string;
 }
 
-export interface FloorCounts {
-  open_count: number;
-  started_count: number;
-  review_count: number;
-  rework_count: number;
-  quarantine_count: number;
-  escalated_count: number;
-  done_count: number;
-  scrapped_count: number;
-  finished_today_count: number;
-  failed_today_count: number;
-}
+export type WorkOrderSummary = Answer<Schemas["WorkOrderSummary"]>;
+export type WorkOrderPage = Answer<Schemas["WorkOrderPage"]>;
+export type Step = Answer<Schemas["Step"]>;
+export type Cell = Answer<Schemas["CellView"]>;
+export type PieceLine = Answer<Schemas["PieceLine"]>;
+export type StageStandard = Answer<Schemas["StageStandard"]>;
+export type PointOfMeasure = Answer<Schemas["PointOfMeasure"]>;
+export type StitchStandard = Answer<Schemas["StitchStandard"]>;
+export type Severity = NonNullable<PointOfMeasure["severity"]>;
+export type Gap = Answer<Schemas["Gap"]>;
+export type Spec = Answer<Schemas["SpecView"]>;
+export type WorkOrder = Answer<Schemas["WorkOrderView"]>;
 
-export interface Floor {
-  stations: FloorStation[];
-  counts: FloorCounts;
-  sequence: number;
-}
+export type Point = Answer<Schemas["Point"]>;
+export type Finding = Answer<Schemas["Finding"]>;
+export type Measurement = Answer<Schemas["Measurement"]>;
+export type StitchReading = Answer<Schemas["StitchReading"]>;
+export type InspectionCorrection = Answer<Schemas["CorrectionView"]>;
+export type Inspection = Answer<Schemas["InspectionView"]>;
+export type HistoryLine = Answer<Schemas["HistoryLine"]>;
+export type Rework = Answer<Schemas["ReworkView"]>;
+export type Piece = Answer<Schemas["PieceView"]>;
+export type Dispute = Answer<Schemas["DisputeView"]>;
+export type RegistryProblem = Answer<Schemas["RegistryProblem"]>;
 
-export interface WorkOrderSummary {
-  work_order_id: string;
-  number: string;
-  title_ko: string;
-  title_en: string;
-  style: string;
-  spec_version: string;
-  due_at: string | null;
-  created_at: string;
-  pieces_count: number;
-  done_count: number;
-  waiting_count: number;
-}
+// What is sent, and what comes back.
+export type SpecChange = Schemas["SpecChange"];
+export type DesignRequest = Schemas["DesignRequest"];
+export type DesignCorrection = Answer<Schemas["DesignCorrection"]>;
+export type ReworkRequest = Schemas["ReworkRequest"];
+export type DecisionRequest = Schemas["DecisionRequest"];
+export type OverrideRequest = Schemas["OverrideRequest"];
+export type DecisionOutcome = Answer<Schemas["DecisionOutcome"]>;
+export type CorrectionRequest = Schemas["CorrectionRequest"];
+export type ResolutionRequest = Schemas["ResolutionRequest"];
+export type WorkOrderDraft = Schemas["CreateWorkOrder"];
+export type WorkOrderCreation = Answer<Schemas["WorkOrderCreation"]>;
 
-export interface WorkOrderPage {
-  items: WorkOrderSummary[];
-  next_cursor: string;
-}
-
-export interface Step {
-  step_id: string;
-  position: number;
-  stage: string;
-  title_ko: string;
-  title_en: string;
-  requires_quality_check: boolean;
-}
-
-export interface Cell {
-  step_id: string;
-  state: string;
-  attempt: number;
-  verdict: string;
-  started_at: string | null;
-  finished_at: string | null;
-  worker: string;
-  station_name: string;
-}
-
-export interface PieceLine {
-  piece_id: string;
-  number: number;
-  size: string;
-  state: PieceState;
-  open_stage: string;
-  attempt: number;
-  spec_version: string;
-  instruction_ko: string;
-  instruction_en: string;
-  cells: Cell[];
-}
-
-export interface PointOfMeasure {
-  name: string;
-  title_ko: string;
-  title_en: string;
-  size: string;
-  axis: "length" | "width";
-  at_ratio: number;
-  nominal_mm: number;
-  lower_mm: number | null;
-  upper_mm: number | null;
-  severity: Severity | null;
-  method: string;
-  thickness_mm: number | null;
-}
-
-export interface StitchStandard {
-  seam: string;
-  title_ko: string;
-  title_en: string;
-  side: "top" | "right" | "bottom" | "left";
-  inset_mm: number;
-  pitch_mm: number;
-  lower_mm: number | null;
-  upper_mm: number | null;
-  max_cv_ratio: number;
-  max_skipped_count: number;
-  severity: Severity | null;
-}
-
-export interface StageStandard {
-  stage: string;
-  checks: ("defects" | "measure" | "stitches")[];
-  points: PointOfMeasure[];
-  stitches: StitchStandard[];
-  defects: { minor_below_mm2: number; major_from_mm2: number } | null;
-}
-
-export interface Gap {
-  stage: string;
-  kind: string;
-  name: string;
-  size: string;
-  field: string;
-  digital_mm: number | null;
-  physical_mm: number | null;
-  corrected_mm: number | null;
-}
-
-export interface Spec {
-  spec_version: string;
-  version_number: number;
-  stages: StageStandard[];
-  based_on: string;
-  reason: string;
-  inspection_id: string;
-  gaps: Gap[];
-  created_at: string;
-  created_by: string;
-}
-
-export interface WorkOrder {
-  work_order_id: string;
-  number: string;
-  title_ko: string;
-  title_en: string;
-  style: string;
-  spec_version: string;
-  rework_limit: number;
-  due_at: string | null;
-  created_at: string;
-  created_by: string;
-  steps: Step[];
-  pieces: PieceLine[];
-  specs: Spec[];
-  sequence: number;
-}
-
-export interface Point {
-  x_px: number;
-  y_px: number;
-}
-
-export interface Finding {
-  defect_class: string;
-  score: number;
-  polygon_px: Point[];
-  area_px: number;
-  area_mm2: number | null;
-  severity: string;
-}
-
-export interface Measurement {
-  name: string;
-  nominal_mm: number;
-  lower_mm: number;
-  upper_mm: number;
-  value_mm: number | null;
-  uncertainty_mm: number | null;
-  outcome: Outcome;
-  reason: string;
-  from_px: Point | null;
-  to_px: Point | null;
-  severity: string;
-}
-
-export interface StitchReading {
-  seam: string;
-  nominal_mm: number;
-  lower_mm: number;
-  upper_mm: number;
-  pitch_mm: number | null;
-  uncertainty_mm: number | null;
-  cv_ratio: number | null;
-  skipped_count: number | null;
-  outcome: Outcome;
-  reason: string;
-  seam_px: Point[];
-  severity: string;
-  max_cv_ratio: number;
-}
-
-export interface InspectionCorrection {
-  verdict: Verdict;
-  reason: string;
-  by: string;
-  at: string;
-}
-
-export interface Inspection {
-  inspection_id: string;
-  piece_id: string;
-  piece_number: number;
-  work_order_id: string;
-  work_order_number: string;
-  step_id: string;
-  stage: string;
-  spec_version: string;
-  attempt: number;
-  station_id: string;
-  station_name: string;
-  worker: string;
-  verdict: Verdict;
-  final_verdict: Verdict;
-  critical: boolean;
-  findings: Finding[];
-  measurements: Measurement[];
-  stitches: StitchReading[];
-  anomaly_score: number;
-  threshold_score: number;
-  anomaly_map: { width: number; height: number; base64: string };
-  bundle: string;
-  bundle_digest: string;
-  style: string;
-  calibration_id: string;
-  frame_width_px: number;
-  frame_height_px: number;
-  reasons: string[];
-  elapsed_ms: number;
-  picture_sha256: string;
-  picture_available: boolean;
-  inspected_at: string;
-  corrections: InspectionCorrection[];
-}
-
-export interface HistoryLine {
-  at: string;
-  kind: string;
-  step_id: string;
-  stage: string;
-  attempt: number;
-  worker: string;
-  station_name: string;
-  verdict: string;
-  inspection_id: string | null;
-  spec_version: string;
-  reason: string;
-  instruction_ko: string;
-  instruction_en: string;
-}
-
-export interface Rework {
-  step_id: string;
-  stage: string;
-  attempt: number;
-  inspection_id: string;
-  spec_version: string;
-  reason: string;
-  instruction_ko: string;
-  instruction_en: string;
-  by: string;
-  at: string;
-  gaps: Gap[];
-}
-
-export interface Piece {
-  piece_id: string;
-  number: number;
-  size: string;
-  state: PieceState;
-  open_step_id: string;
-  open_stage: string;
-  attempt: number;
-  instruction_ko: string;
-  instruction_en: string;
-  spec_version: string;
-  work_order_id: string;
-  work_order_number: string;
-  title_ko: string;
-  title_en: string;
-  style: string;
-  steps: Step[];
-  cells: Cell[];
-  history: HistoryLine[];
-  inspections: Inspection[];
-  reworks: Rework[];
-  spec: Spec;
-  sequence: number;
-}
-
-export interface SpecChange {
-  stage: string;
-  kind: "stitch" | "point";
-  name: string;
-  size: string;
-  field: string;
-  value: number | null;
-}
-
-export interface DesignCorrection {
-  spec_version: string;
-  version_number: number;
-  gaps: Gap[];
-  instruction_ko: string;
-  instruction_en: string;
-}
-
-export interface ReworkOutcome {
-  piece_id: string;
-  state: PieceState;
-  open_stage: string;
-  attempt: number;
-  instruction_ko: string;
-  instruction_en: string;
-  escalated: boolean;
-}
-
-export interface WorkOrderDraft {
-  number: string;
-  title_ko: string;
-  title_en: string;
-  style: string;
-  due_at: string | null;
-  spec: { stages: StageStandard[] };
-  steps: { stage: string; title_ko: string; title_en: string; requires_quality_check: boolean }[];
-  pieces: { number: number; size: string }[];
-}
-
-export interface WorkOrderCreation {
-  work_order_id: string;
-  number: string;
-}
-
-export interface RegistryProblem {
-  file: string;
-  line: number | null;
-  reason: string;
-  serving?: string;
-}
-
+// The WebSocket is not part of OpenAPI.
 export interface LiveEvent {
   sequence: number;
   event_id: string;

@@ -1,9 +1,9 @@
 import { ActionIcon, Menu, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
-import { useMutation, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 
 import { act } from "@/api/client";
-import { meQuery } from "@/api/queries";
+import { disputesQuery, meQuery } from "@/api/queries";
 import classes from "@/app/Layout.module.css";
 import { changeLanguage, useSpoken } from "@/app/language";
 import { RegistryProblems } from "@/features/registry/RegistryProblems";
@@ -78,6 +78,7 @@ function PersonMenu() {
 
 function Header() {
   const { t, language } = useSpoken();
+  const { data: disputes = [] } = useQuery(disputesQuery(true));
   return (
     <header className={classes.header}>
       <Link to="/" className={classes.brand} aria-label="Kyndof">
@@ -90,6 +91,10 @@ function Header() {
       <nav className={classes.nav} aria-label={t("layout.pages")}>
         <Link to="/" activeOptions={{ exact: true }} activeProps={{ "data-active": true }}>{t("layout.floor")}</Link>
         <Link to="/work-orders" activeProps={{ "data-active": true }}>{t("layout.work_orders")}</Link>
+        <Link to="/disputes" activeProps={{ "data-active": true }}>
+          {t("layout.disputes")}
+          {disputes.length > 0 ? <b className={classes.count}>{disputes.length}</b> : null}
+        </Link>
       </nav>
       <div className={classes.tools}>
         <LinkBadge />

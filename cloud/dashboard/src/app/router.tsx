@@ -56,6 +56,11 @@ const workOrder = createRoute({
   path: "/work-orders/$workOrderId",
   component: lazyRouteComponent(() => import("@/features/work_orders/WorkOrderPage"), "WorkOrderPage"),
 });
+const disputes = createRoute({
+  getParentRoute: () => inside,
+  path: "/disputes",
+  component: lazyRouteComponent(() => import("@/features/disputes/DisputesPage"), "DisputesPage"),
+});
 const piece = createRoute({
   getParentRoute: () => inside,
   path: "/pieces/$pieceId",
@@ -66,7 +71,7 @@ const piece = createRoute({
 
 export function buildRouter(client: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([login, inside.addChildren([floor, workOrders, newWorkOrder, workOrder, piece])]),
+    routeTree: root.addChildren([login, inside.addChildren([floor, workOrders, newWorkOrder, workOrder, piece, disputes])]),
     context: { client },
     defaultPreload: false,
     scrollRestoration: true,

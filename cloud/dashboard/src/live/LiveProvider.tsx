@@ -3,12 +3,13 @@ import { useEffect, useMemo, useState, type ReactNode } from "react";
 
 import { floorQuery, keys } from "@/api/queries";
 import type { LiveEvent } from "@/api/schema";
+import { AlarmWatch } from "@/live/alarms";
 import { LiveConnection, type LinkState } from "@/live/connection";
 import { LiveContext } from "@/live/live";
 import { Refresher } from "@/live/updates";
 
 const KEPT_EVENTS = 120;
-const RECALLED_EVENTS = 80;
+const RECALLED_EVENTS = 400;
 const REFRESH_PAUSE_MS = 400;
 // Shown in the feed; the rest is bookkeeping.
 const TOLD = new Set([
@@ -26,6 +27,8 @@ const TOLD = new Set([
   "step_order_overridden",
   "station_enrolled",
   "station_event_disputed",
+  "station_dispute_resolved",
+  "station_revoked",
   "station_fault_reported",
 ]);
 
@@ -36,10 +39,14 @@ export function LiveProvider({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     const refresher = new Refresher(client, REFRESH_PAUSE_MS);
+    const alarms = new AlarmWatch();
+    const tell = (told: LiveEvent[]) => {
+      if (told.length > 0) setEvents((before) => [...told, ...before].slice(0, KEPT_EVENTS));
+    };
     const listener = {
       onEvent: (event: LiveEvent) => {
         refresher.take(event);
-        if (TOLD.has(event.type)) setEvents((before) => [event, ...before].slice(0, KEPT_EVENTS));
+        tell(TOLD.has(event.type) ? [event] : alarms.take(event));
       },
       onReload: () => void client.invalidateQueries(),
       onLink: (state: LinkState) => {

@@ -17,12 +17,15 @@ const number = (payload: Payload, name: string): number => {
 const EMPTY: Snapshot = {
   worker: "",
   piece_id: "",
+  step_id: "",
   phase: "idle",
   alarms: [],
   finished_count: 0,
   failed_count: 0,
   camera: "",
   bundle: "",
+  spool_count: 0,
+  package_digest: "",
 };
 
 function started(station: FloorStation, payload: Payload): FloorStation {
@@ -30,6 +33,7 @@ function started(station: FloorStation, payload: Payload): FloorStation {
   return {
     ...station,
     current_piece: {
+      station_id: station.station_id,
       title_ko: known?.title_ko ?? "",
       title_en: known?.title_en ?? "",
       piece_id: words(payload, "piece_id"),

@@ -7,6 +7,7 @@ import type { Floor, LiveEvent, Piece } from "@/api/schema";
 import { patchFloor } from "@/live/floor_patch";
 
 const OF_STATIONS = new Set(["station_registered", "station_enrolled", "station_revoked"]);
+const OF_DISPUTES = new Set(["station_event_disputed", "station_dispute_resolved"]);
 const OF_COUNTS = new Set([
   "step_started",
   "step_finished",
@@ -26,11 +27,13 @@ export function touched(event: LiveEvent): QueryKey[] {
   const found: QueryKey[] = [];
   if (typeof piece === "string" && piece && event.type !== "station_state_changed") found.push(keys.piece(piece));
   if (typeof order === "string" && order) found.push(keys.workOrder(order), keys.workOrders);
+  if (OF_DISPUTES.has(event.type)) found.push(keys.disputes);
   if (OF_STATIONS.has(event.type) || OF_COUNTS.has(event.type)) found.push(keys.floor);
   return found;
 }
 
 function showPicture(client: QueryClient, sha256: string): void {
+  client.setQueryData<number>(keys.arrivals(sha256), (count) => (count ?? 0) + 1);
   client.setQueriesData<Piece>({ queryKey: keys.pieces }, (piece) =>
     piece?.inspections.some((one) => one.picture_sha256 === sha256 && !one.picture_available)
       ? {

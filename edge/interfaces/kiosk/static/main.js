@@ -44,7 +44,7 @@ function showTop(now) {
   const other = language === "ko" ? "en" : "ko";
   byId("top").replaceChildren(
     make("span", { class: "station" }, station.name),
-    make("span", { class: "stages" }, ...station.stages.map((s) => make("span", { class: "chip" }, s))),
+    make("span", { class: "stages" }, ...station.stages.map((s) => make("span", { class: "chip" }, say(language, `stage.${s}`)))),
     make("span", { class: "space" }),
     lights,
     person,

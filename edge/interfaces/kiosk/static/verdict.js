@@ -16,14 +16,61 @@ export function verdictView(state, verdict) {
     { class: `verdict ${verdict.verdict}` },
     icon(verdict.verdict, "glyph"),
     make("strong", {}, say(language, `outcome.${verdict.verdict}`)),
+    ...faults(language, verdict).map((text) => make("span", { class: "fault" }, text)),
     make("span", {}, either(language, verdict.next.ko, verdict.next.en)),
   );
   const parts = [banner];
   if (verdict.reasons.length > 0) parts.push(reasons(language, verdict));
-  if (verdict.measurements.length > 0) parts.push(measurements(language, verdict.measurements));
-  if (verdict.stitches.length > 0) parts.push(stitches(language, verdict.stitches));
+  const tables = [
+    { rows: verdict.measurements, view: () => measurements(language, worstFirst(verdict.measurements)) },
+    { rows: verdict.stitches, view: () => stitches(language, worstFirst(verdict.stitches)) },
+  ].filter(({ rows }) => rows.length > 0);
+  const isBad = tables.map(({ rows }) => rows.some((row) => row.outcome !== "PASS"));
+  if (isBad[1] && !isBad[0]) tables.reverse();
+  parts.push(...tables.map(({ view }) => view()));
   if (verdict.verdict !== "NONE") parts.push(findings(language, verdict), fine(language, verdict));
   return parts;
+}
+
+/**
+ * Say in a few words what is wrong, the first two of it: the numbers stand below.
+ *
+ * @param {Language} language
+ * @param {Verdict} verdict
+ */
+function faults(language, verdict) {
+  if (verdict.verdict !== "FAIL") return [];
+  const seams = verdict.stitches
+    .filter((row) => row.outcome === "FAIL")
+    .map((row) => named(either(language, row.title_ko, row.title_en) || row.seam, language, row.reason));
+  const points = verdict.measurements
+    .filter((row) => row.outcome === "FAIL")
+    .map((row) => `${either(language, row.title_ko, row.title_en) || row.name} ${deviation(row)} mm`);
+  const defects = verdict.findings.length > 0 ? [say(language, "page.findings", { n: verdict.findings.length })] : [];
+  return [...seams, ...points, ...defects].slice(0, 2);
+}
+
+/** @param {string} title @param {Language} language @param {string} reason */
+function named(title, language, reason) {
+  return reason ? `${title}: ${say(language, `reason.${reason}`)}` : title;
+}
+
+/** @param {Measurement} row */
+function deviation(row) {
+  if (row.value_mm === null) return "–";
+  const away = row.value_mm - row.nominal_mm;
+  return `${away < 0 ? "−" : "+"}${Math.abs(away).toFixed(1)}`;
+}
+
+/**
+ * Failed rows first: the panel may be too low for all.
+ *
+ * @template {{ outcome: Outcome }} Row
+ * @param {Row[]} rows
+ * @returns {Row[]}
+ */
+function worstFirst(rows) {
+  return [...rows].sort((a, b) => Number(a.outcome === "PASS") - Number(b.outcome === "PASS"));
 }
 
 /** @param {Language} language @param {Verdict} verdict */

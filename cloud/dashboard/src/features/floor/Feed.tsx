@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 
 import type { LiveEvent } from "@/api/schema";
 import { useSpoken } from "@/app/language";
+import { useRefusalText } from "@/app/refusals";
 import { useTimes } from "@/app/times";
 import { tellEvent } from "@/features/floor/tell_event";
 import classes from "@/features/floor/Feed.module.css";
@@ -11,7 +12,8 @@ import { statusOf } from "@/status/status";
 function Line({ event }: { event: LiveEvent }) {
   const { t, name, say } = useSpoken();
   const { clock } = useTimes();
-  const told = tellEvent(event, name, say);
+  const why = useRefusalText();
+  const told = tellEvent(event, { name, say, why });
   const { tone, sign } = statusOf(told.status);
   const body = (
     <>
@@ -23,6 +25,7 @@ function Line({ event }: { event: LiveEvent }) {
       <time dateTime={event.occurred_at}>{clock(event.occurred_at)}</time>
     </>
   );
+  if (told.isDispute) return <Link to="/disputes" className={classes.line}>{body}</Link>;
   return told.pieceId ? (
     <Link to="/pieces/$pieceId" params={{ pieceId: told.pieceId }} className={classes.line}>{body}</Link>
   ) : (
@@ -41,7 +44,7 @@ export function Feed({ events }: { events: readonly LiveEvent[] }) {
       ) : (
         <ol>
           {events.slice(0, 40).map((event) => (
-            <li key={event.sequence}><Line event={event} /></li>
+            <li key={event.event_id}><Line event={event} /></li>
           ))}
         </ol>
       )}

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { FloorStation } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { useNow, useTimes } from "@/app/times";
+import { usePeople } from "@/app/people";
 import classes from "@/features/floor/StationCard.module.css";
 import { SignDrawing, StatusMark } from "@/status/StatusMark";
 
@@ -82,11 +83,12 @@ function Alarms({ codes }: { codes: readonly string[] }) {
 
 function Facts({ station: { snapshot } }: { station: FloorStation }) {
   const { t, name } = useSpoken();
+  const who = usePeople();
   return (
     <dl className={classes.facts}>
       <div>
         <dt>{t("floor.worker")}</dt>
-        <dd>{snapshot?.worker ? snapshot.worker.replace(/@.*/, "") : t("floor.no_worker")}</dd>
+        <dd>{snapshot?.worker ? who(snapshot.worker) : t("floor.no_worker")}</dd>
       </div>
       <div>
         <dt>{t("floor.phase")}</dt>
@@ -104,7 +106,7 @@ function Tally({ station: { snapshot } }: { station: FloorStation }) {
     <div className={classes.tally}>
       <span className="k-eyebrow">{t("floor.today")}</span>
       <span>
-        <span data-tone="pass"><SignDrawing sign="check" size={20} />{passed}<small>{t("state.PASS")}</small></span>
+        <span data-tone="pass"><SignDrawing sign="check" size={20} />{passed}<small>{t("state.DONE")}</small></span>
         <span data-tone={failed > 0 ? "fail" : "idle"}><SignDrawing sign="cross" size={18} />{failed}<small>{t("state.FAIL")}</small></span>
       </span>
     </div>

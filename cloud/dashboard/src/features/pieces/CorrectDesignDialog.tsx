@@ -4,7 +4,7 @@ import { useMemo, useState } from "react";
 
 import { act } from "@/api/client";
 import { keys } from "@/api/queries";
-import type { DesignCorrection, Inspection, Piece, ReworkOutcome, SpecChange, Step } from "@/api/schema";
+import type { DesignCorrection, Inspection, Piece, DecisionOutcome, SpecChange, Step } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { Refusal } from "@/app/Trouble";
 import { changeables, likelyStep, reworkSteps, specChanges, type Changeable } from "@/features/pieces/design_change";
@@ -113,10 +113,10 @@ function useCorrection({ inspection, piece, close }: Props) {
       const order = reworkOrder(stepId, inspection, reason, instruction, correction);
       const at = `/pieces/${encodeURIComponent(piece.piece_id)}`;
       // Beyond the limit and in quarantine the Accountable decides; the cloud judges who that is.
-      if (piece.state !== "QUARANTINE" && piece.state !== "ESCALATED") return act<ReworkOutcome>(`${at}/rework`, order);
+      if (piece.state !== "QUARANTINE" && piece.state !== "ESCALATED") return act<DecisionOutcome>(`${at}/rework`, order);
       const { step_id, instruction_ko, instruction_en, spec_version } = order;
       const decision = { decision: "REWORK", step_id, reason, instruction_ko, instruction_en, spec_version };
-      return act<ReworkOutcome>(`${at}/decision`, decision);
+      return act<DecisionOutcome>(`${at}/decision`, decision);
     },
     onSuccess: async () => {
       await Promise.all([

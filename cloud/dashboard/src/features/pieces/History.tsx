@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 
 import type { HistoryLine, Piece } from "@/api/schema";
 import { useSpoken } from "@/app/language";
+import { usePeople } from "@/app/people";
 import { useTimes } from "@/app/times";
 import classes from "@/features/pieces/History.module.css";
 import { SignDrawing } from "@/status/StatusMark";
@@ -26,6 +27,7 @@ function lineCode(line: HistoryLine): string {
 export function History({ piece, chosen }: { piece: Piece; chosen: string | undefined }) {
   const { t, say, name } = useSpoken();
   const { day, clock } = useTimes();
+  const who = usePeople();
   const lines = [...piece.history].reverse();
   return (
     <section className={`${classes.history ?? ""} k-panel`}>
@@ -48,7 +50,7 @@ export function History({ piece, chosen }: { piece: Piece; chosen: string | unde
                 </b>
                 <small>
                   {clock(line.at)}
-                  {line.station_name ? ` · ${line.station_name}` : ""} · {line.worker}
+                  {line.station_name ? ` · ${line.station_name}` : ""} · {who(line.worker)}
                   {line.attempt > 1 ? ` · ${t("piece.attempt", { count: line.attempt })}` : ""}
                 </small>
                 {line.reason ? <p>{line.reason}</p> : null}

@@ -3,6 +3,7 @@ import { useState } from "react";
 
 import type { Inspection, Piece } from "@/api/schema";
 import { useSpoken } from "@/app/language";
+import { usePeople } from "@/app/people";
 import { useTimes } from "@/app/times";
 import { CorrectDesignDialog } from "@/features/pieces/CorrectDesignDialog";
 import { DecideDialog } from "@/features/pieces/DecideDialog";
@@ -48,6 +49,7 @@ function Decisions({ inspection, piece }: { inspection: Inspection; piece: Piece
 export function InspectionPanel({ inspection, piece }: { inspection: Inspection; piece: Piece }) {
   const { t, name } = useSpoken();
   const { full } = useTimes();
+  const who = usePeople();
   const isCorrected = inspection.final_verdict !== inspection.verdict;
   return (
     <Stack gap="md">
@@ -55,7 +57,7 @@ export function InspectionPanel({ inspection, piece }: { inspection: Inspection;
         <Group gap="md" align="center">
           <StatusMark code={inspection.final_verdict} size="xl" />
           <div>
-            <Text fw={650}>{name("stage", inspection.stage)} · {inspection.station_name} · {inspection.worker}</Text>
+            <Text fw={650}>{name("stage", inspection.stage)} · {inspection.station_name} · {who(inspection.worker)}</Text>
             <Text fz="sm" c="dimmed">{full(inspection.inspected_at)} · {t("inspection.elapsed", { ms: Math.round(inspection.elapsed_ms) })}</Text>
           </div>
         </Group>
@@ -68,7 +70,7 @@ export function InspectionPanel({ inspection, piece }: { inspection: Inspection;
       ) : null}
       {inspection.corrections.map((correction) => (
         <div key={`${correction.at}${correction.by}`} className={classes.correction}>
-          <StatusMark code={correction.verdict} size="sm" /> <b>{correction.by}</b>: {correction.reason}
+          <StatusMark code={correction.verdict} size="sm" /> <b>{who(correction.by)}</b>: {correction.reason}
           <Text fz="sm" c="dimmed">
             {full(correction.at)}{isCorrected ? ` · ${t("inspection.machine", { verdict: name("state", inspection.verdict) })}` : ""}
           </Text>

@@ -1,6 +1,8 @@
-import { Chip, Group } from "@mantine/core";
+import { Button, Chip, Group } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 
+import { arrivalsQuery } from "@/api/queries";
 import type { Inspection, Spec } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { heat, mapBytes, measureLine, middle, outline } from "@/features/pieces/overlay";
@@ -74,19 +76,24 @@ export function Picture({ inspection, spec }: { inspection: Inspection; spec: Sp
   const [shown, setShown] = useState<Layer[]>(["findings", "measures", "seams"]);
   const [broken, setBroken] = useState("");
   const { picture_sha256: sha256, frame_width_px: width, frame_height_px: height } = inspection;
+  const { data: arrivals } = useQuery(arrivalsQuery(sha256));
+  const [tries, setTries] = useState(0);
   const address = `/api/v1/media/${sha256}`;
-  const isThere = inspection.picture_available && broken !== sha256;
+  // Another try needs another address: the browser remembers what failed.
+  const attempt = `${sha256}.${arrivals}.${tries}`;
+  const isThere = inspection.picture_available && broken !== attempt;
   const hasFrame = width > 0 && height > 0;
   return (
     <figure className={classes.figure}>
       <div className={classes.frame} style={{ aspectRatio: hasFrame ? `${width} / ${height}` : "4 / 3" }}>
         {isThere ? (
-          <img src={`${address}?width=1600`} alt={t("picture.alt")} onError={() => { setBroken(sha256); }} />
+          <img key={attempt} src={`${address}?width=1600${arrivals + tries > 0 ? `&try=${arrivals}.${tries}` : ""}`} alt={t("picture.alt")} onError={() => { setBroken(attempt); }} />
         ) : (
           <div className={classes.waiting}>
             <SignDrawing sign="dot" size={22} />
             <b>{t(inspection.picture_available ? "picture.broken" : "picture.waiting")}</b>
             <span>{t(inspection.picture_available ? "picture.broken_text" : "picture.waiting_text")}</span>
+            {inspection.picture_available ? <Button mt="xs" variant="default" onClick={() => { setTries(tries + 1); }}>{t("error.again")}</Button> : null}
           </div>
         )}
         {hasFrame ? <Drawings inspection={inspection} spec={spec} layers={new Set(shown)} /> : null}

@@ -10,6 +10,7 @@ import { Trouble } from "@/app/Trouble";
 import { History } from "@/features/pieces/History";
 import { InspectionPanel } from "@/features/pieces/InspectionPanel";
 import classes from "@/features/pieces/PiecePage.module.css";
+import { PieceDecisions } from "@/features/pieces/PieceDecisions";
 import { Reworks } from "@/features/pieces/Reworks";
 import { StatusMark } from "@/status/StatusMark";
 import { cellCode, statusOf } from "@/status/status";
@@ -96,6 +97,7 @@ export function PiecePage() {
         <p className={classes.instruction} data-tone="rework"><SignDrawing sign="turn" size={22} />{say(piece.instruction_ko, piece.instruction_en)}</p>
       ) : null}
       <Steps piece={piece} />
+      <PieceDecisions piece={piece} />
       <div className={classes.columns}>
         <Inspections piece={piece} chosen={chosen} />
         <div className={classes.side}>

@@ -17,7 +17,7 @@ export function RegistryProblems() {
         <b>{t("registry.title", { count: problems.length })}</b>
         <ul>
           {problems.map((problem) => (
-            <li key={`${problem.file}:${problem.line ?? 0}:${problem.reason}`}>
+            <li key={`${problem.file}:${problem.line}:${problem.reason}`}>
               <code>{problem.line ? `${problem.file}:${problem.line}` : problem.file}</code> {problem.reason}
             </li>
           ))}

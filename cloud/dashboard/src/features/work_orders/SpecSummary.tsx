@@ -2,8 +2,10 @@ import { Table, Text, Title } from "@mantine/core";
 
 import type { Spec, WorkOrder } from "@/api/schema";
 import { useSpoken } from "@/app/language";
+import { usePeople } from "@/app/people";
 import { useTimes } from "@/app/times";
 import { signed } from "@/features/pieces/numbers";
+import { distinctGaps, gapTitle } from "@/features/pieces/titles";
 import classes from "@/features/work_orders/WorkOrderPage.module.css";
 
 interface Line {
@@ -40,6 +42,7 @@ function lines(spec: Spec, say: (ko: string, en: string) => string, stageName: (
 export function SpecSummary({ order }: { order: WorkOrder }) {
   const { t, say, name } = useSpoken();
   const { full } = useTimes();
+  const who = usePeople();
   const spec = order.specs.find((one) => one.spec_version === order.spec_version);
   const versions = order.specs.filter((one) => one.based_on !== "").reverse();
   return (
@@ -65,10 +68,10 @@ export function SpecSummary({ order }: { order: WorkOrder }) {
       {versions.map((one) => (
         <div key={one.spec_version} style={{ borderTop: "1px solid var(--k-line)", paddingTop: 10, marginTop: 10 }}>
           <Text fw={650}>v{one.version_number}: {one.reason}</Text>
-          {one.gaps.map((gap, index) => (
-            <Text key={index} fz="sm">{t("spec.gap", { what: gap.name, field: name("field", gap.field), before: gap.digital_mm ?? "–", after: gap.corrected_mm ?? "–", physical: gap.physical_mm?.toFixed(2) ?? "–" })}</Text>
+          {distinctGaps(one.gaps).map((gap, index) => (
+            <Text key={index} fz="sm">{t("spec.gap", { what: gapTitle(one, gap, say), field: name("field", gap.field), before: gap.digital_mm ?? "–", after: gap.corrected_mm ?? "–", physical: gap.physical_mm?.toFixed(2) ?? "–" })}</Text>
           ))}
-          <Text fz="sm" c="dimmed">{one.created_by} · {full(one.created_at)}</Text>
+          <Text fz="sm" c="dimmed">{who(one.created_by)} · {full(one.created_at)}</Text>
         </div>
       ))}
     </section>

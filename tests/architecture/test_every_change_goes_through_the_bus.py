@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from cloud.commands.command import command_type
-from cloud.composition.serving import _routers
+from cloud.composition.serving import rest_routers
 from cloud.interfaces.edge_intake import events_from_wire
 from cloud.interfaces.edge_intake.servers import Servicers
 from cloud.settings import CloudSettings
@@ -65,7 +65,7 @@ class NeverUsed:
 @pytest.fixture(scope="module")
 def routes() -> list[BaseRoute]:
     never_used: Any = NeverUsed()
-    routers = _routers(CloudSettings(), never_used, never_used)
+    routers = rest_routers(CloudSettings(), never_used, never_used)
     return [route for router in routers for route in router.routes]
 
 

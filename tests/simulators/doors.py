@@ -193,6 +193,7 @@ class Table:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.picture = b""
         self._folder = folder
         self._numbers = itertools.count(1)
         self._place: Path | None = None
@@ -211,6 +212,7 @@ class Table:
 
     def put(self, picture: bytes) -> None:
         """Lay something else on the table; ``picture`` is an encoded JPEG."""
+        self.picture = picture
         before, place = self._place, self._next()
         partial = place.with_name(f".{place.name}.partial")
         partial.write_bytes(picture)

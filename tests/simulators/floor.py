@@ -25,7 +25,7 @@ from tests.simulators.ledger import Ledger
 from tests.simulators.office import Office, hem_pitch_mm
 from tests.simulators.scenes import random_label_text
 from tests.simulators.wardrobe import Look, Wardrobe
-from tests.simulators.workers import Bench, Job, StationWorker
+from tests.simulators.workers import Bench, Fault, Job, StationWorker
 
 STAGES = {"CUT-01": ("CUT", "SEW"), "QC-01": ("QC",)}
 _READY = frozenset({"OPEN", "STARTED"})
@@ -236,17 +236,21 @@ class FloorSimulator:
             try:
                 if self._chance.random() < 0.08:
                     await self._err(worker)
-                verdict = await worker.work(job)
-                if verdict is not None and verdict["verdict"] != "REVIEW":
-                    # Until the cloud's table knows it too.
-                    self._taken.add(key)
-                elif verdict is None:
+                verdict = await worker.work(job, fault=self._fault())
+                if verdict is None:
                     await asyncio.sleep(2 * self.wishes.pace_s)
                 else:
+                    # Until the cloud's table knows it too.
                     self._taken.add(key)
             except (OSError, TimeoutError, TooLateError, RestError) as error:
                 self.ledger.note("trouble", station=worker.bench.kiosk.name, why=str(error))
                 await asyncio.sleep(2)
+
+    def _fault(self) -> Fault | None:
+        """Now and then, where faults are wished, the camera sees nothing."""
+        if not self.wishes.has_faults or self._chance.random() > 0.15:
+            return None
+        return "black" if self._chance.random() < 0.5 else "unplugged"
 
     async def _err(self, worker: StationWorker) -> None:
         """Scan something wrong, as people do."""

@@ -22,6 +22,7 @@ from tests.simulators.wardrobe import Look, Wardrobe
 
 Way = Literal["camera", "usb", "typed"]
 WAYS: tuple[Way, ...] = ("camera", "usb", "typed")
+Fault = Literal["black", "unplugged"]
 _CAMERA_S, _ANSWER_S, _VERDICT_S = 12.0, 15.0, 60.0
 
 
@@ -120,8 +121,13 @@ class StationWorker:
 
     # Work
 
-    async def work(self, job: Job, way: Way | None = None) -> Json | None:
-        """Do one step of one piece; the verdict as the kiosk shows it, or None when refused."""
+    async def work(
+        self, job: Job, way: Way | None = None, fault: Fault | None = None
+    ) -> Json | None:
+        """Do one step of one piece; the verdict as the kiosk shows it, or None when refused.
+
+        With `fault` something is wrong with the first look of the camera.
+        """
         kiosk = self.bench.kiosk
         await self.sign_in()
         await self.clear()
@@ -135,6 +141,8 @@ class StationWorker:
             await kiosk.until(lambda s: bool(s["step"] and s["step"]["started"]), _ANSWER_S)
         truth = await self.make(job)
         await self._pause(0.6)
+        if fault is not None and shown["step"]["requires_quality_check"]:
+            await self._look_in_vain(job, fault)
         await kiosk.act("finish")
         shown = await kiosk.until(lambda s: s["phase"] in {"verdict", "refused"}, _VERDICT_S)
         if shown["phase"] == "refused":
@@ -156,7 +164,9 @@ class StationWorker:
         await self._pause(2)
         return verdict
 
-    async def work_soon(self, job: Job, way: Way, within_s: float = 30) -> Json:
+    async def work_soon(
+        self, job: Job, way: Way, within_s: float = 30, fault: Fault | None = None
+    ) -> Json:
         """`work`, scanned again while the station's work package does not know the job yet.
 
         Raises:
@@ -164,11 +174,38 @@ class StationWorker:
         """
         loop = asyncio.get_running_loop()
         until_s = loop.time() + within_s
-        while (verdict := await self.work(job, way)) is None:
+        while (verdict := await self.work(job, way, fault)) is None:
             if loop.time() > until_s:
                 raise TooLateError(f"still refused: {self._ledger.lines[-1]}")
             await asyncio.sleep(0.3)
         return verdict
+
+    async def _look_in_vain(self, job: Job, fault: Fault) -> None:
+        """Press Done while the camera sees nothing; then put that right."""
+        kiosk, table = self.bench.kiosk, self.bench.table
+        if fault == "unplugged":
+            table.unplug()
+            with contextlib.suppress(TooLateError):
+                await kiosk.until(
+                    lambda s: any(a["code"] == "camera_unplugged" for a in s["alarms"]), 10
+                )
+        else:
+            right = table.picture
+            picture, _ = await self.bench.wardrobe.picture(Look(kind=fault))
+            table.put(picture)
+            await self._pause()
+            table.picture = right
+        await kiosk.act("finish")
+        shown = await kiosk.until(lambda s: s["phase"] in {"verdict", "refused"}, _VERDICT_S)
+        refusal = (shown["refusal"] or {"code": ""})["code"]
+        self._ledger.note(
+            "fault", station=kiosk.name, piece_id=job.piece_id, fault=fault, refusal=refusal
+        )
+        table.put(table.picture)
+        await self._pause()
+        if shown["phase"] == "refused":
+            await kiosk.act("cancel")
+            await kiosk.until(lambda s: s["phase"] == "guide", _ANSWER_S)
 
     async def make(self, job: Job) -> dict[str, Any]:
         """Do the handiwork and lay the result on the table."""

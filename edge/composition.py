@@ -391,15 +391,9 @@ def _kiosk(
 
 def _code_looks() -> "Callable[[Frame], tuple[str, ...]]":
     """Return what reads the codes of one frame."""
-    from edge.infrastructure.camera_desk import decode_pixels
+    from edge.infrastructure.camera_codes import CameraCodes
 
-    reader = compose_reader()
-
-    def look(frame: "Frame") -> tuple[str, ...]:
-        pixels = decode_pixels(frame)
-        return () if pixels is None else tuple(code.text for code in reader.read(pixels))
-
-    return look
+    return CameraCodes(compose_reader()).read
 
 
 def _inspector(settings: EdgeSettings) -> "Inspector":

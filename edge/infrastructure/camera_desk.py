@@ -73,6 +73,7 @@ class CameraDesk:
         self._address = address
         self._open_source = open_source
         self._source: FrameSource | None = None
+        self._previewed: bytes | None = None
         self.trouble_detail = ""
 
     def open(self) -> None:
@@ -118,11 +119,17 @@ class CameraDesk:
             await asyncio.sleep(0.05)
 
     def preview(self, after: int) -> tuple[int, bytes] | None:
-        """Return number and JPEG of the newest frame, small; None when none is newer."""
+        """Return number and JPEG of the newest frame, small; None when none is newer.
+
+        A frame of the same bytes as the one shown is not newer.
+        """
         frame = self.newest()
         if frame is None or frame.sequence == after:
             return None
+        if after >= 0 and frame.encoded is not None and frame.encoded == self._previewed:
+            return None
         small = decode_small(frame)
+        self._previewed = frame.encoded
         return None if small is None else (frame.sequence, small)
 
     def close(self) -> None:

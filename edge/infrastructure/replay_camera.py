@@ -29,6 +29,7 @@ class ReplayCamera:
         self._fps = frames_per_s
         self._loop = loop
         self._began_ns = time.monotonic_ns()
+        self._held: tuple[tuple[Path, int], bytes] | None = None
 
     def newest(self) -> Frame | None:
         """Return the picture whose turn it is; None when the last has been shown."""
@@ -37,10 +38,14 @@ class ReplayCamera:
         if not self._loop and sequence >= len(self._paths):
             return None
         path = self._paths[sequence % len(self._paths)]
+        held = self._held
         try:
-            return Frame(sequence=sequence, seen_ns=now, encoded=path.read_bytes())
+            mark = (path, path.stat().st_mtime_ns)
+            if held is None or held[0] != mark:
+                held = self._held = (mark, path.read_bytes())
         except OSError:
             return None
+        return Frame(sequence=sequence, seen_ns=now, encoded=held[1])
 
     def describe(self) -> str:
         """Return what it is."""

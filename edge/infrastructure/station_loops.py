@@ -20,7 +20,9 @@ _TICK_S = 0.5
 _STOP_S = 4.0
 _SCANS_WAITING = 32
 _REPEAT_S = 3.0
-# Looking for codes must leave the processor to inspections: rest twice as long as a look took.
+# Looking for codes must leave the processor to inspections: at most three looks a second, and a
+# rest twice as long as a look took.
+_LOOK_EVERY_S = 0.33
 _REST_RATIO = 2.0
 
 
@@ -227,10 +229,10 @@ class CodeWatch:
         """Look at new frames until cancelled."""
         looked_at = -1
         while True:
-            frame = self._desk.newest()
             wanted = self._station.reads_camera_codes()
             if not wanted:
                 self._in_view.pause()
+            frame = await asyncio.to_thread(self._desk.newest) if wanted else None
             if not wanted or frame is None or frame.sequence == looked_at:
                 await asyncio.sleep(0.1)
                 continue
@@ -241,4 +243,5 @@ class CodeWatch:
             for text in self._in_view.fresh(texts, now_s):
                 if not self._station.is_on_table(text):
                     self._offer(text, "camera")
-            await asyncio.sleep(max(0.1, (now_s - began_s) * _REST_RATIO))
+            took_s = now_s - began_s
+            await asyncio.sleep(max(took_s * _REST_RATIO, _LOOK_EVERY_S - took_s))

@@ -1,6 +1,7 @@
 """Turns a map of scores into outlined places."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ _LARGEST_FLAW_PX = 400
 _RING_PX = 24
 _UNLIKE = 4.0
 _FEWEST_PX = 6
+_FEWEST_AROUND_PX = 100
+_MOST_GROWTH_PX = 96
+_GRID_PX = 2
 _STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 
 
@@ -43,30 +47,87 @@ def findings_of(scores: NDArray[np.float32], threshold_score: float) -> tuple[Fi
     return tuple(found[:MOST_FINDINGS])
 
 
-def seen_area_px(frame: NDArray[np.uint8], finding: Finding) -> float:
-    """Estimate the flaw's own area in px, of ``frame`` (H, W, 3) uint8, inside a finding.
+def refined(
+    frame: NDArray[np.uint8], finding: Finding, cells: NDArray[np.bool_] | None = None
+) -> Finding:
+    """Give a finding the flaw's own outline and area, seen in ``frame`` (H, W, 3) uint8.
 
-    Counts what differs from the cloth around by more than four times the cloth's own scatter,
-    after averaging 3 by 3 px. A flaw that shows only in the weave keeps the area of its cells.
+    Counts what is connected to the finding and differs from the cloth around by more than four
+    times its scatter and by half as much as the flaw mostly does, for light spreads over an edge.
+    ``cells`` (h, w) bool is where cloth was judged. What shows only in the weave stays as it is.
     """
     x, y = np.array(finding.polygon_px).T
-    left, right = max(0, round(x.min())), round(x.max())
-    top, bottom = max(0, round(y.min())), round(y.max())
-    if max(right - left, bottom - top) > _LARGEST_FLAW_PX:
-        return finding.area_px
-    first_row, first_column = max(0, top - _RING_PX), max(0, left - _RING_PX)
-    patch = frame[first_row : bottom + _RING_PX, first_column : right + _RING_PX].astype(np.float64)
-    smooth = ndimage.uniform_filter(patch, (3, 3, 1))
-    inside = np.zeros(patch.shape[:2], dtype=bool)
-    inside[top - first_row : bottom - first_row, left - first_column : right - first_column] = True
-    around = smooth[~inside]
-    if len(around) < 100:
-        return finding.area_px
-    middle = np.median(around, axis=0)
-    scatter = np.maximum(1.4826 * np.median(np.abs(around - middle), axis=0), 1.0)
-    unlike = (np.abs(smooth - middle) / scatter).max(axis=-1) > _UNLIKE
-    area_px = float((unlike & inside).sum())
-    return min(area_px, finding.area_px) if area_px >= _FEWEST_PX else finding.area_px
+    first = np.array([max(0, round(y.min())), max(0, round(x.min()))])
+    last = np.array([round(y.max()) + 1, round(x.max()) + 1])
+    size = last - first
+    if size.max() > _LARGEST_FLAW_PX:
+        return finding
+    grow = np.clip(2 * size, 2 * _RING_PX, _MOST_GROWTH_PX)
+    start = np.maximum(0, first - grow - _RING_PX)
+    stop = np.minimum(frame.shape[:2], last + grow + _RING_PX)
+    box = np.s_[start[0] : stop[0], start[1] : stop[1]]
+    shape = (int(stop[0] - start[0]), int(stop[1] - start[1]))
+    own, near = (_boxed(shape, first - start, last - start, more) for more in (0 * grow, grow))
+    cloth = _spread(cells, start, shape)
+    unlike = _unlikeness(frame[box], cloth & ~near)
+    if unlike is None:
+        return finding
+    parts, _ = ndimage.label((unlike > _UNLIKE) & near & (cloth | own), np.ones((3, 3)))
+    known = np.bincount(parts[own], minlength=int(parts.max()) + 1)
+    flaw = (known[parts] > 0) & (parts > 0)
+    if not flaw.any():
+        return finding
+    flaw &= unlike > 0.5 * float(np.quantile(unlike[flaw], 0.75))
+    area_px = float(flaw.sum())
+    if area_px < _FEWEST_PX:
+        return finding
+    return replace(finding, polygon_px=_drawn(flaw, start), area_px=area_px)
+
+
+def _boxed(
+    shape: tuple[int, int], first: NDArray[np.int_], last: NDArray[np.int_], more: NDArray[np.int_]
+) -> NDArray[np.bool_]:
+    """Mark a box from ``first`` to ``last`` (N=2,), larger by ``more`` (N=2,), in a grid."""
+    low, high = np.maximum(0, first - more), last + more
+    marked = np.zeros(shape, dtype=bool)
+    marked[low[0] : high[0], low[1] : high[1]] = True
+    return marked
+
+
+def _spread(
+    cells: NDArray[np.bool_] | None, start: NDArray[np.int_], shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Say for each px of a patch that begins at ``start`` (N=2,) whether ``cells`` (H, W) hold."""
+    if cells is None:
+        return np.ones(shape, dtype=bool)
+    rows = np.minimum((start[0] + np.arange(shape[0])) // CELL_PX, cells.shape[0] - 1)
+    columns = np.minimum((start[1] + np.arange(shape[1])) // CELL_PX, cells.shape[1] - 1)
+    return np.asarray(cells[rows[:, None], columns[None, :]])
+
+
+def _unlikeness(patch: NDArray[np.uint8], around: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    """How many scatters ``patch`` (H, W, 3) uint8 departs from its part ``around`` (H, W) bool.
+
+    None where too little cloth is there to compare with.
+    """
+    smooth = ndimage.uniform_filter(patch.astype(np.float32), (3, 3, 1))
+    known = smooth[around]
+    if len(known) < _FEWEST_AROUND_PX:
+        return None
+    middle = np.median(known, axis=0)
+    scatter = np.maximum(1.4826 * np.median(np.abs(known - middle), axis=0), 1.0)
+    return np.asarray((np.abs(smooth - middle) / scatter).max(axis=-1), dtype=np.float32)
+
+
+def _drawn(flaw: NDArray[np.bool_], start: NDArray[np.int_]) -> tuple[Point, ...]:
+    """Outline the largest part of ``flaw`` (H, W) bool, on a grid of 2 px from ``start`` (N=2,)."""
+    padded = np.pad(flaw, [(0, -side % _GRID_PX) for side in flaw.shape])
+    high, wide = (side // _GRID_PX for side in padded.shape)
+    coarse = padded.reshape(high, _GRID_PX, wide, _GRID_PX).any(axis=(1, 3))
+    parts, _ = ndimage.label(coarse, np.ones((3, 3)))
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return as_points(_outline(parts == int(sizes.argmax())) * _GRID_PX + start[::-1] - 0.5)
 
 
 def as_points(places: NDArray[np.float64]) -> tuple[Point, ...]:

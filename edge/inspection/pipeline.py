@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import StyleBankMismatchError
-from edge.inspection.findings import findings_of, polygon_cells, seen_area_px
+from edge.inspection.findings import findings_of, polygon_cells, refined
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.garment import SideLine, follow_sides, garment_mask
 from edge.inspection.measurement import cannot_measure, measure
@@ -26,6 +26,7 @@ from edge.inspection.verdict import (
     Finding,
     InspectionResult,
     Measurement,
+    Point,
     StitchReading,
     step_verdict,
 )
@@ -312,7 +313,11 @@ class InspectionPipeline:
         threshold = scales[0].limit_score
         found = findings_of(scores, threshold)
         if scene.plane is not None:
-            found = tuple(_sized(scene, scene.plane, f, standard) for f in found)
+            # Two places of one flaw grow to the same outline: the highest score stands for it.
+            flaws: dict[tuple[Point, ...], Finding] = {}
+            for flaw in (_sized(scene, scene.plane, f, standard) for f in found):
+                flaws.setdefault(flaw.polygon_px, flaw)
+            found = tuple(flaws.values())
         return replace(
             result,
             findings=found,
@@ -432,14 +437,13 @@ def _seam_band(plane: Plane, line: SideLine, inset_mm: float) -> NDArray[np.floa
 
 def _sized(scene: _Scene, plane: Plane, finding: Finding, standard: InspectionStandard) -> Finding:
     """Add area on the table and severity."""
-    area_px = seen_area_px(scene.frame, finding)
+    finding = refined(scene.frame, finding, scene.cells)
     middle = np.array(finding.polygon_px).mean(axis=0)
     around = plane.to_mm(middle + np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
     px_mm2 = abs(float(np.linalg.det(around[1:] - around[0])))
-    area_mm2 = area_px * px_mm2
+    area_mm2 = finding.area_px * px_mm2
     return replace(
         finding,
-        area_px=area_px,
         area_mm2=round(area_mm2, 2),
         severity=standard.defects.severity(area_mm2),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import StandardError, StyleBankCorruptError, TagBoardError
-from edge.inspection.findings import findings_of, polygon_cells
+from edge.inspection.findings import findings_of, polygon_cells, refined
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.sampling import brightness, edges, robust_fit
 from edge.inspection.standard import DefectStandard, PointOfMeasure, StitchStandard
@@ -336,3 +336,33 @@ def test_cloth_without_a_seam_has_no_rhythm() -> None:
 def test_where_thread_is_no_brighter_than_cloth_skips_are_not_claimed() -> None:
     rhythm = rhythm_of(seam(3.0, -0.02), 3.0)
     assert rhythm is None or rhythm.skipped_count is None
+
+
+@pytest.mark.requirement("DEF")
+@pytest.mark.parametrize("cell", [8, 32], ids=["within the flaw", "round the flaw"])
+def test_a_flaw_has_its_own_area_and_outline_not_those_of_its_cells(cell: int) -> None:
+    noise = np.random.default_rng(4).normal(90, 4, (256, 256, 3))
+    rows, columns = np.mgrid[:256, :256]
+    hole = np.hypot(rows - 131, columns - 127) <= 10
+    noise[hole] -= 60
+    frame = np.clip(noise, 0, 255).astype(np.uint8)
+    scores = np.zeros((32, 32), dtype=np.float32)
+    block = cell // 8
+    first = 16 // block * block
+    scores[first : first + block, first - 1 : first - 1 + block] = 9
+    (found,) = findings_of(scores, 5.0)
+    better = refined(frame, found)
+    assert better.area_px == pytest.approx(hole.sum(), rel=0.1)
+    x, y = np.array(better.polygon_px).T
+    assert (x.min(), x.max()) == pytest.approx((117, 137), abs=3)
+    assert (y.min(), y.max()) == pytest.approx((121, 141), abs=3)
+    assert better.score == found.score
+
+
+def test_a_flaw_that_only_the_weave_shows_keeps_the_area_of_its_cells() -> None:
+    frame = np.random.default_rng(4).integers(80, 100, (256, 256, 3), dtype=np.uint8)
+    scores = np.zeros((32, 32), dtype=np.float32)
+    scores[10:12, 10:14] = 9
+    (found,) = findings_of(scores, 5.0)
+    assert refined(frame, found) == found
+    assert refined(frame, found, np.zeros((32, 32), dtype=bool)) == found

@@ -30,10 +30,11 @@ from cloud.commands.ports import (
     Transactions,
     UnitOfWork,
 )
-from cloud.commands.typed import check, field_types, read
+from cloud.commands.typed import check, field_types, is_storable, read
 from cloud.events.ports import Clock, IdFactory
 
 _log = logging.getLogger("kyndof.commands")
+LONGEST_KEY = 200
 _LONGEST_AUDITED_TEXT_COUNT = 300
 _AUDITED_WORDS = ("reason", "amount", "verdict", "stage", "decision", "number", "name", "login")
 
@@ -185,6 +186,13 @@ class Log:
         return result
 
 
+def _check_key(key: str | None) -> None:
+    if key is not None and not (0 < len(key) <= LONGEST_KEY and is_storable(key)):
+        raise PayloadInvalidError(
+            f"an idempotency key has 1 to {LONGEST_KEY} characters", field="idempotency_key"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Validate:
     """Refuses fields of the wrong type and what the command's own ``check`` refuses."""
@@ -192,6 +200,7 @@ class Validate:
     async def __call__(self, act: Act, proceed: Proceed) -> Any:  # noqa: ANN401
         """Check, then hash the payload."""
         check(act.registration.kind, act.command)
+        _check_key(act.context.idempotency_key)
         own_check = getattr(act.command, "check", None)
         if own_check is not None:
             try:

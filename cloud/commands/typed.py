@@ -243,8 +243,23 @@ def _check_instance(kind: Any, value: Any, place: str) -> None:  # noqa: ANN401
         return
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         _refuse(place, kind, value)
-    if isinstance(value, datetime) and value.tzinfo is None:
-        raise PayloadInvalidError(f"{place}: a moment needs a time zone", field=place)
+    _check_content(value, place)
     if is_dataclass(kind):
         for name, hint in field_types(kind).items():
             check(hint, getattr(value, name), _inside(place, name))
+
+
+def _check_content(value: object, place: str) -> None:
+    """Refuse a moment without zone, and text that PostgreSQL cannot hold: NUL, half characters."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise PayloadInvalidError(f"{place}: a moment needs a time zone", field=place)
+    if isinstance(value, str) and not is_storable(value):
+        name = place or "payload"
+        raise PayloadInvalidError(f"{name}: a character that no text may hold", field=name)
+
+
+def is_storable(text: str) -> bool:
+    """Say whether a text column can hold ``text``."""
+    return "\x00" not in text and (
+        text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    )

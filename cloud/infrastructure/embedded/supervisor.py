@@ -66,6 +66,7 @@ class Child:
     _process: asyncio.subprocess.Process | None = None
     _keeper: asyncio.Task[None] | None = field(default=None)
     _pipe: int = -1
+    _last_words: str = ""
 
     def start(self) -> None:
         """Begin to keep the process alive."""
@@ -96,6 +97,7 @@ class Child:
             begun = loop.time()
             code = await self._run_once()
             self.state, self.restarts = f"ended ({code})", self.restarts + 1
+            self.reason = _ending(code, self._last_words)
             healthy = loop.time() - begun > _HEALTHY_S
             pause_s = _FIRST_S if healthy else min(pause_s * 2, _LONGEST_S)
             await asyncio.sleep(pause_s)
@@ -112,7 +114,7 @@ class Child:
             )  # fmt: skip
         finally:
             os.close(read_end)
-        self.pid, self.state = self._process.pid, "running"
+        self.pid, self.state, self._last_words = self._process.pid, "running", ""
         try:
             await self._copy_output(self._process)
             return await self._process.wait()
@@ -125,12 +127,20 @@ class Child:
             return
         while line := await process.stdout.readline():
             self.log.write(line)
-            self.reason = _sentence(line) or self.reason
+            if sentence := _sentence(line):
+                self.reason = self._last_words = sentence
 
     def _close_pipe(self) -> None:
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
+
+
+def _ending(code: int, last_words: str) -> str:
+    """Return why a process ended, as far as it can be told from outside."""
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return last_words or f"ended with status {code}"
 
 
 def _sentence(line: bytes) -> str:

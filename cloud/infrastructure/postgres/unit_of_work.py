@@ -11,6 +11,7 @@ import asyncpg
 
 from cloud.audit.chain import AuditRow, row_hash
 from cloud.commands.command import CommandContext
+from cloud.commands.errors import PayloadInvalidError
 from cloud.commands.payload import canonical
 from cloud.commands.ports import AuditEntry, UnitOfWork
 from cloud.events.event import DomainEvent, event_type
@@ -203,7 +204,7 @@ class PostgresTransactions:
     @asynccontextmanager
     async def begin(self, context: CommandContext) -> AsyncIterator[UnitOfWork]:
         """Open a read-write transaction; leaving commits, an exception rolls back."""
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, _readable(), connection.transaction():
             await connection.execute(_SET_ORGANIZATION, context.organization_id)
             unit = _opened(connection, context, self, may_write=True)
             yield unit
@@ -215,10 +216,20 @@ class PostgresTransactions:
         # One snapshot for the whole question: what it adds up belongs together.
         async with (
             self.pool.acquire() as connection,
+            _readable(),
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             await connection.execute(_SET_ORGANIZATION, context.organization_id)
             yield _opened(connection, context, self, may_write=False)
+
+
+@asynccontextmanager
+async def _readable() -> AsyncIterator[None]:
+    """Tell a value that a column cannot hold as what it is: somebody's data, not our failure."""
+    try:
+        yield
+    except asyncpg.DataError as error:
+        raise PayloadInvalidError(f"a value cannot be stored: {error}") from error
 
 
 def _opened(

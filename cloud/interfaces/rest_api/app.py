@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from cloud.events.ports import IdFactory
 from cloud.interfaces.rest_api.access import Doorkeeper
+from cloud.interfaces.rest_api.body_limit import BodyLimit
 from cloud.interfaces.rest_api.errors import add_error_answers
 
 #: Returns nothing when all is well, else one sentence that says what is not.
@@ -46,6 +47,7 @@ def build_app(parts: RestParts) -> FastAPI:
     )
     app.state.doorkeeper = parts.doorkeeper
     add_error_answers(app)
+    app.add_middleware(BodyLimit)
     _add_headers(app, parts.ids)
     for routes in parts.routers:
         app.include_router(routes, prefix="/api/v1")

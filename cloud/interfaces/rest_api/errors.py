@@ -35,6 +35,7 @@ STATUS = {
     "MEDIA_UNKNOWN": 404,
     "LABEL_UNKNOWN": 404,
     "METHOD_NOT_ALLOWED": 405,
+    "BODY_TOO_LARGE": 413,
     "APPROVAL_PENDING": 202,
     "CONFLICT": 409,
     "IDEMPOTENCY_CONFLICT": 409,
@@ -48,7 +49,12 @@ STATUS = {
     "INTERNAL_ERROR": 500,
 }
 _UNPROCESSABLE = 422
-_BY_STATUS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
+_BY_STATUS = {
+    400: "PAYLOAD_INVALID",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "BODY_TOO_LARGE",
+}
 
 
 @cache
@@ -100,7 +106,8 @@ def add_error_answers(app: FastAPI) -> None:
     async def missing(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):
             raise error
-        return answer(request, _BY_STATUS.get(error.status_code, "COMMAND_ERROR"), {})
+        details = {"reason": error.detail} if error.status_code == 400 else {}
+        return answer(request, _BY_STATUS.get(error.status_code, "COMMAND_ERROR"), details)
 
     async def broken(request: Request, error: Exception) -> JSONResponse:
         _log.error("request failed", exc_info=error)

@@ -13,6 +13,7 @@ from cloud.settings import CloudSettings, child_environment
 
 if TYPE_CHECKING:
     from cloud.events.event import RecordedEvent
+    from cloud.infrastructure.embedded.free_ports import Door
     from cloud.infrastructure.embedded.up import UpParts, UpPlan
     from cloud.infrastructure.postgres.outbox_relay import OutboxRelay
 
@@ -76,11 +77,33 @@ def _plan(settings: CloudSettings, *, demo: bool) -> "UpPlan":
         intake=f"{grpc.host}:{grpc.port}",
         enrolment=f"{grpc.host}:{grpc.enrolment_port}",
         stations=stations,
+        doors=_doors(settings, [station.name for station in stations]),
         environment={
             "KYNDOF_REGISTRY": str(settings.registry.resolve()),
             "KYNDOF_FIRMWARE_CONFIG": str(settings.firmware_config.resolve()),
         },
     )
+
+
+def _doors(settings: CloudSettings, stations: list[str]) -> "list[Door]":
+    from cloud.infrastructure.embedded.free_ports import Door
+
+    grpc, mqtt, http = settings.grpc, settings.mqtt, settings.http
+    kiosks = settings.stations.kiosk_ports
+    return [
+        Door(host=http.host, port=http.port, setting="KYNDOF_HTTP__PORT"),
+        Door(host=grpc.host, port=grpc.port, setting="KYNDOF_GRPC__PORT"),
+        Door(host=grpc.host, port=grpc.enrolment_port, setting="KYNDOF_GRPC__ENROLMENT_PORT"),
+        Door(host=mqtt.host, port=mqtt.port, setting="KYNDOF_MQTT__PORT"),
+        *(
+            Door(
+                host="127.0.0.1",
+                port=kiosks[name],
+                setting=f"{name} in KYNDOF_STATIONS__KIOSK_PORTS",
+            )
+            for name in stations
+        ),
+    ]
 
 
 async def _prepare_scenes(settings: CloudSettings) -> None:

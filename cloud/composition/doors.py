@@ -52,6 +52,7 @@ def _check_org() -> tuple[list[str], list[str]]:
 
 def _known_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose message is a sentence for whoever started the program."""
+    from cloud.infrastructure.embedded.free_ports import PortNotFreeError
     from cloud.infrastructure.embedded.mqtt_broker import MqttBrokerError
     from cloud.infrastructure.embedded.postgres import EmbeddedPostgresError
     from cloud.infrastructure.embedded.up import AlreadyUpError, NotReadyError
@@ -67,6 +68,6 @@ def _known_errors() -> tuple[type[Exception], ...]:
     return (
         AlreadyUpError, AuthorityDamagedError, DatabaseRoleError, EmbeddedPostgresError,
         HttpPortTakenError, MqttBrokerError, NotReadyError, ObjectStoreSettingError,
-        PortTakenError, RegistryRefusedError, SettingMissingError, StageFileError,
+        PortNotFreeError, PortTakenError, RegistryRefusedError, SettingMissingError, StageFileError,
         StationFileError, ValidationError,
     )  # fmt: skip

@@ -18,8 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
+from cloud.infrastructure.embedded.free_ports import Door, require_free
 from cloud.infrastructure.embedded.postgres import DatabaseUrls, EmbeddedPostgres
 from cloud.infrastructure.embedded.supervisor import ChildSpec, Supervisor
+
+
+_ORPHANS_S = 15.0
 
 
 class AlreadyUpError(Exception):
@@ -54,6 +58,7 @@ class UpPlan:
     intake: str
     enrolment: str
     stations: Sequence[StationPlan]
+    doors: Sequence[Door]
     environment: Mapping[str, str]
 
 
@@ -129,11 +134,15 @@ async def run_up(parts: UpParts) -> None:
 
     Raises:
         AlreadyUpError: another one works in this home.
+        PortNotFreeError: one of the ports is taken.
         EmbeddedPostgresError: PostgreSQL cannot be started.
         NotReadyError: the cloud did not become ready in 60 s.
     """
     plan = parts.plan
     with _lock(plan.home):
+        # After a kill -9 the processes of the last time need some seconds to end.
+        killed = _running_file(plan.home).exists()
+        await require_free(plan.doors, _ORPHANS_S if killed else 0)
         async with AsyncExitStack() as stack:
             screen = await stack.enter_async_context(parts.screen)
             running = await _start(parts, stack, screen)
@@ -181,9 +190,13 @@ async def _guard_postgres(postgres: EmbeddedPostgres, stack: AsyncExitStack) -> 
     stack.push_async_callback(dismiss)
 
 
+def _running_file(home: Path) -> Path:
+    return home / "run" / "up.json"
+
+
 def _write_running(plan: UpPlan, urls: DatabaseUrls, stack: AsyncExitStack) -> None:
     """Tell other commands of this home where the database is, while it is there."""
-    path = plan.home / "run" / "up.json"
+    path = _running_file(plan.home)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)

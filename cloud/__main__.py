@@ -1,12 +1,18 @@
 """The `kyndof` command."""
 
+import sys
+
 from cloud.composition.doors import terminal_doors
 from cloud.interfaces.terminal.app import build_terminal
+from cloud.settings import SettingInvalidError
 
 
 def main() -> None:
     """Run the command line."""
-    build_terminal(terminal_doors())()
+    try:
+        build_terminal(terminal_doors())()
+    except SettingInvalidError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

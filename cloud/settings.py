@@ -5,14 +5,16 @@ Sources, first wins: environment ``KYNDOF_*`` (nested with ``__``), then ``kyndo
 """
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -98,7 +100,11 @@ class CloudSettings(BaseSettings):
     parent_pipe: int = Field(
         -1, description="File descriptor whose end means stop; -1 for none. Set by kyndof up."
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: str = Field(
+        "INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="DEBUG, INFO, WARNING or ERROR.",
+    )
     pool_size: int = Field(10, ge=2, le=100, description="Largest number of database connections.")
     http: HttpSettings = HttpSettings()
     grpc: GrpcSettings = GrpcSettings()
@@ -125,26 +131,62 @@ class CloudSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before the file in the data folder."""
-        toml = Path(os.environ.get("KYNDOF_HOME", ".kyndof")) / "kyndof.toml"
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml)
+        toml = TomlConfigSettingsSource(settings_cls, _file_of_settings())
+        return init_settings, env_settings, toml
+
+
+def _file_of_settings() -> Path:
+    return Path(os.environ.get("KYNDOF_HOME", ".kyndof")) / "kyndof.toml"
+
+
+class SettingInvalidError(Exception):
+    """A setting is not what its description says; the sentence names it."""
+
+    code = "SETTING_INVALID"
 
 
 def _secrets_from_files() -> None:
     """Let ``KYNDOF_X_FILE`` stand for ``KYNDOF_X``, as containers give secrets."""
     for name in [n for n in os.environ if n.startswith("KYNDOF_") and n.endswith("_FILE")]:
-        os.environ.setdefault(
-            name.removesuffix("_FILE"), Path(os.environ[name]).read_text().strip()
-        )
+        try:
+            secret = Path(os.environ[name]).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingInvalidError(f"{name}: {error}") from error
+        os.environ.setdefault(name.removesuffix("_FILE"), secret)
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return one line that names every wrong setting as it is written in the environment.
+
+    What was given is not repeated: it may be a secret.
+    """
+    told = []
+    for one in error.errors(include_url=False):
+        place = "__".join(str(part) for part in one["loc"]).upper()
+        name = place if place == "REDIS_URL" else f"KYNDOF_{place}"
+        told.append(f"{name}: {one['msg']}")
+    return "; ".join(told)
 
 
 def read_settings() -> CloudSettings:
     """Read and check all settings.
 
     Raises:
-        pydantic.ValidationError: a setting is not what its description says.
+        SettingInvalidError: a setting is not what its description says, or a file of settings
+            cannot be read.
     """
     _secrets_from_files()
-    return CloudSettings()
+    try:
+        return CloudSettings()
+    except ValidationError as error:
+        raise SettingInvalidError(_sentence(error)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingInvalidError(f"{_file_of_settings()}: {error}") from error
+    except SettingsError as error:
+        field = str(error).partition('"')[2].partition('"')[0].upper()
+        raise SettingInvalidError(f"KYNDOF_{field}…: {error.__cause__ or error}") from error
+    except OSError as error:
+        raise SettingInvalidError(f"{_file_of_settings()}: {error.strerror}") from error
 
 
 def child_environment(**values: str) -> dict[str, str]:

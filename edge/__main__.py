@@ -1,11 +1,14 @@
 """The `kyndof-edge` command."""
 
+import sys
+
 import typer
 
 from edge.composition import cloud_doors, compose_offline, run_station
 from edge.interfaces.cloud_commands.commands import add_cloud_commands
 from edge.interfaces.kiosk.command import add_run_command
 from edge.interfaces.offline import add_offline_commands
+from edge.settings import SettingInvalidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 add_cloud_commands(app, cloud_doors())
@@ -15,7 +18,10 @@ add_offline_commands(app, compose_offline)
 
 def main() -> None:
     """Run the command line."""
-    app()
+    try:
+        app()
+    except SettingInvalidError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -25,10 +25,11 @@ def up_parts(settings: CloudSettings, *, demo: bool) -> "UpParts":
 
     Raises:
         SettingMissingError: production, which runs no embedded servers.
+        HomeUnusableError: nothing can be written into the home.
     """
     from cloud.infrastructure.embedded.parent_pipe import stop_requested
     from cloud.infrastructure.embedded.screen import TerminalScreen
-    from cloud.infrastructure.embedded.up import UpParts
+    from cloud.infrastructure.embedded.up import HomeUnusableError, UpParts
     from cloud.infrastructure.postgres.migration import migrate
 
     if settings.environment == "production" and not settings.allow_embedded:
@@ -37,8 +38,12 @@ def up_parts(settings: CloudSettings, *, demo: bool) -> "UpParts":
             "KYNDOF_ALLOW_EMBEDDED=true"
         )
     settings = settings.model_copy(update={"home": settings.home.resolve()})
+    try:
+        plan = _plan(settings, demo=demo)
+    except OSError as error:
+        raise HomeUnusableError(settings.home, error) from error
     return UpParts(
-        plan=_plan(settings, demo=demo),
+        plan=plan,
         migrate=migrate,
         front=functools.partial(_front, settings),
         screen=TerminalScreen(),
@@ -90,11 +95,22 @@ def _doors(settings: CloudSettings, stations: list[str]) -> "list[Door]":
 
     grpc, mqtt, http = settings.grpc, settings.mqtt, settings.http
     kiosks = settings.stations.kiosk_ports
+    listeners = (
+        (http.host, http.port, "HTTP", "PORT"),
+        (grpc.host, grpc.port, "GRPC", "PORT"),
+        (grpc.host, grpc.enrolment_port, "GRPC", "ENROLMENT_PORT"),
+        (mqtt.host, mqtt.port, "MQTT", "PORT"),
+    )
     return [
-        Door(host=http.host, port=http.port, setting="KYNDOF_HTTP__PORT"),
-        Door(host=grpc.host, port=grpc.port, setting="KYNDOF_GRPC__PORT"),
-        Door(host=grpc.host, port=grpc.enrolment_port, setting="KYNDOF_GRPC__ENROLMENT_PORT"),
-        Door(host=mqtt.host, port=mqtt.port, setting="KYNDOF_MQTT__PORT"),
+        *(
+            Door(
+                host=host,
+                port=port,
+                setting=f"KYNDOF_{group}__{name}",
+                host_setting=f"KYNDOF_{group}__HOST",
+            )
+            for host, port, group, name in listeners
+        ),
         *(
             Door(
                 host="127.0.0.1",

@@ -3,14 +3,12 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from pydantic import ValidationError
-
 from cloud.composition.bringing_up import up_parts
 from cloud.composition.core import SettingMissingError, open_bus
 from cloud.composition.serving import serve
 from cloud.composition.workers import migrate_database, run_embedded_broker, work
 from cloud.interfaces.terminal.app import TerminalDoors
-from cloud.settings import CloudSettings, read_settings
+from cloud.settings import CloudSettings, SettingInvalidError, read_settings
 
 
 def terminal_doors() -> TerminalDoors:
@@ -55,10 +53,11 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from cloud.infrastructure.embedded.free_ports import PortNotFreeError
     from cloud.infrastructure.embedded.mqtt_broker import MqttBrokerError
     from cloud.infrastructure.embedded.postgres import EmbeddedPostgresError
-    from cloud.infrastructure.embedded.up import AlreadyUpError, NotReadyError
+    from cloud.infrastructure.embedded.up import AlreadyUpError, HomeUnusableError, NotReadyError
     from cloud.infrastructure.http_server import HttpPortTakenError
     from cloud.infrastructure.object_storage.picture_vault import ObjectStoreSettingError
-    from cloud.infrastructure.postgres.pool import DatabaseRoleError
+    from cloud.infrastructure.postgres.pool import DatabaseAwayError, DatabaseRoleError
+    from cloud.infrastructure.registry_files.document import RegistryFileError
     from cloud.infrastructure.registry_files.org_registry import RegistryRefusedError
     from cloud.infrastructure.registry_files.stage_files import StageFileError
     from cloud.infrastructure.registry_files.station_files import StationFileError
@@ -66,8 +65,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from cloud.interfaces.edge_intake.servers import PortTakenError
 
     return (
-        AlreadyUpError, AuthorityDamagedError, DatabaseRoleError, EmbeddedPostgresError,
-        HttpPortTakenError, MqttBrokerError, NotReadyError, ObjectStoreSettingError,
-        PortNotFreeError, PortTakenError, RegistryRefusedError, SettingMissingError, StageFileError,
-        StationFileError, ValidationError,
+        AlreadyUpError, AuthorityDamagedError, DatabaseAwayError, DatabaseRoleError,
+        EmbeddedPostgresError, HomeUnusableError, HttpPortTakenError, MqttBrokerError,
+        NotReadyError, ObjectStoreSettingError, PortNotFreeError, PortTakenError,
+        RegistryFileError, RegistryRefusedError, SettingInvalidError, SettingMissingError,
+        StageFileError, StationFileError,
     )  # fmt: skip

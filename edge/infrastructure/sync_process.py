@@ -8,7 +8,7 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from edge.outbox.errors import StationTakenError
+from edge.outbox.errors import StationHomeUnusableError, StationTakenError
 
 
 @contextlib.contextmanager
@@ -17,9 +17,15 @@ def sole_process(path: Path) -> Iterator[None]:
 
     Raises:
         StationTakenError: another process holds it.
+        StationHomeUnusableError: nothing can be written beside it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StationHomeUnusableError(
+            f"cannot write into {path.parent} ({error.strerror}); set KYNDOF_HOME"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

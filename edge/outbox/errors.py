@@ -31,6 +31,12 @@ class StationTakenError(OutboxError):
     code = "STATION_TAKEN"
 
 
+class StationHomeUnusableError(OutboxError):
+    """Nothing can be written into the station's folder."""
+
+    code = "STATION_HOME_UNUSABLE"
+
+
 class EnrolmentError(OutboxError):
     """The station could not get its certificate."""
 

@@ -18,11 +18,12 @@ class PortNotFreeError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """An address that one of the processes will listen on, and the setting that says so."""
+    """An address that one of the processes will listen on, and the settings that say so."""
 
     host: str
     port: int
     setting: str
+    host_setting: str = ""
 
 
 async def require_free(doors: Sequence[Door], patience_s: float = 0) -> None:
@@ -67,8 +68,10 @@ def _try(door: Door, stack: contextlib.ExitStack) -> None:
         probe.bind((door.host, door.port))
         probe.listen(1)
     except OSError as error:
-        other = "address" if error.errno in {errno.EADDRNOTAVAIL, errno.EAI_NONAME} else "port"
+        setting, other = door.setting, "port"
+        if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+            setting, other = door.host_setting, "address"
         raise PortNotFreeError(
             f"cannot listen on {door.host}:{door.port} ({error.strerror or error}); "
-            f"set {door.setting} to another {other}"
+            f"set {setting} to another {other}"
         ) from error

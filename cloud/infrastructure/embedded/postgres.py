@@ -175,12 +175,20 @@ class EmbeddedPostgres:
         await asyncio.to_thread(psutil.wait_procs, [process], 15)
 
     async def _initialize(self) -> None:
-        self._data.mkdir(parents=True, mode=0o700, exist_ok=True)
-        self._give(self._data)
+        """Make the folder beside its place: one that was interrupted is never taken for whole."""
+        if self._data.is_dir() and any(self._data.iterdir()):
+            raise EmbeddedPostgresError(f"{self._data} holds something that is no PostgreSQL data")
+        draft = self._data.with_name(f"{self._data.name}.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True, mode=0o700)
+        self._give(draft)
         await self._run(
-            "initdb", "-D", str(self._data), "-U", "postgres", "--auth=trust", "--encoding=utf8",
+            "initdb", "-D", str(draft), "-U", "postgres", "--auth=trust", "--encoding=utf8",
             "--locale=C.UTF-8", *([] if self._durable else ["--no-sync"]),
         )  # fmt: skip
+        if self._data.is_dir():
+            self._data.rmdir()
+        draft.rename(self._data)
 
     async def _wait_until_ready(self) -> None:
         if self._process is None:
@@ -215,7 +223,11 @@ class EmbeddedPostgres:
             binaries() / program, *arguments, cwd="/",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, **self._identity(),
         )  # fmt: skip
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
         if process.returncode:
             raise EmbeddedPostgresError(f"{program} failed: {output.decode()[-2000:]}")
 

@@ -16,12 +16,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from cloud.infrastructure.embedded.free_ports import Door, require_free
 from cloud.infrastructure.embedded.postgres import DatabaseUrls, EmbeddedPostgres
 from cloud.infrastructure.embedded.supervisor import ChildSpec, Supervisor
-
 
 _ORPHANS_S = 15.0
 
@@ -30,6 +29,17 @@ class AlreadyUpError(Exception):
     """Another `kyndof up` works in this home."""
 
     code = "ALREADY_UP"
+
+
+class HomeUnusableError(Exception):
+    """Nothing can be written into the home; the sentence names the setting."""
+
+    code = "HOME_UNUSABLE"
+
+    def __init__(self, home: Path, error: OSError) -> None:
+        super().__init__(
+            f"cannot write into {home} ({error.strerror}); set KYNDOF_HOME to another folder"
+        )
 
 
 class NotReadyError(Exception):
@@ -119,8 +129,11 @@ class _Running:
 
 
 def _lock(home: Path) -> IO[str]:
-    home.mkdir(parents=True, exist_ok=True)
-    lock = (home / "up.lock").open("w")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / "up.lock").open("w")
+    except OSError as error:
+        raise HomeUnusableError(home, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -133,6 +146,7 @@ async def run_up(parts: UpParts) -> None:
     """Start everything, show it, stop everything.
 
     Raises:
+        HomeUnusableError: nothing can be written into the home.
         AlreadyUpError: another one works in this home.
         PortNotFreeError: one of the ports is taken.
         EmbeddedPostgresError: PostgreSQL cannot be started.
@@ -145,16 +159,28 @@ async def run_up(parts: UpParts) -> None:
         await require_free(plan.doors, _ORPHANS_S if killed else 0)
         async with AsyncExitStack() as stack:
             screen = await stack.enter_async_context(parts.screen)
-            running = await _start(parts, stack, screen)
-            shown = asyncio.create_task(_show(screen, running.supervisor))
-            stack.push_async_callback(_cancelled, shown)
-            following = asyncio.create_task(_bring_up(parts, running, screen))
-            stack.push_async_callback(_cancelled, following)
+            # Signals count from the first moment: PostgreSQL is never left behind.
             stopping = asyncio.ensure_future(parts.stop_requested())
-            await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
-                following.result()
+            starting = asyncio.create_task(_start(parts, stack, screen))
+            await asyncio.wait({stopping, starting}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                await _cancelled(starting)
+            else:
+                await _keep_up(parts, await starting, screen, stopping)
             screen.note("멈추는 중 … stopping")
+
+
+async def _keep_up(
+    parts: UpParts, running: "_Running", screen: Screen, stopping: asyncio.Future[None]
+) -> None:
+    async with AsyncExitStack() as stack:
+        shown = asyncio.create_task(_show(screen, running.supervisor))
+        stack.push_async_callback(_cancelled, shown)
+        following = asyncio.create_task(_bring_up(parts, running, screen))
+        stack.push_async_callback(_cancelled, following)
+        await asyncio.wait({stopping, following}, return_when=asyncio.FIRST_COMPLETED)
+        if following.done():
+            following.result()
 
 
 async def _start(parts: UpParts, stack: AsyncExitStack, screen: Screen) -> _Running:
@@ -324,7 +350,7 @@ async def _show(screen: Screen, supervisor: Supervisor) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
+async def _cancelled(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

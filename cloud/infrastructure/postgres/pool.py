@@ -15,6 +15,10 @@ class DatabaseRoleError(Exception):
     """The database URL names a role that row-level security does not bind."""
 
 
+class DatabaseAwayError(Exception):
+    """No database answers at the URL that is set."""
+
+
 class PlainConnection(asyncpg.Connection):
     """A connection whose return to the pool needs no round trip.
 
@@ -31,16 +35,23 @@ async def open_pool(url: str, *, largest_count: int = 20) -> asyncpg.Pool:
     """Open the pool and make sure that its role is bound by row-level security.
 
     Raises:
+        DatabaseAwayError: no database answers there.
         DatabaseRoleError: the role is a superuser, has BYPASSRLS or owns tables.
     """
-    pool = await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=largest_count,
-        command_timeout=_PATIENCE_S,
-        connection_class=PlainConnection,
-        server_settings={"application_name": "kyndof", "timezone": "UTC"},
-    )
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=largest_count,
+            command_timeout=_PATIENCE_S,
+            connection_class=PlainConnection,
+            server_settings={"application_name": "kyndof", "timezone": "UTC"},
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseAwayError(
+            f"no database answers ({error}); start everything with `make up`, or look at "
+            "KYNDOF_DATABASE_URL"
+        ) from error
     try:
         await _refuse_strong_role(pool)
     except BaseException:

@@ -123,7 +123,10 @@ def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:
     @org.command("check")
     def check() -> None:
         """Read every matrix; show what was completed and what is wrong."""
-        completed, findings = doors.check_org()
+        try:
+            completed, findings = doors.check_org()
+        except doors.known() as error:
+            _fail(str(error))
         for line in completed:
             typer.echo(line)
         for line in findings:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloud.settings import CloudSettings
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     import asyncpg
 
     from cloud.commands.bus import CommandBus
+    from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
+    from cloud.infrastructure.registry_files.stage_files import StageFiles
     from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
     from cloud.interfaces.terminal.app import OpenedBus
 
@@ -67,6 +70,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
     Raises:
         SettingMissingError: no database is configured.
         RegistryRefusedError: a matrix is broken and has no last good version.
+        StageFileError: the stages are broken and have no last good version.
     """
     from cloud.infrastructure.postgres.demo_organizations import has_demo_organizations
     from cloud.infrastructure.postgres.pool import open_pool
@@ -84,11 +88,13 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
                 "production refuses the demo organizations; point KYNDOF_DATABASE_URL at a "
                 "database without them"
             )
-        registry = OrgRegistry(settings.registry, PostgresRegistryStore(pool))
+        store = PostgresRegistryStore(pool)
+        stages = await _read_stages(settings.registry, store)
+        registry = OrgRegistry(settings.registry, store, others=stages.problems)
         await registry.start()
         watcher = asyncio.create_task(registry.watch(), name="registry-watch")
         authority = FolderCertificateAuthority(settings.pki_folder, SystemClock())
-        bus = compose_bus(settings, pool, registry, authority)
+        bus = compose_bus(pool, registry, stages, authority)
         yield Core(pool=pool, database_url=url, bus=bus, registry=registry, authority=authority)
     finally:
         if watcher:
@@ -97,10 +103,30 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         await pool.close()
 
 
+async def _read_stages(folder: Path, store: "PostgresRegistryStore") -> "StageFiles":
+    """Read the stages; a broken file leaves the version in use that was kept last."""
+    from cloud.infrastructure.registry_files.stage_files import PATH, StageFileError, StageFiles
+
+    stages = StageFiles(folder)
+    organizations = await store.organizations()
+    try:
+        stages.stages()
+    except StageFileError:
+        kept = [(await store.kept(organization)).get(PATH) for organization in organizations]
+        last_good = next((file for file in kept if file is not None), None)
+        if last_good is None:
+            raise
+        stages.revive(last_good.content)
+    else:
+        for organization in organizations:
+            await store.keep_one(organization, PATH, stages.content)
+    return stages
+
+
 def compose_bus(
-    settings: CloudSettings,
     pool: "asyncpg.Pool",
     registry: "OrgRegistry",
+    stages: "StageFiles",
     authority: "FolderCertificateAuthority",
 ) -> "CommandBus":
     """Return the bus with every feature's handlers and the stores that they work with."""
@@ -124,7 +150,7 @@ def compose_bus(
         BusPorts(
             transactions=PostgresTransactions(
                 pool=pool,
-                stores=_stores(settings, registry, authority),
+                stores=_stores(registry, stages, authority),
                 clock=clock,
                 ids=ids,
             ),
@@ -150,7 +176,7 @@ def compose_bus(
 
 
 def _stores(
-    settings: CloudSettings, registry: "OrgRegistry", authority: "FolderCertificateAuthority"
+    registry: "OrgRegistry", stages: "StageFiles", authority: "FolderCertificateAuthority"
 ) -> "dict[type, Callable[[Any, str], object]]":
     from cloud.infrastructure.labels import printer
     from cloud.infrastructure.postgres import (
@@ -163,12 +189,10 @@ def _stores(
         station_store,
     )
     from cloud.infrastructure.postgres.roster import roster_store
-    from cloud.infrastructure.registry_files.stage_files import StageFiles
     from cloud.infrastructure.system_time import SystemClock
     from cloud.production.ports import Roster, StageCatalogue
     from cloud.stations.ports import CertificateAuthority
 
-    stages = StageFiles(settings.registry)
     merged: dict[type, Callable[[Any, str], object]] = {}
     for stores in (
         audit_store, idempotency_store, inspection_store, organization_store, permission_store,

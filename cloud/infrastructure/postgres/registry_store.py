@@ -1,5 +1,6 @@
 """The last good version of registry files, kept for each organization that uses them."""
 
+import hashlib
 from dataclasses import dataclass
 
 import asyncpg
@@ -14,7 +15,10 @@ ON CONFLICT (organization_id, path) DO UPDATE
   SET digest = excluded.digest, content = excluded.content, kept_at = now()
   WHERE r.digest <> excluded.digest
 """
-_FORGET = "DELETE FROM registry_files WHERE organization_id = $1 AND path <> ALL($2)"
+_FORGET = """
+DELETE FROM registry_files
+WHERE organization_id = $1 AND path <> ALL($2) AND path LIKE 'org/%'
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +57,17 @@ class PostgresRegistryStore:
             rows = await connection.fetch(_KEPT, organization_id)
         return {row["path"]: KeptFile(**dict(row)) for row in rows}
 
+    async def keep_one(self, organization_id: str, path: str, content: str) -> None:
+        """Keep one file that is no matrix."""
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SET_ORGANIZATION, organization_id)
+            await connection.execute(_KEEP, organization_id, path, digest, content)
+
     async def keep(
         self, organization_id: str, files: tuple[KeptFile, ...], present: tuple[str, ...]
     ) -> None:
-        """Keep ``files``; forget every path that is not ``present`` in the folder any more."""
+        """Keep ``files``; forget every matrix that is not ``present`` in the folder any more."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SET_ORGANIZATION, organization_id)
             for file in files:

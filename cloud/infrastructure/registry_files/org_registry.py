@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -91,10 +91,18 @@ class OrgRegistry:
     taken away. The set in use is replaced in one assignment, so no request sees half of it.
     """
 
-    def __init__(self, folder: Path, store: RegistryStore, *, poll_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        store: RegistryStore,
+        *,
+        poll_s: float = 1.0,
+        others: Callable[[], tuple[RegistryProblem, ...]] = tuple,
+    ) -> None:
         self._folder = folder
         self._store = store
         self._poll_s = poll_s
+        self._others = others
         self._schema = read_schema(folder / "schemas" / "org.schema.json")
         self._stamp: tuple[tuple[str, int, int], ...] = ()
         self._served: tuple[str, ...] = ()
@@ -178,7 +186,7 @@ class OrgRegistry:
     def problems(self, organization_id: str) -> tuple[RegistryProblem, ...]:
         """Return what is wrong with the files as they lie there now."""
         in_use = self._in_use
-        return tuple(
+        own = tuple(
             RegistryProblem(
                 file=path,
                 line=error.line,
@@ -188,6 +196,7 @@ class OrgRegistry:
             )
             for path, error in sorted(in_use.errors.items())
         )
+        return own + self._others()
 
     def _files(self, organization_id: str) -> Mapping[str, GoodFile]:
         in_use = self._in_use

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from cloud.infrastructure.registry_files.document import RegistryFileError, read_document
+from cloud.permissions.queries import RegistryProblem
 from cloud.production.step import GuideLine
 from cloud.production.work_order import Stage
 
 _CODE = re.compile(r"[A-Z][A-Z0-9]{1,9}")
+PATH = "standards/stages.yml"
 _PICTURE = re.compile(r"[a-z0-9-]+\.(svg|png)")
 
 
@@ -30,6 +31,8 @@ class StageFiles:
         self._pictures = registry / "standards" / "pictures"
         self._stages: Mapping[str, Stage] = {}
         self._read_at_ns = -1
+        self._problem: RegistryProblem | None = None
+        self.content = ""
 
     @classmethod
     def of_checkout(cls) -> "StageFiles":
@@ -45,12 +48,34 @@ class StageFiles:
         try:
             changed_ns = self._file.stat().st_mtime_ns
             if changed_ns != self._read_at_ns:
-                self._stages = self._read()
-                self._read_at_ns = changed_ns
-        except (OSError, StageFileError) as problem:
+                content = self._file.read_text(encoding="utf-8")
+                self._stages = self._read(content)
+                self._read_at_ns, self.content, self._problem = changed_ns, content, None
+        except (OSError, UnicodeDecodeError, RegistryFileError) as problem:
+            line = problem.line if isinstance(problem, RegistryFileError) else 1
+            reason = problem.reason if isinstance(problem, RegistryFileError) else str(problem)
             if not self._stages:
-                raise StageFileError(f"{self._file}: {problem}") from problem
+                raise StageFileError(f"{PATH}:{line}: {reason}") from problem
+            self._problem = RegistryProblem(
+                file=PATH, line=line, code="REGISTRY_INVALID", reason=reason, serving="last_good"
+            )
         return self._stages
+
+    def revive(self, content: str) -> None:
+        """Serve an earlier version of the file until it holds again.
+
+        Raises:
+            StageFileError: that version does not hold either.
+        """
+        try:
+            self._stages = self._read(content)
+        except RegistryFileError as problem:
+            raise StageFileError(f"the kept version of {problem}") from problem
+
+    def problems(self) -> tuple[RegistryProblem, ...]:
+        """Return what is wrong with the file as it lies there now."""
+        self.stages()
+        return () if self._problem is None else (self._problem,)
 
     def picture(self, name: str) -> bytes:
         """Return a guide's picture, empty when there is none of this name."""
@@ -59,19 +84,19 @@ class StageFiles:
             return b""
         return path.read_bytes()
 
-    def _read(self) -> Mapping[str, Stage]:
-        try:
-            document = yaml.safe_load(self._file.read_text(encoding="utf-8"))
-        except yaml.YAMLError as problem:
-            raise StageFileError(f"not YAML: {problem}") from problem
-        entries = document.get("stages") if isinstance(document, dict) else None
+    def _read(self, content: str) -> Mapping[str, Stage]:
+        document = read_document(PATH, content)
+        entries = document.data.get("stages") if isinstance(document.data, dict) else None
         if not isinstance(entries, list) or not entries:
-            raise StageFileError("stages: a list is missing")
+            raise RegistryFileError(PATH, 1, "REGISTRY_INVALID", "stages: a list is missing")
         found: dict[str, Stage] = {}
         for index, entry in enumerate(entries):
-            stage = self._stage(entry, f"stages[{index}]")
-            if stage.code in found:
-                raise StageFileError(f"stages[{index}].code: {stage.code} stands twice")
+            try:
+                stage = self._stage(entry, f"stages[{index}]")
+                _refuse_twin(stage, found, f"stages[{index}]")
+            except StageFileError as problem:
+                line = document.line(("stages", index))
+                raise RegistryFileError(PATH, line, "REGISTRY_INVALID", str(problem)) from problem
             found[stage.code] = stage
         return found
 
@@ -87,6 +112,11 @@ class StageFiles:
                 raise StageFileError(f"{where}.guide[{number}].picture: no file {picture}")
             lines.append(GuideLine(text_ko=ko, text_en=en, picture=picture))
         return Stage(code=entry["code"], title_ko=title_ko, title_en=title_en, guide=tuple(lines))
+
+
+def _refuse_twin(stage: Stage, found: Mapping[str, Stage], where: str) -> None:
+    if stage.code in found:
+        raise StageFileError(f"{where}.code: {stage.code} stands twice")
 
 
 def _pair(value: Any, where: str) -> tuple[str, str]:  # noqa: ANN401  plain YAML data

@@ -52,7 +52,7 @@ def test_a_changed_file_counts_at_once_and_a_broken_one_never(registry: Path) ->
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("stages: {", "not YAML"),
+        ("stages: {", "stages.yml:1"),
         ("[]", "stages"),
         (GOOD.replace("CUT", "cut"), "stages[0].code"),
         (GOOD.replace("ko: 재단, ", ""), "stages[0].title"),
@@ -69,6 +69,26 @@ def test_a_broken_first_file_is_refused_with_its_place(
         StageFiles(registry).stages()
     assert "stages.yml" in str(refusal.value)
     assert place in str(refusal.value)
+
+
+def test_the_line_of_the_wrong_stage_is_told(registry: Path) -> None:
+    write(registry, GOOD + GOOD.replace("CUT", "sew").split("\n", 1)[1], 1_000)
+    with pytest.raises(StageFileError, match=r"standards/stages\.yml:[3-9]: stages\[1\]\.code"):
+        StageFiles(registry).stages()
+
+
+def test_an_earlier_version_serves_while_the_file_is_broken_and_the_problem_is_told(
+    registry: Path,
+) -> None:
+    files = StageFiles(registry)
+    write(registry, "stages: {", 1_000)
+    files.revive(GOOD)
+    (problem,) = files.problems()
+    assert (problem.file, problem.serving) == ("standards/stages.yml", "last_good")
+    assert list(files.stages()) == ["CUT"]
+    write(registry, GOOD.replace("CUT", "SEW"), 2_000)
+    assert files.problems() == ()
+    assert list(files.stages()) == ["SEW"]
 
 
 def test_a_picture_outside_its_folder_is_none(registry: Path) -> None:

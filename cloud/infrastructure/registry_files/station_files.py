@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from cloud.infrastructure.registry_files.document import RegistryFileError, read_document
 
 _FIELDS = {"name", "organization", "title", "stages"}
 
@@ -36,16 +36,18 @@ def read_stations(registry: Path) -> tuple[StationFile, ...]:
 
 def _read(path: Path) -> StationFile:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise StationFileError(f"{path}: {error}") from error
+        found = read_document(f"stations/{path.name}", path.read_text(encoding="utf-8")).data
+    except (OSError, UnicodeDecodeError, RegistryFileError) as error:
+        raise StationFileError(str(error)) from error
     if not isinstance(found, dict) or set(found) != _FIELDS:
-        raise StationFileError(f"{path}: exactly these fields are needed: {sorted(_FIELDS)}")
+        raise StationFileError(
+            f"stations/{path.name}:1: exactly these fields are needed: {sorted(_FIELDS)}"
+        )
     title, stages = found["title"], found["stages"]
     if not isinstance(title, dict) or set(title) != {"ko", "en"}:
-        raise StationFileError(f"{path}: title needs ko and en")
+        raise StationFileError(f"stations/{path.name}: title needs ko and en")
     if not isinstance(stages, list) or not stages or not all(isinstance(s, str) for s in stages):
-        raise StationFileError(f"{path}: stages is a list of codes such as CUT")
+        raise StationFileError(f"stations/{path.name}: stages is a list of codes such as CUT")
     return StationFile(
         name=str(found["name"]),
         organization=str(found["organization"]),

@@ -81,9 +81,11 @@ function Alarms({ codes }: { codes: readonly string[] }) {
   );
 }
 
-function Facts({ station: { snapshot } }: { station: FloorStation }) {
+function Facts({ station: { snapshot, current_piece } }: { station: FloorStation }) {
   const { t, name } = useSpoken();
   const who = usePeople();
+  // The guide stays on the kiosk while the piece is being worked.
+  const phase = snapshot?.phase === "guide" && current_piece ? "started" : (snapshot?.phase ?? "");
   return (
     <dl className={classes.facts}>
       <div>
@@ -92,7 +94,7 @@ function Facts({ station: { snapshot } }: { station: FloorStation }) {
       </div>
       <div>
         <dt>{t("floor.phase")}</dt>
-        <dd>{snapshot?.phase ? name("phase", snapshot.phase) : "–"}</dd>
+        <dd>{phase ? name("phase", phase) : "–"}</dd>
       </div>
     </dl>
   );

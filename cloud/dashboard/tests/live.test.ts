@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Floor, LiveEvent } from "@/api/schema";
 import { keepResults, patchFloor } from "@/live/floor_patch";
+import { AlarmWatch } from "@/live/alarms";
 import { advance, greet, LONGEST_WAIT_MS, liveAddress, readMessage, reconnectWait } from "@/live/resume";
 import { touched } from "@/live/updates";
 
@@ -74,4 +75,16 @@ test("an event makes only its piece, its order and the lists old", () => {
   const keys = touched(event("step_finished", 11, { piece_id: "pc_1", work_order_id: "wo_1" }));
   expect(keys).toEqual([["piece", "pc_1"], ["work-order", "wo_1"], ["work-orders"], ["floor"]]);
   expect(touched(event("station_state_changed", 11, { piece_id: "pc_1", station_id: "sta_1" }))).toEqual([]);
+});
+
+test("alarms and absences are told when they change, not when a station is first seen", () => {
+  const watch = new AlarmWatch();
+  const state = (sequence: number, alarms: string[], online = true) =>
+    watch.take(event("station_state_changed", sequence, { station_id: "sta_1", station_name: "CUT-01", alarms, online })).map((told) => [told.type, told.payload.alarm]);
+  expect(state(1, ["cloud_away"])).toEqual([]);
+  expect(state(2, ["cloud_away", "disk_full"])).toEqual([["alarm_raised", "disk_full"]]);
+  expect(state(3, ["disk_full"])).toEqual([["alarm_cleared", "cloud_away"]]);
+  expect(state(4, ["disk_full"], false)).toEqual([["station_offline", ""]]);
+  expect(state(5, ["disk_full"])).toEqual([["station_online", ""]]);
+  expect(watch.take(event("step_started", 6, { station_id: "sta_1" }))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { distinctGaps, gapTitle } from "@/features/pieces/titles";
 import type { Inspection, Spec, Step } from "@/api/schema";
 import { changeables, likelyStep, reworkSteps, specChanges } from "@/features/pieces/design_change";
 import { layMargin } from "@/features/pieces/margin";
@@ -87,4 +88,10 @@ test("a failed seam is sewn again, never a step behind the failure", () => {
   expect(steps.map((one) => one.stage)).toEqual(["CUT", "SEW", "QC"]);
   expect(likelyStep(steps, "stitch")?.stage).toBe("SEW");
   expect(likelyStep(steps, "point")?.stage).toBe("CUT");
+});
+
+test("a gap that several stages judge by is told once, by its title", () => {
+  const gap = { kind: "stitch", name: "hem", size: "", field: "pitch_mm", digital_mm: 3, physical_mm: 3.01, corrected_mm: 2.5 };
+  const told = distinctGaps([{ ...gap, stage: "SEW" }, { ...gap, stage: "QC" }]);
+  expect(told.map((one) => gapTitle(spec, one, (ko) => ko))).toEqual(["밑단"]);
 });

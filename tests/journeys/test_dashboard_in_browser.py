@@ -1,0 +1,104 @@
+"""Story 3 as people see it: a kiosk page and the dashboard, side by side in a real browser."""
+
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from tests.journeys.factory import CHECKOUT, Factory
+from tests.simulators.scenes import Request, draw, encode_frame
+
+_CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+_QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+_BUILT = CHECKOUT / "cloud" / "dashboard" / "dist" / "index.html"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A Chromium of the system; without one the journey is skipped, in CI it fails."""
+    missing = []
+    if not os.access(_CHROMIUM, os.X_OK):
+        missing.append("chromium is not installed: apt-get install chromium")
+    if not _BUILT.exists():
+        missing.append("the dashboard is not built: make install")
+    if missing and os.environ.get("KYNDOF_REQUIRE_SERVERS") == "1":
+        pytest.fail("; ".join(missing))
+    if missing:
+        pytest.skip("; ".join(missing))
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
+        yield chromium
+        await chromium.close()
+
+
+def _link(factory: Factory, login: str) -> str:
+    """The one-time link that `kyndof up` printed for a person."""
+    found = re.search(rf"^{re.escape(login)}\s+(\S+)", factory.log.read_text("utf-8"), re.MULTILINE)
+    assert found, f"no link for {login}"
+    return found.group(1)
+
+
+async def _signed_in(browser: Browser, factory: Factory, login: str) -> tuple[BrowserContext, Page]:
+    context = await browser.new_context(locale="ko-KR", timezone_id="Asia/Seoul")
+    page = await context.new_page()
+    await page.goto(_link(factory, login))
+    await page.wait_for_url(f"{factory.http}/", timeout=20_000)
+    return context, page
+
+
+async def _codes(context: BrowserContext, factory: Factory) -> tuple[str, str]:
+    """The worker's badge and the first piece's label, as they are printed."""
+    orders = await (await context.request.get(f"{factory.http}/api/v1/work-orders")).json()
+    at = f"{factory.http}/api/v1/work-orders/{orders['items'][0]['work_order_id']}/labels"
+    labels = await (await context.request.get(at)).json()
+    badge = next(one["text"] for one in labels["badges"] if "김작업" in one["lines"])
+    return badge, labels["pieces"][0]["text"]
+
+
+async def _type(kiosk: Page, text: str) -> None:
+    await kiosk.fill("#code", text)
+    await kiosk.click("#enter")
+
+
+@pytest.mark.requirement("WEB", "KSK", "TRK")
+async def test_a_piece_worked_at_the_kiosk_page_appears_on_the_floor_page_without_a_reload(
+    factory: Factory, browser: Browser
+) -> None:
+    picture, _ = draw(Request(kind="cut", with_label=False), np.random.default_rng(1))
+    (await factory.table("CUT-01")).put(encode_frame(picture))
+    await factory.kiosk("CUT-01")
+    context, floor = await _signed_in(browser, factory, "lead@demo.example")
+    badge, label = await _codes(context, factory)
+    station = floor.locator("article", has_text="CUT-01")
+    await expect(floor.get_by_text("실시간", exact=True)).to_be_visible(timeout=15_000)
+    await expect(station).to_contain_text("다음 제품을 기다립니다")
+    await floor.evaluate("window.sameDocument = true")
+
+    kiosk = await (await browser.new_context(locale="ko-KR")).new_page()
+    await kiosk.goto(f"http://127.0.0.1:{factory.kiosk_ports['CUT-01']}/")
+    await _type(kiosk, badge)
+    await expect(kiosk.locator("header .worker")).to_have_text("김작업", timeout=10_000)
+    await _type(kiosk, label[-6:])
+    await kiosk.get_by_role("button", name="시작", exact=True).click(timeout=10_000)
+    await expect(station).to_contain_text("1번", timeout=10_000)
+    await expect(station).to_contain_text("김작업")
+
+    await kiosk.get_by_role("button", name="완료", exact=True).click(timeout=10_000)
+    await expect(kiosk.locator(".verdict strong")).to_have_text("합격", timeout=20_000)
+    lengths = [float(text) for text in await kiosk.locator("td.value").all_inner_texts()]
+    assert lengths == pytest.approx([500.0, 380.0], abs=1.0)
+
+    await expect(station).to_contain_text("합격", timeout=10_000)
+    await expect(floor.get_by_text("제품 1 봉제 시작 가능")).to_be_visible()
+    assert await floor.evaluate("window.sameDocument") is True
+
+    await station.get_by_role("link", name=re.compile("합격")).click()
+    shown = floor.get_by_role("img", name="검사 사진")
+    await expect(shown).to_be_visible(timeout=15_000)
+    await expect(floor.get_by_role("row", name=re.compile("^총장.*합격$"))).to_be_visible()
+    await expect(shown).to_have_js_property("complete", True, timeout=15_000)
+    assert await shown.evaluate("picture => picture.naturalWidth") > 0

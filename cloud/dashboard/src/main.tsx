@@ -2,17 +2,27 @@ import "@mantine/core/styles.css";
 import "@/app/page.css";
 
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { ApiError } from "@/api/client";
+import { keys } from "@/api/queries";
 import { startLanguage } from "@/app/language";
 import { buildRouter } from "@/app/router";
 import { theme, variables } from "@/app/theme";
 
-const client = new QueryClient({
+/** A session that ended sends the person to the door, whatever was asked for. */
+function leaveIfSignedOut(error: unknown): void {
+  if (!(error instanceof ApiError) || error.status !== 401 || window.location.pathname === "/login") return;
+  client.removeQueries({ queryKey: keys.me });
+  void router.navigate({ to: "/login" });
+}
+
+const client: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: leaveIfSignedOut }),
+  mutationCache: new MutationCache({ onError: leaveIfSignedOut }),
   defaultOptions: {
     queries: {
       // The live connection says what is old.

@@ -13,6 +13,7 @@ from cloud.commands.command import CommandContext, Source
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.labels import printer
 from cloud.infrastructure.postgres import inspection_store, production_store
+from cloud.infrastructure.postgres.floor_store import PostgresRoster
 from cloud.inspection import handlers as inspection
 from cloud.inspection.commands import RecordInspection
 from cloud.inspection.reading import AnomalyMap, Finding, Measurement, Point, StitchReading
@@ -24,12 +25,18 @@ from cloud.inspection.standard import (
 )
 from cloud.production import handlers as production
 from cloud.production.commands import CreateWorkOrder, FinishStep, StartStep
+from cloud.production.ports import Roster
 from cloud.production.queries import StepOutcome, WorkOrderCreation
 from cloud.production.spec import SpecDraft
 from cloud.production.work_order import PieceDraft, StepDraft
 from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
 
-STORES = {**production_store.STORES, **inspection_store.STORES, **printer.STORES}
+STORES = {
+    **production_store.STORES,
+    **inspection_store.STORES,
+    **printer.STORES,
+    Roster: PostgresRoster,
+}
 CUT_01 = "sta_01K0CVT0000000000000000000"
 QC_01 = "sta_01K0QC00000000000000000000"
 NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)

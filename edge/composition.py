@@ -304,8 +304,10 @@ async def _first_alarms(
     station: "Workstation", spool: "SqliteSpool", inspector: "Inspector"
 ) -> None:
     """Raise the alarms of what could not be opened as it should."""
-    from edge.infrastructure.pipeline_inspector import RefusingInspector
+    from edge.infrastructure.pipeline_inspector import PipelineInspector, RefusingInspector
 
+    blind = isinstance(inspector, PipelineInspector) and not inspector.measures
+    await station.alarm("calibration_missing", on=blind)
     await station.alarm("spool_quarantined", on=spool.quarantined is not None)
     if isinstance(inspector, RefusingInspector):
         code = "bundle_corrupt" if inspector.code.startswith("BUNDLE") else "inspection_unavailable"

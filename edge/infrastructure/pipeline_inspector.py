@@ -76,6 +76,11 @@ class PipelineInspector:
             raise InspectionUnavailableError(str(error), detail=error.code) from error
         return to_station(result, task.standard, self._board.name if self._board else "")
 
+    @property
+    def measures(self) -> bool:
+        """Say whether there is a board to measure by."""
+        return self._board is not None
+
     def _bank(self, content: bytes | None) -> StyleBank | None:
         """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""
         if not content:

@@ -30,7 +30,6 @@ def up_parts(settings: CloudSettings, *, demo: bool) -> "UpParts":
     from cloud.infrastructure.embedded.parent_pipe import stop_requested
     from cloud.infrastructure.embedded.screen import TerminalScreen
     from cloud.infrastructure.embedded.up import HomeUnusableError, UpParts
-    from cloud.infrastructure.postgres.migration import migrate
 
     if settings.environment == "production" and not settings.allow_embedded:
         raise SettingMissingError(
@@ -44,13 +43,24 @@ def up_parts(settings: CloudSettings, *, demo: bool) -> "UpParts":
         raise HomeUnusableError(settings.home, error) from error
     return UpParts(
         plan=plan,
-        migrate=migrate,
+        migrate=_migrate,
         front=functools.partial(_front, settings),
         screen=TerminalScreen(),
         child_environment=child_environment,
         stop_requested=lambda: stop_requested(settings.parent_pipe),
         prepare_scenes=functools.partial(_prepare_scenes, settings),
     )
+
+
+async def _migrate(owner_url: str) -> str:
+    """Bring the database to the newest revision; a database that is there costs one question."""
+    from cloud.infrastructure.postgres.revision import current_revision, head_revision
+
+    if await current_revision(owner_url) == head_revision():
+        return head_revision()
+    from cloud.infrastructure.postgres.migration import migrate
+
+    return await migrate(owner_url)
 
 
 def _plan(settings: CloudSettings, *, demo: bool) -> "UpPlan":

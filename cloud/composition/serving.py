@@ -200,7 +200,7 @@ def _readiness(
     import asyncpg
 
     from cloud.infrastructure.mqtt_probe import broker_answers
-    from cloud.infrastructure.postgres.migration import head_revision
+    from cloud.infrastructure.postgres.revision import head_revision
 
     head = head_revision()
 

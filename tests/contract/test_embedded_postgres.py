@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls, EmbeddedPostgres
+from cloud.infrastructure.postgres.revision import current_revision, head_revision
 
 
 @pytest.mark.requirement("DBS")
@@ -74,3 +75,10 @@ async def test_a_stale_pid_of_a_stranger_is_left_alone(tmp_path: Path) -> None:
     second = EmbeddedPostgres(tmp_path / "postgres", durable=False)
     await second.start()
     await second.stop()
+
+
+@pytest.mark.requirement("DBS")
+async def test_the_revision_by_file_name_is_the_one_that_alembic_reaches(
+    database: DatabaseUrls,
+) -> None:
+    assert await current_revision(database.owner) == head_revision()

@@ -1,30 +1,20 @@
 """Migrations run in code: alembic's `Config()` without a file."""
 
 import asyncio
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.engine import make_url
 
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
+from cloud.infrastructure.postgres.revision import MIGRATIONS
 
 
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config
-
-
-def head_revision() -> str:
-    """Return the newest revision in the package."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    if head is None:
-        raise FileNotFoundError(f"no migrations under {MIGRATIONS}")
-    return head
 
 
 def _upgrade(connection: Connection) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.spool_journal import SpoolJournal
 from edge.infrastructure.wire_events import decode_heard, decode_stored, numbered
 from edge.outbox.spooling import SendWindow, SpooledEvent
@@ -102,13 +103,17 @@ class MqttProducer:
             await client.subscribe("v1/+/evt/events", qos=0)
             self.connected = True
             _LOG.info("broker connected", extra={"waiting": last - stored})
-            async with asyncio.TaskGroup() as tasks:
-                listening = tasks.create_task(self._listen(client))
-                sending = tasks.create_task(self._send(client))
-                # Either end means that the connection is gone: take the other one down too.
-                await asyncio.wait({listening, sending}, return_when=asyncio.FIRST_COMPLETED)
-                listening.cancel()
-                sending.cancel()
+            tasks = {
+                asyncio.create_task(self._listen(client)),
+                asyncio.create_task(self._send(client)),
+            }
+            # Either end means that the connection is gone: take the other one down too.
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await end_tasks(tasks)
+            for task in done:
+                task.result()
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         try:
@@ -166,9 +171,11 @@ class MqttProducer:
         page = await self._journal.page(self._window.sent, room)
         if not page:
             return 0
-        async with asyncio.TaskGroup() as tasks:
-            for event in page:
-                tasks.create_task(self._publish(client, event))
+        # No TaskGroup: it would wrap the broker's going away into a group that nobody expects.
+        sending = [asyncio.create_task(self._publish(client, event)) for event in page]
+        for outcome in await asyncio.gather(*sending, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
         return len(page)
 
     async def _publish(self, client: aiomqtt.Client, event: SpooledEvent) -> None:

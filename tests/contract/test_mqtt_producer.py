@@ -7,6 +7,7 @@ import aiomqtt
 import pytest
 from kyndof_wire.sync.v1.sync_pb2 import Event, Stored
 
+from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.mqtt_producer import BrokerAddress, MqttProducer
 from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal
 from edge.infrastructure.sqlite_spool import SqliteSpool
@@ -54,8 +55,7 @@ class Floor:
         return self
 
     async def __aexit__(self, *_):
-        self._running.cancel()
-        await asyncio.gather(self._running, return_exceptions=True)
+        await end_tasks([self._running])
         await self.journal.close()
 
     async def write(self, count):
@@ -76,8 +76,7 @@ class Agent:
         return self
 
     async def __aexit__(self, *_):
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks([self._task])
 
     async def _run(self):
         while True:

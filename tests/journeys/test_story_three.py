@@ -64,7 +64,7 @@ async def _fail_for_stitches(crew: Crew, live: Live) -> Json:
     assert recorded["verdict"] == "FAIL"
     kiosk = crew.inspecting.bench.kiosk
     shown = await kiosk.until(lambda s: s["phase"] == "verdict", 5)
-    assert shown["verdict"]["next"]["ko"] == "불합격 · 재작업 지시를 기다리세요."
+    assert shown["verdict"]["next"]["ko"] == "재작업 지시를 기다리세요."
     order = await crew.order()
     line = order["pieces"][0]
     assert (line["state"], line["open_stage"]) == ("REWORK", "QC")
@@ -134,7 +134,7 @@ async def _pass(crew: Crew, live: Live) -> None:
     assert verdict["verdict"] == "PASS"
     hem = verdict["stitches"][0]
     assert abs(hem["pitch_mm"] - 2.5) < 0.05
-    assert verdict["next"]["ko"] == "모든 공정이 끝났습니다. 포장으로 보내세요."
+    assert verdict["next"]["ko"] == "모든 공정 끝 · 포장으로 보내세요."
     await live.event("piece_completed", piece_id=job.piece_id)
     assert await crew.inspecting.scan_wrongly(job.code, "done") == "PIECE_DONE"
 

@@ -115,6 +115,7 @@ async def test_events_leave_the_spool_in_order_and_on_the_agents_word(broker, tm
         await until(lambda: floor.journal.unstored_count() == 0)
 
 
+@pytest.mark.faults
 async def test_a_broker_killed_in_the_middle_loses_nothing(broker, tmp_path) -> None:
     async with Floor(tmp_path, broker.port) as floor, Agent(broker.port) as agent:
         await floor.write(150)

@@ -103,6 +103,14 @@ class Site:
         await until(lambda: len(self.arrived()) >= len(self.made))
         assert self.arrived() == self.made
 
+    async def all_acknowledged(self):
+        """Also wait for the word back: the cloud holds an event before the station hears so."""
+        await self.all_arrived()
+        deadline = asyncio.get_running_loop().time() + 20
+        while await self.outbox.unsent():
+            assert asyncio.get_running_loop().time() < deadline, "not acknowledged within 20 s"
+            await asyncio.sleep(0.02)
+
 
 @pytest.fixture
 async def cloud():
@@ -120,8 +128,7 @@ async def test_a_backlog_and_what_comes_later_arrive_in_order(site) -> None:
     await site.make(1200)
     async with site.connected():
         await site.make(30)
-        await site.all_arrived()
-    assert await site.outbox.unsent() == 0
+        await site.all_acknowledged()
 
 
 async def test_a_lost_acknowledgement_leads_to_no_second_copy(site) -> None:
@@ -180,7 +187,7 @@ def rows(site, query):
 async def test_a_cloud_set_back_is_fed_again_from_what_is_kept(site) -> None:
     await site.make(10)
     async with site.connected():
-        await site.all_arrived()
+        await site.all_acknowledged()
     for content in site.cloud.ledger.streams.values():
         del content.events[4:]
         content.seq = 4
@@ -193,7 +200,7 @@ async def test_a_cloud_set_back_too_far_gets_a_gap_and_what_is_left(tmp_path, cl
     async with Site(tmp_path, cloud, retention_ms=-1) as site:
         await site.make(10)
         async with site.connected():
-            await site.all_arrived()
+            await site.all_acknowledged()
         await site.outbox.trim()
         cloud.ledger.streams.clear()
         await site.make(3)
@@ -206,7 +213,7 @@ async def test_a_cloud_set_back_too_far_gets_a_gap_and_what_is_left(tmp_path, cl
 async def test_an_outbox_restored_from_an_old_copy_becomes_a_new_one(site) -> None:
     await site.make(5)
     async with site.connected():
-        await site.all_arrived()
+        await site.all_acknowledged()
     stream = site.cloud.ledger.stream(1, "events")
     stream.seq = 50
     assert (await site.connect()).code == "OUTBOX_IS_OLDER"
@@ -222,7 +229,7 @@ async def test_an_outbox_restored_from_an_old_copy_becomes_a_new_one(site) -> No
 async def test_a_cloud_with_another_history_is_noticed_by_the_digest(site) -> None:
     await site.make(5)
     async with site.connected():
-        await site.all_arrived()
+        await site.all_acknowledged()
     site.cloud.ledger.stream(1, "events").digest ^= 1
     assert (await site.connect()).code == "DIGEST_DIVERGED"
 

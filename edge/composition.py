@@ -337,7 +337,7 @@ def _workstation(
 ) -> "Workstation":
     from datetime import timedelta
 
-    from edge.infrastructure.spool_journal import restored_worker
+    from edge.infrastructure.spool_journal import restored_tally, restored_worker
     from edge.infrastructure.system_time import SystemClock, UlidFactory
     from edge.station.progress import Progress
     from edge.station.worker import BadgeRules, parse_shift_end
@@ -365,6 +365,7 @@ def _workstation(
         ),
         progress=Progress(spool.progress()),
         worker=restored_worker(spool),
+        tally=restored_tally(spool),
     )
 
 

@@ -99,7 +99,7 @@ class PackageGuideLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageStep:
-    """A step and what it is judged by."""
+    """A step, what it is judged by at each size of the order, and the stations that take it."""
 
     step_id: str
     position: int
@@ -109,14 +109,15 @@ class PackageStep:
     requires_quality_check: bool
     guide: tuple[PackageGuideLine, ...]
     standard: StageStandard
+    stations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagePiece:
     """A piece and where it stands.
 
-    ``standard`` is that of the open step where it differs from the step's own: by another spec
-    version, or by the piece's size. Otherwise None.
+    ``standard`` is that of the open step where another spec version makes it differ from the step's
+    own. Otherwise None.
     """
 
     piece_id: str

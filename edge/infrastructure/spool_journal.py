@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from edge.infrastructure.sqlite_spool import NewEvent, SqliteSpool
@@ -16,6 +16,7 @@ from edge.station.errors import DiskFullError
 from edge.station.events import Fact, Stamp, StationSnapshot
 from edge.station.ports import Clock, IdFactory
 from edge.station.progress import StepRecord, record_of
+from edge.station.tally import DayTally
 from edge.station.worker import Worker
 
 T = TypeVar("T")
@@ -90,8 +91,9 @@ class SpoolJournal:
             groups, self._waiting = self._waiting, []
             events = [event for new, _, _ in groups for event in new]
             records = [record for _, known, _ in groups for record in known]
+            day = self._origin.clock.now().astimezone().date().isoformat()
             try:
-                await self._run(lambda e=events, r=records: self._spool.append(e, r))  # type: ignore[misc]
+                await self._run(lambda e=events, r=records, d=day: self._spool.append(e, r, d))  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 - handed to those who wait
                 for _, _, done in groups:
                     if not done.done():
@@ -122,6 +124,10 @@ class SpoolJournal:
     async def probe(self) -> bool:
         """Say whether the disk takes writes again."""
         return await self._run(self._spool.probe)
+
+    async def has_reserve(self) -> bool:
+        """Say whether the ballast is there; take it back where there is room again."""
+        return await self._run(self._spool.has_reserve)
 
     def unstored_count(self) -> int:
         """Return how many facts wait for the agent's word that it has them."""
@@ -186,6 +192,15 @@ class SpoolJournal:
             await self._run(lambda: self._spool.remember("hlc", hlc))
         await self._run(self._spool.close)
         self._thread.shutdown()
+
+
+def restored_tally(spool: SqliteSpool) -> DayTally | None:
+    """Return what the newest day saw that anything was finished on."""
+    kept = spool.tally()
+    if kept is None:
+        return None
+    day, finished, failed = kept
+    return DayTally(day=date.fromisoformat(day), finished_count=finished, failed_count=failed)
 
 
 def restored_worker(spool: SqliteSpool) -> Worker | None:

@@ -89,6 +89,8 @@ class SqliteSpool:
             "order_unconfirmed": int,
         }
         tables["progress"].create(progress, pk="id", if_not_exists=True)  # type: ignore[union-attr]
+        tally = {"day": str, "finished": int, "failed": int}
+        tables["tally"].create(tally, pk="day", if_not_exists=True)  # type: ignore[union-attr]
         return connection
 
     def _begin(self, producer_id: str) -> str:
@@ -128,8 +130,12 @@ class SqliteSpool:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def append(self, new: Sequence[NewEvent], records: Sequence[StepRecord] = ()) -> None:
+    def append(
+        self, new: Sequence[NewEvent], records: Sequence[StepRecord] = (), day: str = ""
+    ) -> None:
         """Give each event the next number and write all in one flushed transaction.
+
+        Finishes count for ``day`` (YYYY-MM-DD, the floor's own) where one is named.
 
         Raises:
             DiskFullError: there is no room; nothing was written.
@@ -142,6 +148,26 @@ class SqliteSpool:
             )
             self._set("next_pseq", str(pseq + len(new)))
             self._add_progress(records)
+            if day:
+                self._count_for(day, [r.verdict for r in records if r.kind == "finished"])
+
+    def _count_for(self, day: str, verdicts: Sequence[str]) -> None:
+        """Add finished steps to a day's tally; only the newest day is kept."""
+        if not verdicts:
+            return
+        self._connection.execute("DELETE FROM tally WHERE day <> ?", (day,))
+        self._connection.execute(
+            "INSERT INTO tally (day, finished, failed) VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE"
+            " SET finished = finished + excluded.finished, failed = failed + excluded.failed",
+            (day, len(verdicts), verdicts.count("FAIL")),
+        )
+
+    def tally(self) -> tuple[str, int, int] | None:
+        """Return the newest day that something was finished on: day, finished, failed."""
+        row = self._connection.execute(
+            "SELECT day, finished, failed FROM tally ORDER BY day DESC LIMIT 1"
+        ).fetchone()
+        return (str(row[0]), int(row[1]), int(row[2])) if row else None
 
     def add_progress(self, records: Sequence[StepRecord]) -> None:
         """Keep what neighbours told.
@@ -268,6 +294,10 @@ class SqliteSpool:
                 self._set("probe", "")
         except DiskFullError:
             return False
+        return self._make_ballast()
+
+    def has_reserve(self) -> bool:
+        """Say whether the ballast is there; it is put back as soon as there is room."""
         return self._make_ballast()
 
     def _relieve(self) -> None:

@@ -81,6 +81,7 @@ def _step(step: fleet.Step) -> Step:
             for line in step.guide
         ),
         standard=_standard(step.standard) if step.HasField("standard") else None,
+        stations=tuple(step.stations),
     )
 
 
@@ -113,6 +114,7 @@ def _standard(standard: fleet.Standard) -> Standard:
                 upper_mm=point.upper_mm,
                 severity=point.severity,
                 thickness_mm=point.thickness_mm if point.HasField("thickness_mm") else None,
+                size=point.size,
             )
             for point in standard.points
         ),

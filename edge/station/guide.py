@@ -291,7 +291,8 @@ def _finish(state: GuideState, floor: Floor) -> Decision:
         return Decision(state=replace(acting, phase="capturing"), inspect=True)
     shown = Shown(verdict="NONE", record=None)
     return Decision(
-        state=replace(acting, phase="verdict", shown=shown), facts=(_finished(work, "", "NONE"),)
+        state=replace(acting, phase="verdict", work=_after(work, "NONE"), shown=shown),
+        facts=(_finished(work, "", "NONE"),),
     )
 
 
@@ -327,9 +328,16 @@ def judged(
     )
     shown = Shown(verdict=record.verdict, record=record, picture_sha256=picture_sha256)
     return Decision(
-        state=replace(state, phase="verdict", shown=shown, refusal=None),
+        state=replace(
+            state, phase="verdict", work=_after(work, record.verdict), shown=shown, refusal=None
+        ),
         facts=(inspection, _finished(work, inspection_id, record.verdict)),
     )
+
+
+def _after(work: Work, verdict: str) -> Work:
+    """Return the work once a verdict stands: a rework is over unless a person must still judge."""
+    return work if verdict == "REVIEW" else replace(work, rework=False)
 
 
 def _finished(work: Work, inspection_id: str, verdict: str) -> StepFinished:

@@ -51,9 +51,10 @@ class Work:
     @property
     def standard(self) -> Standard | None:
         """Return what the step is judged by; a design change of the piece comes first."""
+        standard = self.step.standard
         if self.piece.standard is not None and self.piece.open_step_id == self.step.step_id:
-            return self.piece.standard
-        return self.step.standard
+            standard = self.piece.standard
+        return standard.for_size(self.piece.size) if standard is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,4 +97,7 @@ def _details(found: PieceOfOrder, step: Step | None) -> dict[str, str]:
     details = {"piece": str(found.piece.number), "order": found.order.number}
     if step is not None:
         details |= {"stage": step.stage, "step_ko": step.title_ko, "step_en": step.title_en}
+        stations = ", ".join(step.stations)
+        details["where_ko"] = stations or f"{step.title_ko}({step.stage})"
+        details["where_en"] = stations or f"{step.title_en} ({step.stage})"
     return details

@@ -94,6 +94,10 @@ class Journal(Protocol):
         """Say whether the disk takes writes again."""
         ...
 
+    async def has_reserve(self) -> bool:
+        """Say whether the space kept back for a full disk is there; take it back where it can."""
+        ...
+
     def unstored_count(self) -> int:
         """Return how many facts wait for the agent's word that it has them."""
         ...

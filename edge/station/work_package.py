@@ -1,6 +1,6 @@
 """Everything a station needs to work alone: orders, pieces, steps, people, standards."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 PieceState = Literal[
@@ -39,7 +39,7 @@ class GuideLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointOfMeasure:
-    """A distance with its own tolerance."""
+    """A distance with its own tolerance; an empty ``size`` holds for every size."""
 
     name: str
     title_ko: str
@@ -51,6 +51,7 @@ class PointOfMeasure:
     upper_mm: float
     severity: str
     thickness_mm: float | None
+    size: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +81,15 @@ class Standard:
     major_from_mm2: float | None = None
     checks: frozenset[str] = frozenset()
 
+    def for_size(self, size: str) -> "Standard":
+        """Return the standard of one size: its own points and those of every size."""
+        points = tuple(point for point in self.points if point.size in {"", size})
+        return replace(self, points=points)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One ordered step of a work order."""
+    """One ordered step of a work order; ``stations`` are the names of those that take it."""
 
     step_id: str
     position: int
@@ -93,6 +99,7 @@ class Step:
     requires_quality_check: bool
     guide: tuple[GuideLine, ...] = ()
     standard: Standard | None = None
+    stations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from edge.station import guide
 from edge.station.alarms import AlarmBoard
@@ -33,6 +33,7 @@ from edge.station.ports import (
     PictureStore,
 )
 from edge.station.progress import Progress, StepRecord, record_of
+from edge.station.tally import DayTally
 from edge.station.work_package import WorkIndex, WorkPackage
 from edge.station.worker import BadgeRules, Worker
 
@@ -73,6 +74,7 @@ class Workstation:
         *,
         progress: Progress,
         worker: Worker | None = None,
+        tally: DayTally | None = None,
     ) -> None:
         self.rules = rules
         self.alarms = AlarmBoard()
@@ -81,10 +83,9 @@ class Workstation:
         self.index: WorkIndex | None = None
         self.progress = progress
         self.state = GuideState(worker=worker)
-        self.finished_count = 0
-        self.failed_count = 0
         self.bundle = ""
         self._ports = ports
+        self._tally = tally or DayTally(day=self._today())
         self._lock = asyncio.Lock()
         self._look: asyncio.Task[None] | None = None
         self._remembered = worker
@@ -117,6 +118,14 @@ class Workstation:
     def stages(self) -> tuple[str, ...]:
         """Return the stages that this station takes."""
         return self.index.package.stages if self.index else ()
+
+    @property
+    def tally(self) -> DayTally:
+        """Return what was finished here today."""
+        return self._tally.on(self._today())
+
+    def _today(self) -> date:
+        return self._ports.clock.now().astimezone().date()
 
     @property
     def unsent_count(self) -> int:
@@ -195,8 +204,7 @@ class Workstation:
             if (record := record_of(fact, self.rules.name)) is not None:
                 self.progress.note(record)
             if isinstance(fact, StepFinished):
-                self.finished_count += 1
-                self.failed_count += fact.verdict == "FAIL"
+                self._tally = self.tally.with_finish(fact.verdict)
         self.state = decision.state
         if _worth_remembering(self._remembered, self.state.worker):
             self._remembered = self.state.worker
@@ -350,6 +358,7 @@ class Workstation:
         if self._look is not None:
             return
         async with self._lock:
+            await self._watch_reserve()
             if "disk_full" in self.alarms.codes() and await self._ports.journal.probe():
                 self.alarms.set("disk_full", on=False)
                 if self.state.refusal is not None and self.state.refusal.code == "DISK_FULL":
@@ -360,6 +369,12 @@ class Workstation:
                 await self._apply(decision, 0)
             await self._write_alarms()
             await self._snapshot()
+
+    async def _watch_reserve(self) -> None:
+        """Warn while the disk is so full that its reserve is spent; work goes on."""
+        low = not await self._ports.journal.has_reserve()
+        if self.alarms.set("disk_low", on=low):
+            await self.touch()
 
     async def _write_alarms(self) -> None:
         waiting = self.alarms.unwritten()
@@ -384,15 +399,15 @@ class Workstation:
 
     def snapshot(self) -> StationSnapshot:
         """Return the station's state in a few words."""
-        state = self.state
+        state, tally = self.state, self.tally
         return StationSnapshot(
             worker=state.worker.login if state.worker else "",
             piece_id=state.work.piece.piece_id if state.work else "",
             step_id=state.work.step.step_id if state.work else "",
             phase=state.phase,
             alarms=self.alarms.codes(),
-            finished_count=self.finished_count,
-            failed_count=self.failed_count,
+            finished_count=tally.finished_count,
+            failed_count=tally.failed_count,
             spool_count=0,
             bundle=self.bundle,
             package_digest=self.index.package.digest if self.index else "",

@@ -57,6 +57,7 @@ async def test_the_work_package_holds_everything_that_a_station_needs(factory: F
     assert [step.stage for step in order.steps] == ["CUT", "SEW", "QC"]
     assert order.steps[0].standard.points[0].nominal_mm == 500.0
     assert order.steps[0].guide[0].picture.startswith(b"<svg")
+    assert [step.stations for step in order.steps] == [("CUT-01",), ("CUT-01",), ("QC-01",)]
     assert [piece.open_step_id for piece in order.pieces] == [order.steps[0].step_id] * 2
     assert {person.login for person in contents.roster} >= {"worker@demo.example"}
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -19,6 +20,7 @@ from cloud.inspection.errors import (
 from cloud.inspection.queries import FindInspection, ListInspections
 from cloud.inspection.reading import AnomalyMap, CorrectionChange
 from cloud.inspection.standard import StageStandard
+from cloud.interfaces.edge_intake.work_package import build_package
 from cloud.production.commands import (
     CorrectDesign,
     DecidePiece,
@@ -48,6 +50,12 @@ from cloud.production.queries import (
     WorkPackageContents,
 )
 from cloud.production.spec import SpecChange
+from edge.infrastructure.wire_work_package import decode_work_package
+from edge.station.guide_state import Floor
+from edge.station.order_of_steps import admit
+from edge.station.progress import Progress
+from edge.station.work_package import WorkIndex
+from edge.station.worker import BadgeRules
 from tests.fakes.core import OTHER
 from tests.fakes.production import (
     CRITICAL,
@@ -247,6 +255,11 @@ async def test_a_critical_doubt_that_a_person_confirms_ends_in_quarantine(
     assert view.state == "QUARANTINE"
 
 
+class NoBanks:
+    def read(self, style: str) -> bytes | None:
+        return None
+
+
 @pytest.mark.requirement("WOR", "VER")
 async def test_each_size_is_judged_by_its_own_numbers(factory: Factory) -> None:
     medium = replace(LENGTH, size="M")
@@ -262,10 +275,24 @@ async def test_each_size_is_judged_by_its_own_numbers(factory: Factory) -> None:
     )
     contents = await factory.ask(WorkPackageContents(station_id=CUT_01))
     package = next(one for one in contents.work_orders if one.number == order.number)
-    lengths = [piece.standard.points[0].nominal_mm for piece in package.pieces]
-    assert lengths == [500.0, 520.0]
-    # What a station falls back to says that nothing can be measured.
-    assert [point.thickness_mm for point in package.steps[0].standard.points] == [None]
+    assert [piece.standard for piece in package.pieces] == [None, None]
+    points = package.steps[0].standard.points
+    assert [(point.size, point.nominal_mm) for point in points] == [("M", 500.0), ("L", 520.0)]
+    carried = build_package(contents, NoBanks())
+    index = WorkIndex(decode_work_package(carried.content, carried.digest))
+    around = Floor(
+        organization_id=contents.organization_id,
+        stages=frozenset(contents.stages),
+        index=index,
+        progress=Progress(),
+        order_known=True,
+        rules=BadgeRules(silence=timedelta(minutes=30)),
+        now=datetime(2026, 3, 2, tzinfo=UTC),
+    )
+    for piece, nominal_mm in zip(package.pieces, (500.0, 520.0), strict=True):
+        work = admit(index.piece(piece.piece_id), around, frozenset({"CUT"}))
+        assert [point.nominal_mm for point in work.standard.points] == [nominal_mm]
+        assert work.standard.points[0].thickness_mm == medium.thickness_mm
 
 
 @pytest.mark.requirement("FBK")

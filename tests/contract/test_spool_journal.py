@@ -3,24 +3,33 @@
 import asyncio
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from kyndof_wire.floor.v1.floor_pb2 import BadgeScanned as WireBadge
 from kyndof_wire.sync.v1.sync_pb2 import Event
 
-from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal, restored_worker
+from edge.infrastructure.spool_journal import (
+    JournalOrigin,
+    SpoolJournal,
+    restored_tally,
+    restored_worker,
+)
 from edge.infrastructure.sqlite_spool import NewEvent, SqliteSpool
 from edge.infrastructure.system_time import SystemClock, UlidFactory
 from edge.infrastructure.wire_events import numbered
 from edge.outbox.spooling import SpoolPolicy
 from edge.station.errors import DiskFullError
 from edge.station.events import BadgeScanned, Stamp, StationSnapshot, StepFinished
+from edge.station.progress import StepRecord
+from edge.station.tally import DayTally
 from edge.station.worker import Worker
 
 ROOT = Path(__file__).parents[2]
@@ -145,6 +154,54 @@ async def test_worker_and_progress_survive_a_restart(tmp_path) -> None:
     again.close()
 
 
+class SetClock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now: datetime) -> None:
+        self.at = now
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_ns(self) -> int:
+        return 1
+
+
+async def test_what_was_finished_today_survives_a_restart_and_ends_at_local_midnight(
+    tmp_path,
+) -> None:
+    path = tmp_path / "spool.db"
+    late = datetime(2026, 5, 4, 23, 59).astimezone()
+    clock = SetClock(late.astimezone(UTC))
+    origin = JournalOrigin(station="CUT-01", boot_id=b"b" * 16, clock=clock, ids=UlidFactory())
+    journal = SpoolJournal(SqliteSpool(path, ROOMY, "run_1"), origin)
+    failed = replace(finished("pc_2"), verdict="FAIL")
+    await journal.append([finished("pc_1")], STAMP)
+    await journal.append([failed], STAMP)
+    await journal.trim(2)
+    await journal.close()
+    spool = SqliteSpool(path, ROOMY, "run_2")
+    tally = restored_tally(spool)
+    assert tally == DayTally(day=date(2026, 5, 4), finished_count=2, failed_count=1)
+    clock.at = (late + timedelta(minutes=2)).astimezone(UTC)
+    assert tally.on(clock.now().astimezone().date()) == DayTally(day=date(2026, 5, 5))
+    journal = SpoolJournal(spool, origin)
+    await journal.append([finished("pc_3")], STAMP)
+    assert restored_tally(spool) == DayTally(day=date(2026, 5, 5), finished_count=1)
+    await journal.close()
+
+
+def test_a_finish_that_was_not_kept_does_not_count(tmp_path) -> None:
+    small = SpoolPolicy(max_bytes=512 << 10, ballast_bytes=0)
+    spool = SqliteSpool(tmp_path / "spool.db", small, "run_1")
+    record = StepRecord(piece_id="pc_1", step_id="stp_1", kind="finished", attempt=1)
+    fill(spool, 4000)
+    with pytest.raises(DiskFullError):
+        spool.append([event(1, 400_000)], [record], "2026-05-04")
+    assert spool.tally() is None
+    spool.close()
+
+
 WRITER = """
 import os, sys
 from pathlib import Path
@@ -225,6 +282,20 @@ def test_the_ballast_is_kept_beside_the_spool(tmp_path) -> None:
     ballast.unlink()
     assert spool.probe()
     assert ballast.exists()
+    spool.close()
+
+
+def test_a_spent_ballast_is_told_until_there_is_room_to_put_it_back(tmp_path, monkeypatch) -> None:
+    policy = SpoolPolicy(max_bytes=8 << 20, ballast_bytes=1 << 20)
+    spool = SqliteSpool(tmp_path / "spool.db", policy, "run_1")
+    assert spool.has_reserve()
+    (tmp_path / "spool.ballast").unlink()
+    roomy = shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as tight:
+        tight.setattr(shutil, "disk_usage", lambda _: roomy._replace(free=1 << 20))
+        assert not spool.has_reserve()
+    assert spool.has_reserve()
+    assert (tmp_path / "spool.ballast").exists()
     spool.close()
 
 

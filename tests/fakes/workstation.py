@@ -153,6 +153,7 @@ class Journal:
 
     def __init__(self):
         self.full = False
+        self.reserve = True
         self.facts = []
         self.commits = []
         self.snapshots = []
@@ -170,6 +171,9 @@ class Journal:
 
     async def probe(self):
         return not self.full
+
+    async def has_reserve(self):
+        return self.reserve
 
     def unstored_count(self):
         return len(self.facts)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from edge.infrastructure.wire_work_package import decode_work_package
+from edge.interfaces.kiosk.texts import say
 from edge.station import guide
 from edge.station.errors import (
     ChoiceUnknownError,
@@ -176,6 +177,47 @@ def test_an_open_earlier_step_sends_the_piece_there() -> None:
     assert refusal(decision) == "STEP_OUT_OF_ORDER"
     assert decision.state.refusal.details["stage"] == "CUT"
     assert decision.state.refusal.details["step_ko"] == "재단"
+    assert say("refusal.STEP_OUT_OF_ORDER", "ko", decision.state.refusal.details) == (
+        "먼저 재단(CUT) 공정을 끝내야 합니다. 재단(CUT) 스테이션으로 가져가세요."
+    )
+
+
+def test_the_refusal_names_the_stations_that_take_the_open_step() -> None:
+    package = home.package(stages=("QC",))
+    package.work_orders[0].steps[0].stations.extend(["CUT-01", "CUT-02"])
+    around = floor(package, stages=("QC",))
+    decision = guide.scan(signed_in(around, INSPECTOR), around, PIECE_CODE, "hid")
+    details = decision.state.refusal.details
+    assert say("refusal.STEP_OUT_OF_ORDER", "en", details) == (
+        "Cutting (CUT) comes first. Take it to CUT-01, CUT-02."
+    )
+
+
+@pytest.mark.parametrize(("verdict", "still"), [("PASS", False), ("FAIL", False), ("REVIEW", True)])
+def test_a_rework_is_over_once_its_verdict_stands(verdict, still) -> None:
+    package = home.package()
+    piece = package.work_orders[0].pieces[2]
+    piece.open_step_id, piece.attempt, piece.instruction_ko = CUT, 2, "다시 자르세요"
+    around = floor(package)
+    shown = guide.scan(signed_in(), around, PIECE_CODE, "hid").state
+    assert shown.work.rework
+    looking = guide.finish(guide.start(shown, around).state, around).state
+    assert looking.work.rework
+    record = InspectionRecord(verdict=verdict)
+    judged = guide.judged(looking, record, "ins_1", "").state
+    assert judged.work.rework is still
+    assert guide.refreshed(judged, around).work.rework is still
+
+
+def test_a_piece_is_judged_by_the_points_of_its_size() -> None:
+    package = home.package()
+    standard = package.work_orders[0].steps[0].standard
+    standard.points[0].size = "L"
+    medium = standard.points.add()
+    medium.CopyFrom(standard.points[0])
+    medium.size, medium.nominal_mm = "M", 480.0
+    work = guide.scan(signed_in(), floor(package), PIECE_CODE, "hid").state.work
+    assert [(point.size, point.nominal_mm) for point in work.standard.points] == [("M", 480.0)]
 
 
 def test_what_the_neighbour_finished_opens_the_next_step() -> None:

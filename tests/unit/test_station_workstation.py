@@ -1,6 +1,7 @@
 """Written down before shown: the workstation on fakes of its ports."""
 
 import asyncio
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -56,6 +57,35 @@ async def test_a_full_disk_shows_nothing_as_done_and_recovers_by_itself() -> Non
     await stand.station.act("finish")
     await stand.settled()
     assert stand.station.state.phase == "verdict"
+
+
+async def test_a_spent_reserve_is_told_at_the_kiosk_and_work_goes_on() -> None:
+    stand = await Stand().ready()
+    stand.journal.reserve = False
+    await stand.station.tick()
+    assert "disk_low" in stand.station.alarms.codes()
+    assert [f.code for f in stand.journal.facts if isinstance(f, AlarmRaised)] == ["disk_low"]
+    await stand.begun()
+    await stand.station.act("finish")
+    await stand.settled()
+    assert stand.station.state.shown.verdict == "PASS"
+    stand.journal.reserve = True
+    await stand.station.tick()
+    assert "disk_low" not in stand.station.alarms.codes()
+
+
+async def test_the_counters_of_today_start_anew_at_local_midnight() -> None:
+    stand = await Stand().ready()
+    stand.clock.at = datetime(2026, 5, 4, 23, 50).astimezone()
+    stand.inspector.answer = judged("FAIL")
+    await stand.begun()
+    await stand.station.act("finish")
+    await stand.settled()
+    shown = stand.station.snapshot()
+    assert (shown.finished_count, shown.failed_count) == (1, 1)
+    stand.clock.at += timedelta(minutes=11)
+    await stand.station.tick()
+    assert (stand.journal.snapshots[-1].finished_count, stand.station.tally.failed_count) == (0, 0)
 
 
 async def test_a_full_disk_at_the_start_button_is_told_to_who_pressed() -> None:

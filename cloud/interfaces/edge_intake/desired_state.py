@@ -20,7 +20,7 @@ RECHECK_S = 60.0
 MOST_PACKAGES = 64
 
 _CONCERNED = ("work_order_", "step_", "piece_", "person_", "rework_", "design_", "station_renamed")
-_CONCERNED_TYPES = frozenset({"inspection_corrected", "station_registered"})
+_CONCERNED_TYPES = frozenset({"inspection_corrected", "station_registered", "station_revoked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ def _step(step: PackageStep) -> fleet_pb2.Step:
             for line in step.guide
         ],
         standard=_standard(step),
+        stations=step.stations,
     )
 
 
@@ -117,6 +118,7 @@ def _standard(judged: PackageStep | PackagePiece) -> fleet_pb2.Standard | None:
                 upper_mm=_stated(point.upper_mm, point.name),
                 severity=_stated(point.severity, point.name),
                 thickness_mm=point.thickness_mm,
+                size=point.size,
             )
             for point in standard.points
         ],

@@ -1,5 +1,6 @@
 """What a station needs to work alone."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -36,20 +37,27 @@ async def work_package_contents(query: WorkPackageContents, unit: UnitOfWork) ->
     name, stages = station
     catalogue = unit.store(StageCatalogue)
     orders = await unit.store(WorkOrderStore).open_parts(unit.clock.now() - DONE_SHOWN)
+    wanted = sorted({step.stage for parts in orders for step in parts.steps})
+    takers = {stage: await unit.store(FloorStore).stations_for(stage) for stage in wanted}
     return PackageContents(
         organization_id=unit.context.organization_id,
         station_id=query.station_id,
         station_name=name,
         stages=stages,
-        work_orders=tuple(_order(parts, catalogue) for parts in orders),
+        work_orders=tuple(_order(parts, catalogue, takers) for parts in orders),
         roster=await unit.store(Roster).people(stages),
     )
 
 
-def _order(parts: WorkOrderParts, catalogue: StageCatalogue) -> PackageWorkOrder:
+def _order(
+    parts: WorkOrderParts, catalogue: StageCatalogue, stations: Mapping[str, tuple[str, ...]]
+) -> PackageWorkOrder:
     head = parts.head
-    sizes = sorted({piece.size for piece in parts.pieces})
-    standards = {step.step_id: _standard_of_step(parts, step, tuple(sizes)) for step in parts.steps}
+    sizes = frozenset(piece.size for piece in parts.pieces)
+    standards = {
+        step.step_id: _standard_of_sizes(parts, head.spec_version, step, sizes)
+        for step in parts.steps
+    }
     return PackageWorkOrder(
         work_order_id=head.work_order_id,
         number=head.number,
@@ -74,6 +82,7 @@ def _order(parts: WorkOrderParts, catalogue: StageCatalogue) -> PackageWorkOrder
                     for line in step.guide
                 ),
                 standard=standards[step.step_id],
+                stations=stations.get(step.stage, ()),
             )
             for step in parts.steps
         ),
@@ -81,18 +90,20 @@ def _order(parts: WorkOrderParts, catalogue: StageCatalogue) -> PackageWorkOrder
     )
 
 
-def _standard_of_step(parts: WorkOrderParts, step: Step, sizes: tuple[str, ...]) -> StageStandard:
-    """Return the standard that holds for every size of the work order.
+def _standard_of_sizes(
+    parts: WorkOrderParts, version: str, step: Step, sizes: frozenset[str]
+) -> StageStandard:
+    """Return a version's standard of a step: the points of the order's sizes, each with its size.
 
-    Where sizes differ, the piece brings its own for its open step. Ahead of that, without the
-    cloud, a station must not measure by another size's numbers: without a thickness it says that
-    it cannot measure, and a person decides.
+    A station takes those of the piece on its table, also ahead of the cloud.
     """
-    standards = [_standard(parts, parts.head.spec_version, step, size) for size in sizes]
-    if all(standard == standards[0] for standard in standards):
-        return standards[0]
-    points = tuple(replace(point, thickness_mm=None) for point in standards[0].points)
-    return replace(standards[0], points=points)
+    for spec in parts.specs:
+        if spec.spec_version == version:
+            for standard in spec.stages:
+                if standard.stage == step.stage:
+                    points = (point for point in standard.points if point.size in {"", *sizes})
+                    return replace(standard, points=tuple(points))
+    return StageStandard(stage=step.stage)
 
 
 def _piece(
@@ -101,8 +112,9 @@ def _piece(
     progress = piece.progress()
     own = None
     if progress.step is not None:
-        own = _standard(parts, piece.spec_version, progress.step, piece.size)
-        if own == standards[progress.step.step_id]:
+        sizes = frozenset({piece.size})
+        own = _standard_of_sizes(parts, piece.spec_version, progress.step, sizes)
+        if own == standards[progress.step.step_id].for_size(piece.size):
             own = None
     return PackagePiece(
         piece_id=piece.piece_id,
@@ -116,12 +128,3 @@ def _piece(
         spec_version=piece.spec_version,
         standard=own,
     )
-
-
-def _standard(parts: WorkOrderParts, version: str, step: Step, size: str) -> StageStandard:
-    for spec in parts.specs:
-        if spec.spec_version == version:
-            for standard in spec.stages:
-                if standard.stage == step.stage:
-                    return standard.for_size(size)
-    return StageStandard(stage=step.stage)

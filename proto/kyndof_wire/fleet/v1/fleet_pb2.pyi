@@ -364,6 +364,7 @@ class Step(_message.Message):
     REQUIRES_QUALITY_CHECK_FIELD_NUMBER: _builtins.int
     GUIDE_FIELD_NUMBER: _builtins.int
     STANDARD_FIELD_NUMBER: _builtins.int
+    STATIONS_FIELD_NUMBER: _builtins.int
     step_id: _builtins.str
     """stp_ followed by a ULID."""
     position: _builtins.int
@@ -384,6 +385,10 @@ class Step(_message.Message):
     def standard(self) -> Global___Standard:
         """What is judged at this step; absent: nothing."""
 
+    @_builtins.property
+    def stations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the stations that take it: CUT-01."""
+
     def __init__(
         self,
         *,
@@ -395,10 +400,11 @@ class Step(_message.Message):
         requires_quality_check: _builtins.bool = ...,
         guide: _abc.Iterable[Global___GuideLine] | None = ...,
         standard: Global___Standard | None = ...,
+        stations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["standard", b"standard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["guide", b"guide", "position", b"position", "requires_quality_check", b"requires_quality_check", "stage", b"stage", "standard", b"standard", "step_id", b"step_id", "title_en", b"title_en", "title_ko", b"title_ko"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["guide", b"guide", "position", b"position", "requires_quality_check", b"requires_quality_check", "stage", b"stage", "standard", b"standard", "stations", b"stations", "step_id", b"step_id", "title_en", b"title_en", "title_ko", b"title_ko"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -494,6 +500,7 @@ class PointOfMeasure(_message.Message):
     UPPER_MM_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
     THICKNESS_MM_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Stable name: body_length."""
     title_ko: _builtins.str
@@ -514,6 +521,8 @@ class PointOfMeasure(_message.Message):
     """critical, major or minor."""
     thickness_mm: _builtins.float
     """Absent when unknown: then nothing can be measured."""
+    size: _builtins.str
+    """Holds for pieces of this size only; empty: of every size."""
     def __init__(
         self,
         *,
@@ -527,10 +536,11 @@ class PointOfMeasure(_message.Message):
         upper_mm: _builtins.float = ...,
         severity: _builtins.str = ...,
         thickness_mm: _builtins.float | None = ...,
+        size: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_thickness_mm", b"_thickness_mm", "thickness_mm", b"thickness_mm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_thickness_mm", b"_thickness_mm", "at_ratio", b"at_ratio", "axis", b"axis", "lower_mm", b"lower_mm", "name", b"name", "nominal_mm", b"nominal_mm", "severity", b"severity", "thickness_mm", b"thickness_mm", "title_en", b"title_en", "title_ko", b"title_ko", "upper_mm", b"upper_mm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_thickness_mm", b"_thickness_mm", "at_ratio", b"at_ratio", "axis", b"axis", "lower_mm", b"lower_mm", "name", b"name", "nominal_mm", b"nominal_mm", "severity", b"severity", "size", b"size", "thickness_mm", b"thickness_mm", "title_en", b"title_en", "title_ko", b"title_ko", "upper_mm", b"upper_mm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__thickness_mm: _TypeAlias = _typing.Literal["thickness_mm"]  # noqa: Y015
     _WhichOneofArgType__thickness_mm: _TypeAlias = _typing.Literal["_thickness_mm", b"_thickness_mm"]  # noqa: Y015

@@ -1,4 +1,4 @@
-# The door: install up demo check test faults bench soak clean proto.
+# The door: install up demo check test faults bench soak clean proto schema.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ DASHBOARD := cloud/dashboard/dist/index.html
 DASHBOARD_SOURCES := $(shell find cloud/dashboard -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: install up demo check test faults bench soak clean proto
+.PHONY: install up demo check test faults bench soak clean proto schema
 .DEFAULT_GOAL := install
 
 install: $(RUN) $(DASHBOARD)
@@ -58,6 +58,9 @@ bench: $(DEV) $(DASHBOARD)
 
 proto: $(DEV)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.architecture.generate_wire
+
+schema: $(DEV)
+	$(BIN)/python -m tests.schema
 
 clean:
 	rm -rf .kyndof $(VENV) cloud/dashboard/dist cloud/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,8 +8,9 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -40,6 +41,20 @@ class MqttSettings(BaseModel):
     url: str = Field("mqtt://127.0.0.1:18830", description="Address of the floor's MQTT broker.")
     username: str = Field("", description="User name; empty takes the station's name.")
     password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+
+    @field_validator("url")
+    @classmethod
+    def _is_broker(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            whole = parts.scheme == "mqtt" and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            whole = False
+        if not whole or parts.path not in {"", "/"} or parts.query or parts.fragment:
+            raise ValueError("a broker is written mqtt://HOST:PORT, with a port from 1 to 65535")
+        if parts.username is not None:
+            raise ValueError("user and password have settings of their own, not a place in here")
+        return url
 
 
 class CloudSettings(BaseModel):

@@ -16,8 +16,14 @@ import aiomqtt
 
 from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.spool_journal import SpoolJournal
-from edge.infrastructure.wire_events import decode_heard, decode_stored, numbered
+from edge.infrastructure.wire_events import (
+    MessageUnreadableError,
+    decode_heard,
+    decode_stored,
+    numbered,
+)
 from edge.outbox.spooling import SendWindow, SpooledEvent
+from edge.station.errors import DiskFullError
 from edge.station.ports import Clock, IdFactory
 from edge.station.progress import StepRecord
 
@@ -25,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 _BACKOFF_S = (0.2, 0.5, 1, 2, 4, 8)
 _AT_ONCE = 50
 _PUBLISH_TIMEOUT_S = 10.0
+_TELL_EACH = 100
 
 Heard = Callable[[bytes, StepRecord], Awaitable[None]]
 
@@ -56,6 +63,10 @@ class MqttProducer:
         self._heard = heard
         self._clock = clock
         self._ids = ids
+        # Its own after a reconnect, so that the broker ends our old half; nobody else's, so that
+        # a second process of this station and we do not throw each other out for ever.
+        self._client_id = f"{address.station}-{ids.new('run')[-12:]}"
+        self._unread_count = 0
         self._window = SendWindow(stored=0, sent=0)
         self._light: str | None = None
         self._light_sent: str | None = None
@@ -75,6 +86,9 @@ class MqttProducer:
             except (aiomqtt.MqttError, OSError, TimeoutError) as error:
                 if self.connected or failures == 0:
                     _LOG.warning("broker away", extra={"reason": str(error)})
+            except DiskFullError as error:
+                # What the agent has stays in the spool a little longer, and is offered again.
+                _LOG.warning("cannot trim the spool", extra={"reason": str(error)})
             finally:
                 self.connected = False
             lasted_s = (self._clock.monotonic_ns() - before) / 1e9
@@ -89,7 +103,7 @@ class MqttProducer:
             port=parts.port or 1883,
             username=self._address.username or None,
             password=self._address.password or None,
-            identifier=f"run-{self._address.station}",
+            identifier=self._client_id,
             keepalive=10,
             timeout=_PUBLISH_TIMEOUT_S,
             max_inflight_messages=200,
@@ -123,16 +137,27 @@ class MqttProducer:
             _LOG.info("listening ended", extra={"reason": str(error)})
 
     async def _take(self, topic: str, payload: object) -> None:
-        if not isinstance(payload, bytes):
-            return
+        try:
+            await self._read(topic, payload if isinstance(payload, bytes) else b"")
+        except MessageUnreadableError as error:
+            # What cannot be read cannot be answered; the log says the first and each hundredth.
+            if self._unread_count % _TELL_EACH == 0:
+                _LOG.warning(
+                    "unreadable message",
+                    extra={"topic": topic, "reason": str(error), "count": self._unread_count + 1},
+                )
+            self._unread_count += 1
+
+    async def _read(self, topic: str, payload: bytes) -> None:
         _, station, kind, *_ = topic.split("/")
         if kind == "stored":
-            if (pseq := decode_stored(payload)) is not None:
-                await self._confirmed(pseq)
-            return
-        heard = decode_heard(payload, station) if station != self._address.station else None
-        if heard is not None:
-            await self._heard(*heard)
+            # An empty retained message only says that a broker was told to forget.
+            if payload:
+                await self._confirmed(decode_stored(payload))
+        elif station != self._address.station:
+            heard = decode_heard(payload, station)
+            if heard is not None:
+                await self._heard(*heard)
 
     async def _confirmed(self, pseq: int) -> None:
         _, last = await self._journal.bounds()

@@ -42,7 +42,6 @@ class SpoolJournal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool")
         self._waiting: list[Group] = []
         self._writing: asyncio.Task[None] | None = None
-        self._count = spool.count()
         self._hlc = int(spool.recall("hlc") or 0)
         self.grew = asyncio.Event()
 
@@ -99,7 +98,6 @@ class SpoolJournal:
                     if not done.done():
                         done.set_exception(error)
                 continue
-            self._count += len(events)
             self.grew.set()
             for _, _, done in groups:
                 if not done.done():
@@ -131,7 +129,7 @@ class SpoolJournal:
 
     def unstored_count(self) -> int:
         """Return how many facts wait for the agent's word that it has them."""
-        return self._count
+        return self._spool.waiting_count
 
     # Memory
 
@@ -177,7 +175,7 @@ class SpoolJournal:
 
     async def trim(self, pseq: int) -> None:
         """Drop what the agent has."""
-        self._count -= await self._run(lambda: self._spool.trim(pseq))
+        await self._run(lambda: self._spool.trim(pseq))
 
     async def rename_producer(self, producer_id: str) -> None:
         """Go on under a new name."""

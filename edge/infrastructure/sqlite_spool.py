@@ -44,6 +44,9 @@ class SqliteSpool:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = self._open_whole()
         self.producer_id = self.recall("producer_id") or self._begin(new_producer_id)
+        #: How many events wait; counted beside each commit, so whoever gives up waiting for one
+        #: cannot make it wrong.
+        self.waiting_count = self.count()
         self._make_ballast()
 
     def _open_whole(self) -> sqlite3.Connection:
@@ -150,6 +153,7 @@ class SqliteSpool:
             self._add_progress(records)
             if day:
                 self._count_for(day, [r.verdict for r in records if r.kind == "finished"])
+        self.waiting_count += len(new)
 
     def _count_for(self, day: str, verdicts: Sequence[str]) -> None:
         """Add finished steps to a day's tally; only the newest day is kept."""
@@ -258,6 +262,7 @@ class SqliteSpool:
                     " (SELECT pseq FROM spool WHERE pseq <= ? ORDER BY pseq LIMIT ?)",
                     (pseq, _TRIM_SLICE),
                 ).rowcount
+            self.waiting_count -= slice_
             dropped += slice_
             if slice_ < _TRIM_SLICE:
                 return dropped

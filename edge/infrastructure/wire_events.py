@@ -146,16 +146,30 @@ def _point(point: PointPx) -> floor.Point:
     return floor.Point(x_px=point[0], y_px=point[1])
 
 
-def decode_stored(payload: bytes) -> int | None:
-    """Return the confirmed number, or None where the bytes are no such message."""
+class MessageUnreadableError(Exception):
+    """Bytes from the floor's broker are not the message that their topic promises."""
+
+    code = "MESSAGE_UNREADABLE"
+
+
+def decode_stored(payload: bytes) -> int:
+    """Return the confirmed number.
+
+    Raises:
+        MessageUnreadableError: the bytes are no such message.
+    """
     try:
         return sync.Stored.FromString(payload).pseq
-    except DecodeError:
-        return None
+    except DecodeError as error:
+        raise MessageUnreadableError("not a sync.v1.Stored") from error
 
 
 def decode_heard(payload: bytes, station: str) -> tuple[bytes, StepRecord] | None:
-    """Return a neighbour's start or finish with its event id; None for anything else."""
+    """Return a neighbour's start or finish with its event id; None for any other event.
+
+    Raises:
+        MessageUnreadableError: the bytes are no event.
+    """
     try:
         event = sync.Event.FromString(payload)
         if event.type == "step_started":
@@ -179,6 +193,6 @@ def decode_heard(payload: bytes, station: str) -> tuple[bytes, StepRecord] | Non
                 station=station,
                 order_unconfirmed=done.order_unconfirmed,
             )
-    except DecodeError:
-        return None
+    except DecodeError as error:
+        raise MessageUnreadableError("not an event of the floor") from error
     return None

@@ -13,6 +13,7 @@ from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal
 from edge.infrastructure.sqlite_spool import SqliteSpool
 from edge.infrastructure.system_time import SystemClock, UlidFactory
 from edge.outbox.spooling import SendWindow, SpoolPolicy, next_hlc
+from edge.station.errors import DiskFullError
 from edge.station.events import ScanRefused, Stamp, StepFinished
 from tests.fakes.floor import PASSWORD, STATION, USERS, BrokerProcess, until
 
@@ -26,6 +27,17 @@ async def broker(request, tmp_path):
     with process:
         await process.ready()
         yield process
+
+
+class CountingProducer(MqttProducer):
+    """Counts how often it came to be connected."""
+
+    connects = 0
+
+    def __setattr__(self, name, value):
+        if name == "connected" and value:
+            self.connects += 1
+        super().__setattr__(name, value)
 
 
 class Floor:
@@ -45,7 +57,13 @@ class Floor:
             password=USERS.get(station, PASSWORD),
             station=station,
         )
-        self.producer = MqttProducer(address, self.journal, self._hear, origin.clock, origin.ids)
+        self.producer = CountingProducer(
+            address, self.journal, self._hear, origin.clock, origin.ids
+        )
+
+    @property
+    def connects(self):
+        return self.producer.connects
 
     async def _hear(self, event_id, record):
         self.heard.append((event_id, record))
@@ -96,7 +114,7 @@ class Agent:
         if not self.silent:
             stored = Stored(producer_id=event.producer_id, pseq=self.dense())
             topic = f"v1/{STATION}/stored/{event.producer_id}"
-            await client.publish(topic, stored.SerializeToString(), qos=1, retain=True)
+            await client.publish(topic, stored.SerializeToString(), qos=0, retain=True)
 
     def dense(self):
         last = 0
@@ -115,7 +133,6 @@ async def test_events_leave_the_spool_in_order_and_on_the_agents_word(broker, tm
         await until(lambda: floor.journal.unstored_count() == 0)
 
 
-@pytest.mark.faults
 async def test_a_broker_killed_in_the_middle_loses_nothing(broker, tmp_path) -> None:
     async with Floor(tmp_path, broker.port) as floor, Agent(broker.port) as agent:
         await floor.write(150)
@@ -170,6 +187,62 @@ async def test_a_spool_set_back_goes_on_under_a_new_name(broker, tmp_path) -> No
         await until(lambda: floor.journal.unstored_count() == 0)
         assert floor.journal.producer_id != "run_1"
         assert len(agent.got) == 3
+
+
+async def test_two_processes_of_one_station_do_not_throw_each_other_out(broker, tmp_path) -> None:
+    (tmp_path / "twin").mkdir()
+    async with (
+        Agent(broker.port) as agent,
+        Floor(tmp_path, broker.port) as one,
+        Floor(tmp_path / "twin", broker.port, producer_id="run_2") as two,
+    ):
+        await until(lambda: one.producer.connected and two.producer.connected)
+        for _ in range(3):
+            await one.write(5)
+            await two.write(5)
+            await until(lambda: one.journal.unstored_count() == two.journal.unstored_count() == 0)
+        assert agent.got.keys() == set(range(1, 16))
+        assert (one.connects, two.connects) == (1, 1)
+
+
+async def test_messages_that_nobody_can_read_are_told_and_harm_nothing(
+    broker, tmp_path, caplog
+) -> None:
+    async with Floor(tmp_path, broker.port) as floor, Agent(broker.port) as agent:
+        await until(lambda: floor.producer.connected)
+        async with aiomqtt.Client(
+            "127.0.0.1", broker.port, username=STATION, password=PASSWORD
+        ) as stranger:
+            for body in (b"", b"\xff\xff"):
+                await stranger.publish(f"v1/{STATION}/stored/run_1", body, qos=1)
+        async with aiomqtt.Client(
+            "127.0.0.1", broker.port, username="QC-01", password=USERS["QC-01"]
+        ) as neighbour:
+            await neighbour.publish("v1/QC-01/evt/events", b"\xff\xff", qos=1)
+        await floor.write(3)
+        await until(lambda: floor.journal.unstored_count() == 0)
+        assert len(agent.got) == 3
+        assert floor.connects == 1
+        assert floor.heard == []
+        told = [record for record in caplog.records if record.message == "unreadable message"]
+        assert [record.topic for record in told] == [f"v1/{STATION}/stored/run_1"]
+
+
+async def test_a_full_disk_at_the_moment_of_trimming_costs_no_more_than_a_reconnect(
+    broker, tmp_path, monkeypatch
+) -> None:
+    refused = []
+
+    def full(_pseq):
+        refused.append(True)
+        raise DiskFullError("no room")
+
+    async with Floor(tmp_path, broker.port) as floor, Agent(broker.port):
+        with monkeypatch.context() as patch:
+            patch.setattr(floor.spool, "trim", full)
+            await floor.write(3)
+            await until(lambda: refused)
+        await until(lambda: floor.journal.unstored_count() == 0)
 
 
 def test_a_window_counts_room_and_notices_silence() -> None:

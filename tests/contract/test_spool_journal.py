@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -316,3 +317,54 @@ def test_every_commit_is_flushed(tmp_path) -> None:
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     spool.close()
+
+
+class SlowSpool(SqliteSpool):
+    """Holds its thread before it appends or trims, until it is let go."""
+
+    def __init__(self, *arguments):
+        self.entered, self.go = threading.Semaphore(0), threading.Semaphore(0)
+        super().__init__(*arguments)
+
+    def append(self, *arguments):
+        self._hold()
+        super().append(*arguments)
+
+    def trim(self, pseq):
+        self._hold()
+        return super().trim(pseq)
+
+    def _hold(self):
+        self.entered.release()
+        assert self.go.acquire(timeout=30)
+
+
+async def test_a_confirmation_given_up_in_the_middle_is_counted(tmp_path) -> None:
+    spool = SlowSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    journal = journal_on(spool)
+    spool.go.release()
+    await journal.append([finished("pc_1"), finished("pc_2")], STAMP)
+    spool.entered.acquire()
+    trimming = asyncio.create_task(journal.trim(2))
+    await asyncio.to_thread(spool.entered.acquire, timeout=30)
+    trimming.cancel()
+    spool.go.release()
+    assert await journal.page(0, 10) == []
+    assert journal.unstored_count() == 0
+    await journal.close()
+
+
+async def test_facts_written_while_others_are_confirmed_are_counted(tmp_path) -> None:
+    spool = SlowSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    journal = journal_on(spool)
+    spool.go.release()
+    await journal.append([finished("pc_1")], STAMP)
+    spool.entered.acquire()
+    appending = asyncio.create_task(journal.append([finished("pc_2")], STAMP))
+    await asyncio.to_thread(spool.entered.acquire, timeout=30)
+    trimming = asyncio.create_task(journal.trim(1))
+    await asyncio.sleep(0)
+    spool.go.release(2)
+    await asyncio.gather(appending, trimming)
+    assert journal.unstored_count() == len(await journal.page(0, 10)) == 1
+    await journal.close()

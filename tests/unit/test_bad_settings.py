@@ -63,6 +63,36 @@ def test_a_wrong_setting_of_a_station_is_named_in_one_line(
         read_edge_settings()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:18830",
+        "mqtt://127.0.0.1:abc",
+        "mqtt://127.0.0.1:0",
+        "mqtt://127.0.0.1:99999",
+        "mqtt://",
+        "mqtt://[::1",
+        "mqtts://broker:8883",
+        "mqtt://broker/topic",
+        "mqtt://someone:secret@broker",
+    ],
+)
+def test_an_address_that_is_no_brokers_is_refused_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("KYNDOF_MQTT__URL", url)
+    with pytest.raises(EdgeSettingInvalidError, match=r"^KYNDOF_MQTT__URL: ") as refusal:
+        read_edge_settings()
+    assert "\n" not in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("url", ["mqtt://127.0.0.1:18830", "mqtt://[::1]:1883", "mqtt://broker/"])
+def test_a_brokers_address_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("KYNDOF_MQTT__URL", url)
+    assert read_edge_settings().mqtt.url == url
+
+
 async def test_a_taken_port_is_told_with_its_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

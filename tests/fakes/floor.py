@@ -101,6 +101,7 @@ class BrokerProcess(Process):
             users = [f"{name}={password}" for name, password in USERS.items()]
             module = ["-m", "tests.fakes.embedded_broker", str(self.port), *users]
             return [sys.executable, *module], environment()
+        server = mosquitto()
         config = self._folder / "mosquitto.conf"
         passwords = self._folder / "passwords"
         if not config.exists():
@@ -118,7 +119,7 @@ class BrokerProcess(Process):
                 f"password_file {passwords}\nacl_file {acl}\nuser root\n"
                 "max_queued_messages 20000\n"
             )
-        return [mosquitto(), "-c", str(config)], environment()
+        return [server, "-c", str(config)], environment()
 
     async def ready(self):
         def answers():

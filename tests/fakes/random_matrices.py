@@ -57,9 +57,12 @@ def random_case(seed: int, requests_count: int = 12) -> Case:
         "matrices": matrices,
         "members": members,
         "absences": random_absences(dice, members),
-        "delegations": random_delegations(dice, members),
+        "delegations": random_delegations(dice, members, doers_of(matrices)),
     }
     requests = [random_request(dice, members) for _ in range(requests_count)]
+    for request in requests:
+        if world["delegations"] and dice.random() < 0.4:
+            aim_at_delegation(dice, request, dice.choice(world["delegations"]))
     return Case(seed=seed, world=world, requests=requests, spoiled=spoiled)
 
 
@@ -128,7 +131,7 @@ def respelled(dice: Random, action: str) -> str:
 def random_condition(dice: Random) -> Plain:
     """One or two fields; the stages of two conditions often overlap."""
     when: Plain = {"stage": dice.sample(STAGES, dice.choice((1, 1, 2)))}
-    if dice.random() < 0.2:
+    if dice.random() < 0.3:
         when["urgent"] = [dice.choice((True, False))]
     return when
 
@@ -187,28 +190,44 @@ def random_absences(dice: Random, members: list[str]) -> list[Plain]:
     return absences
 
 
-def random_delegations(dice: Random, members: list[str]) -> list[Plain]:
+def doers_of(matrices: list[Plain]) -> list[str]:
+    """Those who are R, A or B of something, and have something to lend."""
+    return sorted(
+        {
+            login
+            for file in matrices
+            for role in file["roles"]
+            for line in role["rabsic"]
+            if line.get("responsible") or line.get("accountable") or line.get("backup")
+            for login in role["holders"]
+            if login != STRANGER
+        }
+    )
+
+
+def random_delegations(dice: Random, members: list[str], doers: list[str]) -> list[Plain]:
     """Valid, over, to come, too small, passed on, in a circle, of rights not held, to strangers."""
-    delegations = [random_delegation(dice, members) for _ in range(dice.randint(0, 4))]
-    if delegations and dice.random() < 0.4:
+    delegations = [random_delegation(dice, members, doers) for _ in range(dice.randint(0, 4))]
+    if delegations and dice.random() < 0.5:
         passed_on = copy.deepcopy(dice.choice(delegations))
         passed_on["from"], passed_on["to"] = passed_on["to"], dice.choice(members)
         delegations.append(passed_on)
-    if delegations and dice.random() < 0.25:
+    if delegations and dice.random() < 0.2:
         back = copy.deepcopy(dice.choice(delegations))
         back["from"], back["to"] = back["to"], back["from"]
         delegations.append(back)
     if dice.random() < 0.1:
-        to_a_stranger = random_delegation(dice, members)
+        to_a_stranger = random_delegation(dice, members, doers)
         to_a_stranger[dice.choice(("from", "to"))] = STRANGER
         delegations.append(to_a_stranger)
     dice.shuffle(delegations)
     return delegations
 
 
-def random_delegation(dice: Random, members: list[str]) -> Plain:
-    """From one member to another, mostly in force."""
-    giver, taker = dice.sample(members, 2)
+def random_delegation(dice: Random, members: list[str], doers: list[str]) -> Plain:
+    """From one member to another, mostly in force, mostly by one who has rights to lend."""
+    giver = dice.choice(doers if doers and dice.random() < 0.85 else members)
+    taker = dice.choice([login for login in members if login != giver])
     every = [action for actions in ACTIONS.values() for action in actions]
     begins = NOON + timedelta(hours=dice.choice((-90, -30, -30, -30, 6)), minutes=11)
     return {
@@ -220,9 +239,23 @@ def random_delegation(dice: Random, members: list[str]) -> Plain:
             "max_amount": dice.choice((None, 50_000, 100_000, 300_000)),
         },
         "valid_from": begins,
-        "valid_until": begins + timedelta(hours=dice.choice((12, 80))),
+        "valid_until": begins + timedelta(hours=dice.choice((12, 80, 80))),
         "reason": "away for a fitting",
     }
+
+
+def aim_at_delegation(dice: Random, request: Plain, delegation: Plain) -> None:
+    """Let the delegate ask for something near the edge of what was lent."""
+    request["login"] = delegation["to"]
+    request["action"] = dice.choice(delegation["scope"]["actions"])
+    if dice.random() < 0.8:
+        request["now"] = NOON
+    most, fields = delegation["scope"]["max_amount"], request["fields"]
+    fields.pop("amount_krw", None)
+    if most is not None and dice.random() < 0.9:
+        fields["amount_krw"] = most + dice.choice((-1, 0, 0, 1, 100_000))
+    if delegation["scope"]["ids"] and dice.random() < 0.8:
+        fields["work_order_id"] = dice.choice(delegation["scope"]["ids"])
 
 
 def random_request(dice: Random, members: list[str]) -> Plain:
@@ -231,7 +264,7 @@ def random_request(dice: Random, members: list[str]) -> Plain:
     fields: Plain = {}
     if dice.random() < 0.8:
         fields["stage"] = dice.choice((*STAGES, "QC"))
-    if dice.random() < 0.3:
+    if dice.random() < 0.6:
         fields["urgent"] = dice.choice((True, False, 1, "true"))
     if dice.random() < 0.7:
         amounts = (0, 50_000, 99_999, 100_000, 100_001, 300_000, 5_000_000, "90000", None)

@@ -29,6 +29,15 @@ class HttpSettings(BaseModel):
     port: Port = Field(8080, description="TCP port of HTTP.")
     secure_cookie: bool = Field(False, description="Send the session cookie over TLS only.")
     session_h: float = Field(24 * 14, gt=0, description="Hours that a web session lives.")
+    rate_limit_count: int = Field(
+        3000, ge=1, description="Requests in a minute of one key or session."
+    )
+    refusal_limit_count: int = Field(
+        120, ge=1, description="Requests in a minute from one address that prove nobody."
+    )
+    if_match_needed: bool = Field(
+        False, description="Take no edit of a piece, inspection or station without If-Match."
+    )
 
 
 class GrpcSettings(BaseModel):

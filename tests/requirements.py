@@ -28,7 +28,7 @@ REQUIREMENTS: dict[str, Part] = {
     "SLK": Part(title="Slack app (Bolt)", planned="comes with the surfaces"),
     "WEB": Part(title="Web dashboard", missing="the screens of parts that are planned"),
     "TER": Part(title="Terminal", missing="the interactive shell"),
-    "API": Part(title="REST", missing="rate limits"),
+    "API": Part(title="REST"),
     "GQL": Part(title="GraphQL", planned="comes with the application core"),
     "HOK": Part(title="Webhooks", planned="comes with the application core"),
     "KSK": Part(title="Kiosk"),

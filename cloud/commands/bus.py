@@ -10,12 +10,14 @@ from cloud.commands.middleware import (
     Act,
     BusPorts,
     Registration,
+    Unchanged,
     chained,
     entry_of,
     stack,
 )
 from cloud.commands.payload import payload_hash
 from cloud.commands.ports import Handler, Permission, UnitOfWork
+from cloud.commands.precondition import Precondition
 from cloud.commands.typed import check, read
 
 
@@ -29,7 +31,7 @@ class CommandBus:
         self._ports = ports
         self._commands: dict[str, Registration] = {}
         self._queries: dict[type[Query], Handler] = {}
-        self._send = chained(stack(ports), _handle)
+        self._send = chained((*stack(ports), Unchanged(self._queries)), _handle)
 
     def register(self, kind: type[Command], handler: Handler) -> None:
         """Let ``handler`` answer commands of ``kind``.
@@ -78,15 +80,38 @@ class CommandBus:
         command: Command = read(registration.kind, payload)
         return command
 
-    async def send(self, command: Command, context: CommandContext) -> Any:  # noqa: ANN401
-        """Carry out ``command`` and return the handler's answer.
+    async def send(
+        self,
+        command: Command,
+        context: CommandContext,
+        precondition: Precondition | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Carry out ``command``, if ``precondition`` still holds, and return the handler's answer.
 
         Raises:
             CommandError: refused; ``code`` says why. A refusal is audited.
         """
         return await self._send(
-            Act(command=command, context=context, registration=self._registration(command))
+            Act(
+                command=command,
+                context=context,
+                registration=self._registration(command),
+                precondition=precondition,
+            )
         )
+
+    def question(self, name: str, payload: Any) -> Query:  # noqa: ANN401  plain JSON data
+        """Read ``payload`` as the query of type ``name``.
+
+        Raises:
+            CommandUnknownError: no such type.
+            PayloadInvalidError: the payload does not fit it.
+        """
+        for kind in self._queries:
+            if command_type(kind) == name:
+                query: Query = read(kind, payload)
+                return query
+        raise CommandUnknownError(f"no question is called {name}", type=name)
 
     async def ask(self, query: Query, context: CommandContext) -> Any:  # noqa: ANN401
         """Answer ``query`` inside a read-only transaction.

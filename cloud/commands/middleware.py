@@ -6,19 +6,20 @@ approval gate, handler, audit, commit.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from cloud.commands.command import Command, CommandContext, command_type
+from cloud.commands.command import Command, CommandContext, Query, command_type
 from cloud.commands.errors import (
     ApprovalPendingError,
     CommandError,
     ForbiddenError,
     IdempotencyConflictError,
+    NotFoundError,
     PayloadInvalidError,
 )
-from cloud.commands.payload import payload_hash, plain
+from cloud.commands.payload import canonical, payload_hash, plain
 from cloud.commands.ports import (
     ApprovalGate,
     AuditEntry,
@@ -27,9 +28,11 @@ from cloud.commands.ports import (
     Handler,
     IdempotencyStore,
     Permission,
+    ResourceLocks,
     Transactions,
     UnitOfWork,
 )
+from cloud.commands.precondition import Precondition, StateChangedError
 from cloud.commands.typed import check, field_types, is_storable, read
 from cloud.events.ports import Clock, IdFactory
 
@@ -65,6 +68,7 @@ class Act:
     unit: UnitOfWork | None = None
     permission: Permission | None = None
     digest: str = ""
+    precondition: Precondition | None = None
 
     @property
     def action(self) -> str:
@@ -336,6 +340,34 @@ class Gate:
         if act.permission.approval_needed:
             approval_id = await self.approvals.hold(act.command, act.permission, act.opened)
             return Held(approval_id=approval_id)
+        return await proceed(act)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The last stage before the handler: asks again and refuses when the answer has changed.
+
+    Conditional commands about the same thing wait for one another, so of two that saw the same
+    state one is refused.
+    """
+
+    questions: Mapping[type[Query], Handler]
+
+    async def __call__(self, act: Act, proceed: Proceed) -> Any:  # noqa: ANN401
+        """Check, then go on."""
+        wanted = act.precondition
+        if wanted is not None:
+            kind = type(wanted.query)
+            await act.opened.store(ResourceLocks).take(
+                canonical({command_type(kind): wanted.query})
+            )
+            try:
+                seen = await self.questions[kind](wanted.query, act.opened)
+            except NotFoundError:
+                # The handler has the better words for what is not there.
+                return await proceed(act)
+            if not wanted.holds(seen):
+                raise StateChangedError("it has been changed since it was read")
         return await proceed(act)
 
 

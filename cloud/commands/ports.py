@@ -122,3 +122,11 @@ class IdempotencyStore(Protocol):
     async def keep(self, key: str, result: Any, unit: UnitOfWork) -> None:  # noqa: ANN401  JSON
         """Store the answer, plain JSON data, in this transaction."""
         ...
+
+
+class ResourceLocks(Protocol):
+    """Lets conditional acts on one thing follow one another."""
+
+    async def take(self, name: str) -> None:
+        """Wait until nobody else holds ``name``; keep it until the transaction ends."""
+        ...

@@ -186,6 +186,7 @@ def _stores(
         organization_store,
         permission_store,
         production_store,
+        resource_locks,
         station_store,
     )
     from cloud.infrastructure.postgres.roster import roster_store
@@ -196,7 +197,7 @@ def _stores(
     merged: dict[type, Callable[[Any, str], object]] = {}
     for stores in (
         audit_store, idempotency_store, inspection_store, organization_store, permission_store,
-        production_store, station_store, printer,
+        production_store, station_store, printer, resource_locks,
     ):  # fmt: skip
         merged |= stores.STORES
     merged[CertificateAuthority] = lambda _connection, _organization: authority

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault
     from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
     from cloud.interfaces.edge_intake.intake import EdgeIntake
+    from cloud.interfaces.rest_api.rate_limit import Limits
 
 _LOG = logging.getLogger("kyndof.composition")
 
@@ -162,8 +163,41 @@ def _application(
             doorkeeper=doorkeeper,
             ids=UlidFactory(),
             readiness={**_readiness(settings, core, relay), "stations": intake.problem},
+            limits=_limits(settings),
+            away=_away(),
+            if_match_needed=settings.http.if_match_needed,
             dashboard=CHECKOUT / "cloud" / "dashboard" / "dist",
         )
+    )
+
+
+def _away() -> tuple[type[Exception], ...]:
+    """Return the errors that say that the database does not answer just now."""
+    import asyncpg
+
+    return (
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+        asyncpg.InterfaceError,
+        ConnectionError,
+        TimeoutError,
+    )
+
+
+def _limits(settings: CloudSettings) -> "Limits":
+    from cloud.commands.allowance import Allowance
+    from cloud.infrastructure.rate_limits import MemoryRateLimiter, RedisRateLimiter
+    from cloud.infrastructure.system_time import SystemClock
+    from cloud.interfaces.rest_api.rate_limit import Limits
+
+    redis, http = settings.redis_url.get_secret_value(), settings.http
+    return Limits(
+        limiter=RedisRateLimiter(redis, SystemClock())
+        if redis
+        else MemoryRateLimiter(SystemClock()),
+        asker=Allowance(limit_count=http.rate_limit_count, window_s=60),
+        refused=Allowance(limit_count=http.refusal_limit_count, window_s=60),
     )
 
 
@@ -172,6 +206,7 @@ def rest_routers(
 ) -> "list[APIRouter]":
     """Return every route of the REST interface; nothing is opened."""
     from cloud.interfaces.rest_api import (
+        bus_door,
         disputes,
         floor,
         inspections,
@@ -184,7 +219,9 @@ def rest_routers(
         work_orders,
     )
 
-    rooms = (work_orders, labels, pieces, inspections, floor, stations, disputes, registry)
+    rooms = (
+        work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
+    )  # fmt: skip
     return [
         *(room.router(bus) for room in rooms),
         media.router(bus, vault),

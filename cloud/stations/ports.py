@@ -176,7 +176,7 @@ class DisputeStore(Protocol):
         """Keep the decision."""
         ...
 
-    async def newest(self, open_only: bool, limit: int) -> Sequence[DisputeView]:
+    async def newest(self, open_only: bool, limit: int, before: str) -> Sequence[DisputeView]:
         """Return disputes, newest first."""
         ...
 

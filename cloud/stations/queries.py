@@ -28,10 +28,11 @@ class StationStanding(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListDisputes(Query):
-    """Facts from the floor that a rule refused, newest first."""
+    """Facts from the floor that a rule refused, newest first; ``before`` is a page's last event."""
 
     open_only: bool = True
     limit: int = 200
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,11 @@ ROUTES = {
     ("POST", "/stations/{station_id}/revocation"): "revoke_station",
     ("POST", "/disputes/{event_id}/resolution"): "resolve_dispute",
 }
+# Routes that send whatever the catalogue names, or that ask with a body; with the reason.
+GENERIC = {
+    ("POST", "/commands/{type}"): "sends the command of the catalogue that its address names",
+    ("POST", "/queries/{type}"): "a question with a body; changes nothing",
+}
 
 # gRPC method to the commands that it sends.
 METHODS = {
@@ -86,6 +91,8 @@ def test_every_mutating_route_sends_the_command_that_the_table_names(routes) -> 
     for route in routes:
         if isinstance(route, APIRoute):
             for method in route.methods - READING:
+                if (method, route.path) in GENERIC:
+                    continue
                 named, sends = sent_by(route.endpoint)
                 assert sends, f"{method} {route.path} sends nothing to the bus"
                 assert len(named) == 1, f"{method} {route.path} names {named}"

@@ -17,6 +17,7 @@ from cloud.infrastructure.postgres.audit_store import PostgresAuditTrail
 from cloud.infrastructure.postgres.idempotency_store import STORES as IDEMPOTENCY_STORES
 from cloud.infrastructure.postgres.idempotency_store import PostgresIdempotencyStore
 from cloud.infrastructure.postgres.pool import open_pool
+from cloud.infrastructure.postgres.resource_locks import STORES as LOCK_STORES
 from cloud.infrastructure.postgres.unit_of_work import PostgresTransactions, StoreFactory
 
 DEMO = "org_01K0DEM0000000000000000000"
@@ -115,7 +116,7 @@ async def core_over(
     clock, ids = SetClock(), FreshIds()
     transactions = PostgresTransactions(
         pool=pool,
-        stores={**AUDIT_STORES, **IDEMPOTENCY_STORES, **(stores or {})},
+        stores={**AUDIT_STORES, **IDEMPOTENCY_STORES, **LOCK_STORES, **(stores or {})},
         clock=clock,
         ids=ids,
     )

@@ -289,14 +289,20 @@ class PostgresDisputeStore:
             view.resolved_at,
         )
 
-    async def newest(self, open_only: bool, limit: int) -> Sequence[DisputeView]:
-        """Return disputes, newest first."""
+    _AFTER = """(NOT $2 OR d.resolved_at IS NULL)
+          AND ($4 = '' OR (d.disputed_at, d.event_id) <
+               (SELECT b.disputed_at, b.event_id FROM station_disputes b
+                 WHERE b.organization_id = $1 AND b.event_id = $4))
+        ORDER BY d.disputed_at DESC, d.event_id DESC LIMIT $3"""
+
+    async def newest(self, open_only: bool, limit: int, before: str) -> Sequence[DisputeView]:
+        """Return disputes, newest first, those after the event ``before`` in that order."""
         rows = await self._connection.fetch(
-            self._SELECT
-            + "(NOT $2 OR d.resolved_at IS NULL) ORDER BY d.disputed_at DESC, d.event_id LIMIT $3",
+            self._SELECT + self._AFTER,
             self._organization_id,
             open_only,
             limit,
+            before,
         )
         return [DisputeView(**dict(row)) for row in rows]
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -13,25 +13,28 @@ from starlette.staticfiles import StaticFiles
 from cloud.events.ports import IdFactory
 from cloud.interfaces.rest_api.access import Doorkeeper
 from cloud.interfaces.rest_api.body_limit import BodyLimit
+from cloud.interfaces.rest_api.description import describe
 from cloud.interfaces.rest_api.errors import add_error_answers
+from cloud.interfaces.rest_api.rate_limit import Limits
+from cloud.interfaces.rest_api.reference import add_reference
+from cloud.interfaces.rest_api.request_frame import RequestFrame
 
 #: Returns nothing when all is well, else one sentence that says what is not.
 Check = Callable[[], Awaitable[str | None]]
-_POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-    "connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestParts:
-    """What composition hands to the application."""
+    """What composition hands to the application. ``away``: errors that mean try again later."""
 
     routers: Sequence[APIRouter]
     doorkeeper: Doorkeeper
     ids: IdFactory
     readiness: Mapping[str, Check]
     dashboard: Path
+    limits: Limits | None = None
+    away: tuple[type[Exception], ...] = ()
+    if_match_needed: bool = False
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 
 
@@ -46,28 +49,17 @@ def build_app(parts: RestParts) -> FastAPI:
         lifespan=parts.lifespan,
     )
     app.state.doorkeeper = parts.doorkeeper
+    app.state.if_match_needed = parts.if_match_needed
     add_error_answers(app)
     app.add_middleware(BodyLimit)
-    _add_headers(app, parts.ids)
+    app.add_middleware(RequestFrame, ids=parts.ids, limits=parts.limits, away=parts.away)
     for routes in parts.routers:
         app.include_router(routes, prefix="/api/v1")
     _add_health(app, parts.readiness)
+    describe(app)
+    add_reference(app)
     _add_dashboard(app, parts.dashboard)
     return app
-
-
-def _add_headers(app: FastAPI, ids: IdFactory) -> None:
-    @app.middleware("http")
-    async def headers(
-        request: Request, proceed: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        request.state.request_id = ids.new("req")
-        response = await proceed(request)
-        response.headers["X-Request-ID"] = request.state.request_id
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Content-Security-Policy"] = _POLICY
-        return response
 
 
 def _add_health(app: FastAPI, readiness: Mapping[str, Check]) -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.pages import Paged
 from cloud.stations.commands import ResolveDispute
 from cloud.stations.queries import DisputeView, ListDisputes
 
@@ -23,11 +24,13 @@ def router(bus: CommandBus) -> APIRouter:
     routes = APIRouter(tags=["disputes"])
 
     @routes.get("/disputes")
-    async def disputes(
-        context: Asker, *, open_only: bool = True, limit: int = 200
-    ) -> list[DisputeView]:
+    async def disputes(context: Asker, turn: Paged, *, open_only: bool = True) -> list[DisputeView]:
         """Return disputed facts, newest first."""
-        return list(await bus.ask(ListDisputes(open_only=open_only, limit=limit), context))
+        query = ListDisputes(open_only=open_only, limit=turn.limit + 1, before=turn.after)
+        found = list(await bus.ask(query, context))
+        if len(found) > turn.limit:
+            turn.announce(found[turn.limit - 1].event_id)
+        return found[: turn.limit]
 
     @routes.post("/disputes/{event_id}/resolution")
     async def resolve(event_id: str, body: ResolutionRequest, context: Asker) -> DisputeView:

@@ -1,7 +1,8 @@
 """From error to HTTP: one status per code, the text in the asker's language."""
 
 import json
-import logging
+import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from starlette.exceptions import HTTPException
 
 from cloud.commands.errors import CommandError
 
-_log = logging.getLogger("kyndof.rest")
 LANGUAGES = ("ko", "en")
 
 #: A refusal without an entry is 422: understood, and not possible as asked.
@@ -35,7 +35,11 @@ STATUS = {
     "MEDIA_UNKNOWN": 404,
     "LABEL_UNKNOWN": 404,
     "METHOD_NOT_ALLOWED": 405,
+    "PRECONDITION_FAILED": 412,
     "BODY_TOO_LARGE": 413,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "PRECONDITION_REQUIRED": 428,
+    "RATE_LIMITED": 429,
     "APPROVAL_PENDING": 202,
     "CONFLICT": 409,
     "IDEMPOTENCY_CONFLICT": 409,
@@ -47,13 +51,16 @@ STATUS = {
     "INSPECTION_CHANGED": 409,
     "DISPUTE_RESOLVED": 409,
     "INTERNAL_ERROR": 500,
+    "DATABASE_AWAY": 503,
 }
 _UNPROCESSABLE = 422
+_NOT_ALLOWED = 405
 _BY_STATUS = {
     400: "PAYLOAD_INVALID",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     413: "BODY_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
 }
 
 
@@ -106,14 +113,38 @@ def add_error_answers(app: FastAPI) -> None:
     async def missing(request: Request, error: Exception) -> JSONResponse:
         if not isinstance(error, HTTPException):
             raise error
+        if error.status_code == _NOT_ALLOWED:
+            return _not_allowed(request, methods_of(request.url.path))
         details = {"reason": error.detail} if error.status_code == 400 else {}
         return answer(request, _BY_STATUS.get(error.status_code, "COMMAND_ERROR"), details)
 
-    async def broken(request: Request, error: Exception) -> JSONResponse:
-        _log.error("request failed", exc_info=error)
-        return answer(request, "INTERNAL_ERROR", {})
-
+    methods_of = _methods_of(app)
     app.add_exception_handler(CommandError, refused)
     app.add_exception_handler(RequestValidationError, unread)
     app.add_exception_handler(HTTPException, missing)
-    app.add_exception_handler(Exception, broken)
+
+
+def _methods_of(app: FastAPI) -> Callable[[str], list[str]]:
+    """Return a look-up of the methods that an address takes, by what the interface says of itself.
+
+    The dashboard's page answers a GET at every other address, which says nothing about ours.
+    """
+    known: list[tuple[re.Pattern[str], list[str]]] = []
+
+    def methods(path: str) -> list[str]:
+        if not known:
+            for template, item in app.openapi()["paths"].items():
+                pattern = re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(template))
+                known.append((re.compile(pattern), [name.upper() for name in item]))
+        found = {name for pattern, names in known if pattern.fullmatch(path) for name in names}
+        return sorted(found)
+
+    return methods
+
+
+def _not_allowed(request: Request, methods: list[str]) -> JSONResponse:
+    if not methods:
+        return answer(request, "NOT_FOUND", {})
+    refusal = answer(request, "METHOD_NOT_ALLOWED", {"allowed": methods})
+    refusal.headers["Allow"] = ", ".join(methods)
+    return refusal

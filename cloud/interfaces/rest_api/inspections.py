@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 
 from cloud.commands.bus import CommandBus
 from cloud.inspection.commands import CorrectInspection, CorrectionChange, Verdict
 from cloud.inspection.queries import FindInspection, InspectionView
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.conditional import Expected, tagged
 
 InspectionId = Annotated[str, Path(pattern="^ins_[0-9A-HJKMNP-TV-Z]{26}$")]
 
@@ -26,15 +27,14 @@ def router(bus: CommandBus) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["inspections"])
 
-    @routes.get("/inspections/{inspection_id}")
-    async def one(inspection_id: InspectionId, context: Asker) -> InspectionView:
+    @routes.get("/inspections/{inspection_id}", response_model=InspectionView)
+    async def one(inspection_id: InspectionId, context: Asker, request: Request) -> Response:
         """Return an inspection with every number."""
-        found: InspectionView = await bus.ask(FindInspection(inspection_id=inspection_id), context)
-        return found
+        return tagged(await bus.ask(FindInspection(inspection_id=inspection_id), context), request)
 
     @routes.post("/inspections/{inspection_id}/corrections", status_code=201)
     async def correct(
-        inspection_id: InspectionId, body: CorrectionRequest, context: Asker
+        inspection_id: InspectionId, body: CorrectionRequest, context: Asker, expected: Expected
     ) -> InspectionView:
         """Say what an inspection should have said; the machine's record stays."""
         command = CorrectInspection(
@@ -43,7 +43,9 @@ def router(bus: CommandBus) -> APIRouter:
             reason=body.reason,
             changes=body.changes,
         )
-        corrected: InspectionView = await bus.send(command, context)
+        corrected: InspectionView = await bus.send(
+            command, context, expected.of(FindInspection(inspection_id=inspection_id))
+        )
         return corrected
 
     return routes

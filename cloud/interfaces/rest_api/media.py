@@ -1,6 +1,6 @@
 """Pictures, to whoever may read the row that names them."""
 
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -8,6 +8,10 @@ from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
 from cloud.stations.queries import FindMedia, MediaView
 
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/jpeg": {}, "image/png": {}}},
+    304: {"description": "The asker has it already."},
+}
 _JPEG = b"\xff\xd8\xff"
 
 
@@ -23,7 +27,7 @@ def router(bus: CommandBus, pictures: Pictures) -> APIRouter:
     """Return the route."""
     routes = APIRouter(tags=["media"])
 
-    @routes.get("/media/{sha256}", response_class=Response)
+    @routes.get("/media/{sha256}", response_class=Response, responses=_PICTURE)
     async def media(
         sha256: str,
         request: Request,

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request, Response
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.conditional import Expected, tagged
 from cloud.production.commands import (
     CorrectDesign,
     DecidePiece,
@@ -64,14 +65,15 @@ def router(bus: CommandBus) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["pieces"])
 
-    @routes.get("/pieces/{piece_id}")
-    async def one(piece_id: PieceId, context: Asker) -> PieceView:
+    @routes.get("/pieces/{piece_id}", response_model=PieceView)
+    async def one(piece_id: PieceId, context: Asker, request: Request) -> Response:
         """Return a piece with its whole history."""
-        found: PieceView = await bus.ask(FindPiece(piece_id=piece_id), context)
-        return found
+        return tagged(await bus.ask(FindPiece(piece_id=piece_id), context), request)
 
     @routes.post("/pieces/{piece_id}/rework")
-    async def rework(piece_id: PieceId, body: ReworkRequest, context: Asker) -> DecisionOutcome:
+    async def rework(
+        piece_id: PieceId, body: ReworkRequest, context: Asker, expected: Expected
+    ) -> DecisionOutcome:
         """Open a step once more; beyond the limit the Accountable decides."""
         command = OrderRework(
             piece_id=piece_id,
@@ -82,18 +84,26 @@ def router(bus: CommandBus) -> APIRouter:
             instruction_en=body.instruction_en,
             spec_version=body.spec_version,
         )
-        outcome: DecisionOutcome = await bus.send(command, context)
+        outcome: DecisionOutcome = await bus.send(
+            command, context, expected.of(FindPiece(piece_id=piece_id))
+        )
         return outcome
 
     @routes.post("/pieces/{piece_id}/overrides")
-    async def override(piece_id: PieceId, body: OverrideRequest, context: Asker) -> DecisionOutcome:
+    async def override(
+        piece_id: PieceId, body: OverrideRequest, context: Asker, expected: Expected
+    ) -> DecisionOutcome:
         """Let a step begin before its turn."""
         command = OverrideStepOrder(piece_id=piece_id, step_id=body.step_id, reason=body.reason)
-        outcome: DecisionOutcome = await bus.send(command, context)
+        outcome: DecisionOutcome = await bus.send(
+            command, context, expected.of(FindPiece(piece_id=piece_id))
+        )
         return outcome
 
     @routes.post("/pieces/{piece_id}/decision")
-    async def decide(piece_id: PieceId, body: DecisionRequest, context: Asker) -> DecisionOutcome:
+    async def decide(
+        piece_id: PieceId, body: DecisionRequest, context: Asker, expected: Expected
+    ) -> DecisionOutcome:
         """End a quarantine or an escalation."""
         command = DecidePiece(
             piece_id=piece_id,
@@ -104,7 +114,9 @@ def router(bus: CommandBus) -> APIRouter:
             instruction_en=body.instruction_en,
             spec_version=body.spec_version,
         )
-        outcome: DecisionOutcome = await bus.send(command, context)
+        outcome: DecisionOutcome = await bus.send(
+            command, context, expected.of(FindPiece(piece_id=piece_id))
+        )
         return outcome
 
     @routes.post("/specs/{spec_version}/corrections", status_code=201)

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.pages import Paged
 from cloud.permissions.queries import RegistryProblem, RegistryProblems
 
 
@@ -12,8 +13,9 @@ def router(bus: CommandBus) -> APIRouter:
     routes = APIRouter(tags=["registry"])
 
     @routes.get("/registry/problems")
-    async def problems(context: Asker) -> list[RegistryProblem]:
+    async def problems(context: Asker, turn: Paged) -> list[RegistryProblem]:
         """Return the files that are not in use as they lie there, with line and reason."""
-        return list(await bus.ask(RegistryProblems(), context))
+        found = await bus.ask(RegistryProblems(), context)
+        return turn.page(found, lambda p: f"{p.file}:{p.line}:{p.code}:{p.reason}")
 
     return routes

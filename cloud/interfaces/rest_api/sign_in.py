@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import command_type
 from cloud.interfaces.rest_api.access import COOKIE, Asker, Doorkeeper
+from cloud.interfaces.rest_api.pages import Paged
 from cloud.organizations.commands import EndSession, UseLoginLink
 from cloud.organizations.queries import ListPersons, Me, PersonView, SessionOpened, WhoAmI
 
@@ -61,12 +62,12 @@ def router(bus: CommandBus, *, session_h: float, secure_cookie: bool) -> APIRout
         return found
 
     @routes.get("/persons")
-    async def persons(context: Asker) -> list[PersonView]:
-        """Return the organization's people."""
-        return list(await bus.ask(ListPersons(), context))
+    async def persons(context: Asker, turn: Paged) -> list[PersonView]:
+        """Return the organization's people, by login."""
+        return turn.page(await bus.ask(ListPersons(), context), lambda person: person.login)
 
     @routes.get("/commands")
-    async def commands(context: Asker) -> list[CommandDescription]:
+    async def commands(context: Asker, turn: Paged) -> list[CommandDescription]:
         """Return every command with the schema of its payload."""
         return [
             CommandDescription(
@@ -74,7 +75,7 @@ def router(bus: CommandBus, *, session_h: float, secure_cookie: bool) -> APIRout
                 domain=kind.domain,
                 payload_schema=TypeAdapter(kind).json_schema(),
             )
-            for kind in bus.catalogue()
+            for kind in turn.page(bus.catalogue(), command_type)
         ]
 
     return routes

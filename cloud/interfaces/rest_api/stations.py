@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.conditional import Expected, tagged
+from cloud.interfaces.rest_api.pages import Paged
 from cloud.stations.commands import IssueJoinToken, RegisterStation, RevokeStation
 from cloud.stations.queries import FindStation, IssuedJoinToken, ListStations, StationView
 
@@ -30,15 +32,15 @@ def router(bus: CommandBus) -> APIRouter:
     routes = APIRouter(tags=["stations"])
 
     @routes.get("/stations")
-    async def stations(context: Asker) -> list[StationView]:
-        """Return every station that is not shut out."""
-        return list(await bus.ask(ListStations(), context))
+    async def stations(context: Asker, turn: Paged) -> list[StationView]:
+        """Return every station that is not shut out, by name."""
+        return turn.page(await bus.ask(ListStations(), context), lambda s: s.name)
 
-    @routes.get("/stations/{station_id}")
-    async def station(station_id: str, context: Asker) -> StationView:
-        """Return one station."""
-        found: StationView = await bus.ask(FindStation(station_id=station_id), context)
-        return found
+    @routes.get("/stations/{station_id}", response_model=StationView)
+    async def station(station_id: str, context: Asker, request: Request) -> Response:
+        """Return one station; its ETag is that of its settings, not of what it shows just now."""
+        found = await bus.ask(FindStation(station_id=station_id), context)
+        return tagged(found, request, _settings_of)
 
     @routes.post("/stations", status_code=201)
     async def register(body: RegisterStation, context: Asker) -> StationView:
@@ -57,8 +59,18 @@ def router(bus: CommandBus) -> APIRouter:
         return issued
 
     @routes.post("/stations/{station_id}/revocation", status_code=204)
-    async def revoke(station_id: str, body: RevocationRequest, context: Asker) -> None:
+    async def revoke(
+        station_id: str, body: RevocationRequest, context: Asker, expected: Expected
+    ) -> None:
         """Shut a station out for good."""
-        await bus.send(RevokeStation(station_id=station_id, reason=body.reason), context)
+        await bus.send(
+            RevokeStation(station_id=station_id, reason=body.reason),
+            context,
+            expected.of(FindStation(station_id=station_id), facts=_settings_of),
+        )
 
     return routes
+
+
+def _settings_of(station: StationView) -> StationView:
+    return replace(station, online=False, last_seen_at=None, snapshot=None)

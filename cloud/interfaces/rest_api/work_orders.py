@@ -6,7 +6,9 @@ from fastapi import APIRouter, Path, Query, Request, Response, UploadFile
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.conditional import tagged
 from cloud.interfaces.rest_api.errors import language_of, texts
+from cloud.interfaces.rest_api.pages import Paged, link_to_next
 from cloud.production.commands import CreateWorkOrder, ImportWorkOrder
 from cloud.production.errors import SpreadsheetInvalidError
 from cloud.production.queries import (
@@ -23,6 +25,12 @@ from cloud.production.queries import (
     WorkOrderView,
 )
 
+_SPREADSHEET: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {}}}
+}
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/svg+xml": {}, "image/png": {}}}
+}
 WorkOrderId = Annotated[str, Path(pattern="^wo_[0-9A-HJKMNP-TV-Z]{26}$")]
 
 
@@ -32,22 +40,27 @@ def router(bus: CommandBus) -> APIRouter:
 
     @routes.get("/work-orders")
     async def page(
-        context: Asker, cursor: str = "", limit: Annotated[int, Query(ge=1, le=200)] = 50
+        context: Asker,
+        request: Request,
+        response: Response,
+        cursor: Annotated[str, Query(max_length=100)] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> WorkOrderPage:
         """Return a page of work orders, newest first; ``cursor`` is the page before's."""
         found: WorkOrderPage = await bus.ask(ListWorkOrders(cursor=cursor, limit=limit), context)
+        if found.next_cursor:
+            link_to_next(request, response, found.next_cursor)
         return found
 
-    @routes.get("/work-orders/template.xlsx", response_class=Response)
+    @routes.get("/work-orders/template.xlsx", response_class=Response, responses=_SPREADSHEET)
     async def template(context: Asker) -> Response:
         """Return the spreadsheet to fill in."""
         return as_file(await bus.ask(DrawTemplate(), context))
 
-    @routes.get("/work-orders/{work_order_id}")
-    async def one(work_order_id: WorkOrderId, context: Asker) -> WorkOrderView:
+    @routes.get("/work-orders/{work_order_id}", response_model=WorkOrderView)
+    async def one(work_order_id: WorkOrderId, context: Asker, request: Request) -> Response:
         """Return a work order with the table of its pieces and steps."""
-        found: WorkOrderView = await bus.ask(FindWorkOrder(work_order_id=work_order_id), context)
-        return found
+        return tagged(await bus.ask(FindWorkOrder(work_order_id=work_order_id), context), request)
 
     @routes.post("/work-orders", status_code=201)
     async def create(body: CreateWorkOrder, context: Asker) -> WorkOrderCreation:
@@ -71,8 +84,9 @@ def router(bus: CommandBus) -> APIRouter:
 
 def _add_stages(routes: APIRouter, bus: CommandBus) -> None:
     @routes.get("/stages")
-    async def stages(context: Asker) -> list[dict[str, Any]]:
+    async def stages(context: Asker, turn: Paged) -> list[dict[str, Any]]:
         """Return the kinds of work in their order, with the guide of each."""
+        found = turn.page(await bus.ask(ReadStages(), context), lambda s: s.code, is_sorted=True)
         return [
             {
                 "code": stage.code,
@@ -83,10 +97,10 @@ def _add_stages(routes: APIRouter, bus: CommandBus) -> None:
                     for line in stage.guide
                 ],
             }
-            for stage in await bus.ask(ReadStages(), context)
+            for stage in found
         ]
 
-    @routes.get("/guide-pictures/{name}", response_class=Response)
+    @routes.get("/guide-pictures/{name}", response_class=Response, responses=_PICTURE)
     async def picture(name: str, context: Asker) -> Response:
         """Return the picture that a guide's line names."""
         return as_file(await bus.ask(ReadGuidePicture(name=name), context), is_inline=True)

@@ -56,7 +56,7 @@ async def station_standing(query: StationStanding, unit: UnitOfWork) -> Standing
 async def list_disputes(query: ListDisputes, unit: UnitOfWork) -> tuple[DisputeView, ...]:
     """Return disputed facts, newest first."""
     limit = max(1, min(query.limit, 1000))
-    return tuple(await unit.store(DisputeStore).newest(query.open_only, limit))
+    return tuple(await unit.store(DisputeStore).newest(query.open_only, limit, query.before))
 
 
 async def find_media(query: FindMedia, unit: UnitOfWork) -> MediaView:

@@ -1,0 +1,59 @@
+"""Every command and every question by its type: what the terminal and programs speak.
+
+A command that has a route of its own does the same here. Those that only prove who somebody is
+have their own doors, where their answer goes into a cookie and is not told.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path
+from pydantic import TypeAdapter
+
+from cloud.commands.bus import CommandBus
+from cloud.commands.command import command_type
+from cloud.commands.errors import CommandUnknownError
+from cloud.commands.payload import plain
+from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.pages import Paged
+
+#: Their doors are elsewhere, each with the reason.
+ELSEWHERE = {
+    "use_login_link": "its answer is a session, which belongs in a cookie that no page can read",
+    "end_session": "a page does not know the secret of its own session",
+}
+Type = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,79}$")]
+Payload = Annotated[
+    dict[str, Any], Body(description="The fields; their schema stands in the catalogue.")
+]
+
+
+def router(bus: CommandBus) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["bus"])
+
+    @routes.post("/commands/{type}")
+    async def command(type: Type, payload: Payload, context: Asker) -> Any:  # noqa: A002, ANN401
+        """Carry out any command of the catalogue."""
+        if type in ELSEWHERE:
+            raise CommandUnknownError(f"{type} has a door of its own", type=type)
+        return plain(await bus.send(bus.command(type, payload), context))
+
+    @routes.post("/queries/{type}")
+    async def query(type: Type, payload: Payload, context: Asker) -> Any:  # noqa: A002, ANN401
+        """Answer any question of the catalogue."""
+        return plain(await bus.ask(bus.question(type, payload), context))
+
+    @routes.get("/queries")
+    async def queries(context: Asker, turn: Paged) -> list[dict[str, Any]]:
+        """Return every question with the schema of its fields."""
+        return [
+            {
+                "type": command_type(kind),
+                "restricted": kind.restricted,
+                "title": (kind.__doc__ or "").partition("\n")[0],
+                "payload_schema": TypeAdapter(kind).json_schema(),
+            }
+            for kind in turn.page(bus.questions(), command_type)
+        ]
+
+    return routes

@@ -24,6 +24,7 @@ pre{overflow:auto;background:#8881;padding:.7rem;border-radius:.4rem;font-size:.
 nav a{margin-right:1rem}
 """
 _DEEPEST = 6
+_WORDS = ("TITLE", "ABOUT", "PARAMETERS", "BODY", "CODES")
 
 
 def add_reference(app: FastAPI) -> None:
@@ -41,7 +42,9 @@ def add_reference(app: FastAPI) -> None:
 
 def reference_page(document: dict[str, Any], language: str) -> str:
     """Return the whole page in ``ko`` or ``en``."""
-    say = {key: escape(text) for key, text in texts(language).items()}
+    known = texts(language)
+    say = {key: escape(text) for key, text in known.items()}
+    say |= {name: escape(known[f"REFERENCE.{name}"]) for name in _WORDS}
     groups: dict[str, list[str]] = {}
     for path, item in document["paths"].items():
         for method, operation in item.items():
@@ -56,10 +59,10 @@ def reference_page(document: dict[str, Any], language: str) -> str:
     return (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{say['REFERENCE.TITLE']}</title><style>{_STYLE}</style>"
-        f"<h1>{say['REFERENCE.TITLE']}</h1><p>{say['REFERENCE.ABOUT']}</p>"
+        f"<title>{say['TITLE']}</title><style>{_STYLE}</style>"
+        f"<h1>{say['TITLE']}</h1><p>{say['ABOUT']}</p>"
         f'<p><a href="/api/v1/openapi.json">OpenAPI {escape(document["openapi"])}</a></p>'
-        f'<nav>{links}<a href="#codes">{say["REFERENCE.CODES"]}</a></nav>{body}'
+        f'<nav>{links}<a href="#codes">{say["CODES"]}</a></nav>{body}'
         f"{_codes(say)}</html>"
     )
 
@@ -83,9 +86,9 @@ def _operation(
             f"<td>{escape(p.get('description', ''))}</td></tr>"
             for p in parameters
         )
-        yield f"<h4>{say['REFERENCE.PARAMETERS']}</h4><table>{rows}</table>"
+        yield f"<h4>{say['PARAMETERS']}</h4><table>{rows}</table>"
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
-        yield f"<h4>{say['REFERENCE.BODY']} <code>{escape(kind)}</code></h4>"
+        yield f"<h4>{say['BODY']} <code>{escape(kind)}</code></h4>"
         yield _shown(content.get("schema", {}), document)
     for status, response in operation["responses"].items():
         yield f"<h4>{escape(status)} {escape(response.get('description', ''))}</h4>"
@@ -104,9 +107,9 @@ def _codes(say: dict[str, str]) -> str:
     others = "".join(
         f"<tr><td><code>{code}</code></td><td>422</td><td>{text}</td></tr>"
         for code, text in sorted(say.items())
-        if code not in STATUS and "." not in code
+        if code not in STATUS and code not in _WORDS and "." not in code
     )
-    return f'<h2 id="codes">{say["REFERENCE.CODES"]}</h2><table>{rows}{others}</table>'
+    return f'<h2 id="codes">{say["CODES"]}</h2><table>{rows}{others}</table>'
 
 
 def _resolved(node: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

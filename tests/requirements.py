@@ -65,7 +65,7 @@ REQUIREMENTS: dict[str, Part] = {
     "KNO": Part(title="Knowledge", planned="comes with knowledge"),
     "SOT": Part(title="Source of truth", planned="comes with knowledge"),
     "CCH": Part(title="Cache", planned="comes with the application core"),
-    "DBS": Part(title="Database", missing="partitions"),
+    "DBS": Part(title="Database", missing="a page of the schema"),
     "IAM": Part(title="Authentication", missing="Slack OAuth and web tokens"),
     "ENC": Part(title="Encryption", missing="the envelope scheme"),
     "AUD": Part(title="Audit"),

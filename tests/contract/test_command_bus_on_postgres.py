@@ -238,7 +238,7 @@ async def test_a_secret_answer_is_told_once_and_never_stored(core: Core) -> None
     core.bus.register(MakeKey, make_key)
     context = context_of(idempotency_key="k")
     assert await core.bus.send(MakeKey(), context) == "open sesame"
-    (stored,) = await rows(core, "SELECT result::text FROM idempotency_keys")
+    (stored,) = await rows(core, "SELECT result::text FROM executions")
     assert "sesame" not in stored["result"]
     with pytest.raises(IdempotencyConflictError, match="only once"):
         await core.bus.send(MakeKey(), context)

@@ -66,3 +66,56 @@ async def test_the_database_takes_no_schema_that_is_broken_half_way(
     finally:
         await connection.close()
     assert {row["relname"] for row in tables} <= {"events", "alembic_version"}
+
+
+ROWS_OF_THE_FIRST_REVISION = """
+INSERT INTO organizations (organization_id, code, name_ko, name_en)
+  VALUES ('org_01K0DEM0000000000000000000', 'demo', '데모', 'Demo');
+INSERT INTO organization_heads
+  SELECT organization_id, 3, 3, sha256('3') FROM organizations;
+INSERT INTO events
+  SELECT organization_id, n, 'evt_01K0DEM000000000000000000' || n, 'bell_rung',
+         timestamptz '2026-01-31 23:59:30Z' + CASE n WHEN 2 THEN -1 ELSE n END * interval '20 s',
+         '{}', 'trace'
+  FROM organizations, generate_series(1, 3) n;
+INSERT INTO audit_log
+  SELECT organization_id, n, timestamptz '2026-02-05Z', 'u', 'web', 'ring', '', 'done', '',
+         '{"a": 1,  "b":2}', sha256(n::text::bytea)
+  FROM organizations, generate_series(1, 3) n;
+INSERT INTO idempotency_keys
+  SELECT organization_id, 'u', 'k' || n, 'h', CASE n WHEN 1 THEN '{"result": 5}'::jsonb END,
+         timestamptz '2026-02-05Z'
+  FROM organizations, generate_series(1, 2) n;
+"""
+
+
+@pytest.mark.requirement("DBS", "AUD", "EVT")
+async def test_facts_of_the_first_revision_come_over_into_their_months(
+    empty_database: DatabaseUrls,
+) -> None:
+    url = as_superuser(empty_database.owner)
+    load(url, KEPT / "0001.sql")
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(ROWS_OF_THE_FIRST_REVISION)
+        await migrate(empty_database.owner)
+        events = await connection.fetch(
+            "SELECT tableoid::regclass::text AS home, sequence FROM events ORDER BY sequence"
+        )
+        # The second event's clock was behind: it stays beside its neighbours.
+        assert [tuple(row) for row in events] == [
+            ("events_2026_01", 1),
+            ("events_2026_01", 2),
+            ("events_2026_02", 3),
+        ]
+        audited = await connection.fetch("SELECT metadata::text AS told, hash FROM audit_log")
+        assert {row["told"] for row in audited} == {'{"a": 1,  "b":2}'}
+        assert len({row["hash"] for row in audited}) == 3
+        answers = await connection.fetch("SELECT key, result FROM executions")
+        assert [tuple(row) for row in answers] == [("k1", '{"result": 5}')]
+        assert await connection.fetchval("SELECT count(*) FROM idempotency_keys") == 2
+        head = await connection.fetchrow("SELECT * FROM organization_heads")
+        assert (head["event_sequence"], head["audit_sequence"]) == (3, 3)
+        assert head["recorded_at"].isoformat() == "2026-02-05T00:00:00+00:00"
+    finally:
+        await connection.close()

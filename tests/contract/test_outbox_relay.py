@@ -66,7 +66,8 @@ async def test_a_restart_goes_on_where_it_stopped(core: Core, database: Database
         await ring(core, 3)
         assert await first.until(3) == [1, 2, 3]
         async with asyncio.timeout(BOUND_S):
-            while await OutboxReader(core.pool).cursor(DEMO, "dashboard") < 3:  # noqa: ASYNC110
+            reader = OutboxReader(core.pool)
+            while (await reader.cursor(DEMO, "dashboard")).sequence < 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     await ring(core, 4, 5)
     async with OutboxRelay(core.pool, database.app, [second], QUICK):

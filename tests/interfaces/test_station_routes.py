@@ -99,7 +99,7 @@ async def test_a_station_is_registered_joined_and_shut_out(world: IntakeWorld) -
         assert gone.status_code == 204
         assert (await client.get("/stations")).json() == []
         assert (await client.get(f"/stations/{station_id}")).json()["status"] == "REVOKED"
-    kept = await world.rows("SELECT result::text AS result FROM idempotency_keys")
+    kept = await world.rows("SELECT result::text AS result FROM executions")
     assert all(first.json()["join_token"] not in (row["result"] or "") for row in kept)
 
 

@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -23,19 +24,25 @@ _log = logging.getLogger("kyndof.outbox")
 _CHANNEL = "kyndof_events"
 _SET_ORGANIZATION = "SELECT set_config('kyndof.organization', $1, true)"
 _UNHEARD = "SELECT organization_id FROM unheard_organizations($1)"
-_CURSOR = "SELECT sequence FROM subscriber_cursors WHERE organization_id = $1 AND subscriber = $2"
-_HEAD = "SELECT event_sequence FROM organization_heads WHERE organization_id = $1"
+_CURSOR = """
+SELECT sequence, recorded_at FROM subscriber_cursors WHERE organization_id = $1 AND subscriber = $2
+"""
+_HEAD = "SELECT event_sequence, recorded_at FROM organization_heads WHERE organization_id = $1"
+# A later number never lies in an earlier month: months before the place are not looked into.
 _AFTER = """
-SELECT organization_id, sequence, event_id, type, occurred_at, payload FROM events
+SELECT organization_id, sequence, event_id, type, occurred_at, recorded_at, payload FROM events
 WHERE organization_id = $1 AND sequence > $2
+  AND recorded_at >= coalesce($3::timestamptz, '-infinity')
 ORDER BY sequence
-LIMIT $3
+LIMIT $4
 """
 _MOVE = """
-INSERT INTO subscriber_cursors AS c (organization_id, subscriber, sequence, failures, last_error)
-VALUES ($1, $2, $3, $4, $5)
+INSERT INTO subscriber_cursors AS c
+  (organization_id, subscriber, sequence, recorded_at, failures, last_error)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (organization_id, subscriber) DO UPDATE
-  SET sequence = greatest(c.sequence, excluded.sequence), failures = excluded.failures,
+  SET sequence = greatest(c.sequence, excluded.sequence),
+      recorded_at = greatest(c.recorded_at, excluded.recorded_at), failures = excluded.failures,
       last_error = excluded.last_error, moved_at = now()
 """
 
@@ -66,39 +73,67 @@ class _Hearing:
     setbacks: defaultdict[str, _Setback] = field(default_factory=lambda: defaultdict(_Setback))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Up to where somebody has read; ``recorded_at`` tells the month, None that it is unknown."""
+
+    sequence: int = 0
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some events in order, and the place after each."""
+
+    events: list[RecordedEvent]
+    places: list[Place]
+
+
 class OutboxReader:
     """Reads events of one organization, as that organization."""
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def after(self, organization_id: str, sequence: int, limit: int) -> list[RecordedEvent]:
-        """Return up to ``limit`` events after ``sequence``, in order."""
+    async def after(self, organization_id: str, place: Place, limit: int) -> _Page:
+        """Return up to ``limit`` events after ``place``, in order."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(_SET_ORGANIZATION, organization_id)
-            rows = await connection.fetch(_AFTER, organization_id, sequence, limit)
-        return [_event(row) for row in rows]
+            rows = await connection.fetch(
+                _AFTER, organization_id, place.sequence, place.recorded_at, limit
+            )
+        return _Page(
+            [_event(row) for row in rows],
+            [Place(row["sequence"], row["recorded_at"]) for row in rows],
+        )
 
     async def head(self, organization_id: str) -> int:
         """Return the sequence of the newest event; 0 before the first."""
+        return (await self.end(organization_id)).sequence
+
+    async def end(self, organization_id: str) -> Place:
+        """Return the place after the newest event."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(_SET_ORGANIZATION, organization_id)
-            return int(await connection.fetchval(_HEAD, organization_id) or 0)
+            row = await connection.fetchrow(_HEAD, organization_id)
+        return Place() if row is None else Place(row["event_sequence"], row["recorded_at"])
 
-    async def cursor(self, organization_id: str, subscriber: str) -> int:
+    async def cursor(self, organization_id: str, subscriber: str) -> Place:
         """Return how far ``subscriber`` has heard."""
         async with self._pool.acquire() as connection, connection.transaction(readonly=True):
             await connection.execute(_SET_ORGANIZATION, organization_id)
-            found = await connection.fetchval(_CURSOR, organization_id, subscriber)
-        return int(found or 0)
+            row = await connection.fetchrow(_CURSOR, organization_id, subscriber)
+        return Place() if row is None else Place(row["sequence"], row["recorded_at"])
 
     async def move(
-        self, organization_id: str, subscriber: str, sequence: int, failure: tuple[int, str | None]
+        self, organization_id: str, subscriber: str, place: Place, failure: tuple[int, str | None]
     ) -> None:
         """Keep the cursor, with the count of failures and the last error's text."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SET_ORGANIZATION, organization_id)
-            await connection.execute(_MOVE, organization_id, subscriber, sequence, *failure)
+            await connection.execute(
+                _MOVE, organization_id, subscriber, place.sequence, place.recorded_at, *failure
+            )
 
     async def unheard(self, subscriber: str) -> list[str]:
         """Return the organizations with events that ``subscriber`` has not heard."""
@@ -225,41 +260,47 @@ class OutboxRelay:
     async def _hear_out(self, hearing: _Hearing, organization_id: str) -> None:
         """Offer the organization's events one after another until none is left or one fails."""
         name = hearing.subscriber.name
-        sequence = await self._reader.cursor(organization_id, name)
+        place = await self._reader.cursor(organization_id, name)
         while True:
-            batch = await self._reader.after(organization_id, sequence, self._pace.batch_count)
-            failure = await self._offer(hearing, batch)
-            if failure is None:
-                if batch:
-                    sequence = batch[-1].sequence
-                    await self._reader.move(organization_id, name, sequence, (0, None))
-                hearing.setbacks.pop(organization_id, None)
-                if len(batch) < self._pace.batch_count:
-                    return
-                continue
-            failed, error = failure
-            setback = hearing.setbacks[organization_id]
-            setback.failures += 1
-            pause_s = min(
-                self._pace.first_pause_s * 2 ** (setback.failures - 1), self._pace.longest_pause_s
-            )
-            setback.until_s = asyncio.get_running_loop().time() + pause_s
-            text = f"{type(error).__name__}: {error}"[:500]
-            _log.error("%s failed at event %s: %s", name, failed.event_id, text, exc_info=error)
-            await self._reader.move(
-                organization_id, name, failed.sequence - 1, (setback.failures, text)
-            )
-            return
+            page = await self._reader.after(organization_id, place, self._pace.batch_count)
+            heard_count, error = await self._offer(hearing, page.events)
+            if heard_count:
+                place = page.places[heard_count - 1]
+            if error is not None:
+                failed = page.events[heard_count]
+                await self._set_back(hearing, failed, place, error)
+                return
+            if heard_count:
+                await self._reader.move(organization_id, name, place, (0, None))
+            hearing.setbacks.pop(organization_id, None)
+            if heard_count < self._pace.batch_count:
+                return
+
+    async def _set_back(
+        self, hearing: _Hearing, failed: RecordedEvent, place: Place, error: Exception
+    ) -> None:
+        """Note the failure and when to offer the event again."""
+        name, organization_id = hearing.subscriber.name, failed.organization_id
+        setback = hearing.setbacks[organization_id]
+        setback.failures += 1
+        pause_s = min(
+            self._pace.first_pause_s * 2 ** (setback.failures - 1), self._pace.longest_pause_s
+        )
+        setback.until_s = asyncio.get_running_loop().time() + pause_s
+        text = f"{type(error).__name__}: {error}"[:500]
+        _log.error("%s failed at event %s: %s", name, failed.event_id, text, exc_info=error)
+        await self._reader.move(organization_id, name, place, (setback.failures, text))
 
     async def _offer(
-        self, hearing: _Hearing, batch: list[RecordedEvent]
-    ) -> tuple[RecordedEvent, Exception] | None:
-        for event in batch:
+        self, hearing: _Hearing, events: list[RecordedEvent]
+    ) -> tuple[int, Exception | None]:
+        """Return how many were heard, and what the next one failed with."""
+        for count, event in enumerate(events):
             try:
                 await hearing.subscriber.hear(event)
             except Exception as error:  # noqa: BLE001  whatever a subscriber raises, offer it again
-                return event, error
-        return None
+                return count, error
+        return len(events), None
 
     async def follow(self, organization_id: str, after: int | None) -> AsyncIterator[RecordedEvent]:
         """Yield every event after ``after``, replayed from the store first, then live.
@@ -274,19 +315,18 @@ class OutboxRelay:
         woken = asyncio.Event()
         self._followers[organization_id].add(woken)
         try:
-            position = await self._reader.head(organization_id) if after is None else after
+            place = await self._reader.end(organization_id) if after is None else Place(after)
             live = False
             while True:
                 if self._stopping:
                     raise LiveEventsStoppedError("live events end here; come again")
                 woken.clear()
-                batch = await self._reader.after(organization_id, position, self._pace.batch_count)
-                if live and len(batch) == self._pace.batch_count:
-                    await self._refuse_laggard(organization_id, position)
-                for event in batch:
+                page = await self._reader.after(organization_id, place, self._pace.batch_count)
+                if live and len(page.events) == self._pace.batch_count:
+                    await self._refuse_laggard(organization_id, place.sequence)
+                for event, place in zip(page.events, page.places, strict=True):  # noqa: B007
                     yield event
-                    position = event.sequence
-                if len(batch) < self._pace.batch_count:
+                if len(page.events) < self._pace.batch_count:
                     live = True
                     await _woken_within(woken, self._pace.sweep_s)
         finally:

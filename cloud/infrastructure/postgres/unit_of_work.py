@@ -22,26 +22,29 @@ StoreFactory = Callable[[Any, str], object]
 
 _SET_ORGANIZATION = "SELECT set_config('kyndof.organization', $1, true)"
 
-# Takes the organization's row lock: from here to the commit nobody else numbers anything.
+# Takes the organization's row lock: from here to the commit nobody else numbers anything. The
+# moment never goes back, whatever a clock does, so a later number never lies in an earlier month.
 _TAKE_NUMBERS = """
-INSERT INTO organization_heads AS h (organization_id, event_sequence, audit_sequence)
-VALUES ($1, $2, $3)
+INSERT INTO organization_heads AS h (organization_id, event_sequence, audit_sequence, recorded_at)
+VALUES ($1, $2, $3, clock_timestamp())
 ON CONFLICT (organization_id) DO UPDATE
   SET event_sequence = h.event_sequence + excluded.event_sequence,
-      audit_sequence = h.audit_sequence + excluded.audit_sequence
-RETURNING event_sequence, audit_sequence, audit_hash
+      audit_sequence = h.audit_sequence + excluded.audit_sequence,
+      recorded_at = greatest(h.recorded_at, clock_timestamp())
+RETURNING event_sequence, audit_sequence, audit_hash, recorded_at
 """
 
 _WRITE = """
 WITH written_events AS (
-  INSERT INTO events (organization_id, sequence, event_id, type, occurred_at, payload, trace_id)
-  SELECT $1, e.sequence, e.event_id, e.type, e.occurred_at, e.payload::jsonb, $7
+  INSERT INTO events (organization_id, sequence, event_id, type, occurred_at, recorded_at, payload,
+                      trace_id)
+  SELECT $1, e.sequence, e.event_id, e.type, e.occurred_at, $19, e.payload::jsonb, $7
   FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::text[])
     AS e (sequence, event_id, type, occurred_at, payload)
 ), written_audit AS (
-  INSERT INTO audit_log (organization_id, sequence, at, user_login, source, action, resource,
-                         outcome, trace_id, metadata, hash)
-  SELECT $1, a.sequence, a.at, a.user_login, a.source, a.action, a.resource, a.outcome,
+  INSERT INTO audit_log (organization_id, sequence, at, recorded_at, user_login, source, action,
+                         resource, outcome, trace_id, metadata, hash)
+  SELECT $1, a.sequence, a.at, $19, a.user_login, a.source, a.action, a.resource, a.outcome,
          a.trace_id, a.metadata::json, a.hash
   FROM unnest($8::bigint[], $9::timestamptz[], $10::text[], $11::text[], $12::text[],
               $13::text[], $14::text[], $15::text[], $16::text[], $17::bytea[])
@@ -158,6 +161,7 @@ class PostgresUnitOfWork:
             *_columns(rows),
             hashes,
             hashes[-1] if hashes else head["audit_hash"],
+            head["recorded_at"],
         )
 
     def _rows(self, first: int) -> list[AuditRow]:

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.redis"]
 
 # No test asserts a time: a loaded machine makes an example slow, not wrong.
 settings.register_profile(

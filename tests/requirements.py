@@ -20,7 +20,7 @@ REQUIREMENTS: dict[str, Part] = {
     "BUS": Part(title="Command bus"),
     "RAB": Part(title="RABSIC permissions"),
     "APR": Part(title="Approvals", missing="an interface that shows and decides them"),
-    "SES": Part(title="Sessions", planned="comes with the application core"),
+    "SES": Part(title="Sessions", missing="Slack threads and the agents' context"),
     "EVT": Part(title="Event bus"),
     "REG": Part(title="Plugin registry", missing="modules and automations"),
     "JOB": Part(title="Background jobs", planned="comes with the application core"),

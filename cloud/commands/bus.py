@@ -1,5 +1,7 @@
 """The command bus: every mutation of every interface, and every question, goes through here."""
 
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, get_type_hints
 
@@ -20,6 +22,12 @@ from cloud.commands.ports import Handler, Permission, UnitOfWork
 from cloud.commands.precondition import Precondition
 from cloud.commands.typed import check, read
 
+_log = logging.getLogger("kyndof.commands")
+#: Answers a question without a transaction, or gives None and leaves it to the handler.
+Quick = Callable[[Any, CommandContext], Awaitable[Any]]
+#: Hears of a command that was committed, with its answer.
+Settled = Callable[[Any, CommandContext, Any], Awaitable[None]]
+
 
 class CommandBus:
     """Sends commands to their handlers and questions to theirs.
@@ -31,6 +39,8 @@ class CommandBus:
         self._ports = ports
         self._commands: dict[str, Registration] = {}
         self._queries: dict[type[Query], Handler] = {}
+        self._quick: dict[type[Query], Quick] = {}
+        self._settled: dict[type[Command], Settled] = {}
         self._send = chained((*stack(ports), Unchanged(self._queries)), _handle)
 
     def register(self, kind: type[Command], handler: Handler) -> None:
@@ -58,6 +68,17 @@ class CommandBus:
         if kind in self._queries:
             raise ValueError(f"the query {command_type(kind)} is registered twice")
         self._queries[kind] = handler
+
+    def answer_quickly(self, kind: type[Query], quick: Quick) -> None:
+        """Let ``quick`` try questions of ``kind`` first; it judges the asker's right itself."""
+        self._quick[kind] = quick
+
+    def when_settled(self, kind: type[Command], settled: Settled) -> None:
+        """Let ``settled`` hear of each command of ``kind`` after its commit.
+
+        It serves what may be lost, a copy to keep fresh; what may not is an event.
+        """
+        self._settled[kind] = settled
 
     def catalogue(self) -> tuple[type[Command], ...]:
         """Return every registered command, by type."""
@@ -91,7 +112,7 @@ class CommandBus:
         Raises:
             CommandError: refused; ``code`` says why. A refusal is audited.
         """
-        return await self._send(
+        result = await self._send(
             Act(
                 command=command,
                 context=context,
@@ -99,6 +120,13 @@ class CommandBus:
                 precondition=precondition,
             )
         )
+        settled = self._settled.get(type(command))
+        if settled is not None:
+            try:
+                await settled(command, context, result)
+            except Exception:  # noqa: BLE001  the act is committed, come what may
+                _log.exception("after %s", command_type(type(command)))
+        return result
 
     def question(self, name: str, payload: Any) -> Query:  # noqa: ANN401  plain JSON data
         """Read ``payload`` as the query of type ``name``.
@@ -124,6 +152,9 @@ class CommandBus:
             name = command_type(type(query))
             raise CommandUnknownError(f"no question is called {name}", type=name)
         check(type(query), query)
+        quick = self._quick.get(type(query))
+        if quick is not None and (answer := await quick(query, context)) is not None:
+            return answer
         async with self._ports.transactions.read(context) as unit:
             permission = await self._ports.authorizer.decide(query, unit)
             if not permission.allowed:

@@ -19,6 +19,7 @@ from cloud.commands.errors import (
     NotFoundError,
     PayloadInvalidError,
 )
+from cloud.commands.lanes import Lanes
 from cloud.commands.payload import canonical, payload_hash, plain
 from cloud.commands.ports import (
     ApprovalGate,
@@ -117,6 +118,7 @@ def stack(ports: BusPorts) -> tuple[Stage, ...]:
         Trace(ports.ids),
         Log(ports.clock),
         Validate(),
+        InLane(Lanes()),
         AuditRefusal(ports.transactions, ports.audit),
         OpenUnitOfWork(ports.transactions),
         Rabsic(ports.authorizer),
@@ -213,6 +215,21 @@ class Validate:
                 raise PayloadInvalidError(str(error)) from error
         act.digest = payload_hash(act.command)
         return await proceed(act)
+
+
+@dataclass(frozen=True, slots=True)
+class InLane:
+    """Lets commands with the same ``lane`` go one after the other, in the order they came."""
+
+    lanes: Lanes
+
+    async def __call__(self, act: Act, proceed: Proceed) -> Any:  # noqa: ANN401
+        """Wait for the turn."""
+        lane = getattr(act.command, "lane", None)
+        if not lane:
+            return await proceed(act)
+        async with self.lanes.turn(act.context.organization_id, lane):
+            return await proceed(act)
 
 
 @dataclass(frozen=True, slots=True)

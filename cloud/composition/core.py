@@ -2,18 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
 from cloud.settings import CloudSettings
 
 if TYPE_CHECKING:
     import asyncpg
 
     from cloud.commands.bus import CommandBus
+    from cloud.infrastructure.hot_store.memory_sessions import ChosenHotSessions
+    from cloud.infrastructure.hot_store.redis_link import RedisLink
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
     from cloud.infrastructure.registry_files.stage_files import StageFiles
@@ -38,6 +41,8 @@ class Core:
     bus: "CommandBus"
     registry: "OrgRegistry"
     authority: "FolderCertificateAuthority"
+    hot: "ChosenHotSessions"
+    redis: "RedisLink | None"
 
 
 def database_url(settings: CloudSettings) -> str:
@@ -69,9 +74,11 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
 
     Raises:
         SettingMissingError: no database is configured.
+        RedisUrlInvalidError: REDIS_URL is no Redis URL.
         RegistryRefusedError: a matrix is broken and has no last good version.
         StageFileError: the stages are broken and have no last good version.
     """
+    from cloud.infrastructure.postgres.active_persons import PostgresActivePersons
     from cloud.infrastructure.postgres.demo_organizations import has_demo_organizations
     from cloud.infrastructure.postgres.pool import open_pool
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
@@ -80,6 +87,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
     from cloud.infrastructure.system_time import SystemClock
 
     url = database_url(settings)
+    redis = _redis(settings)
     pool = await open_pool(url, largest_count=settings.pool_size)
     watcher: asyncio.Task[None] | None = None
     try:
@@ -94,13 +102,32 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         await registry.start()
         watcher = asyncio.create_task(registry.watch(), name="registry-watch")
         authority = FolderCertificateAuthority(settings.pki_folder, SystemClock())
-        bus = compose_bus(pool, registry, stages, authority)
-        yield Core(pool=pool, database_url=url, bus=bus, registry=registry, authority=authority)
+        hot = hot_sessions(redis)
+        bus = compose_bus(pool, registry, stages, authority, session_stores(hot))
+        answer_from_hot_tier(bus, hot, PostgresActivePersons(pool))
+        yield Core(
+            pool=pool,
+            database_url=url,
+            bus=bus,
+            registry=registry,
+            authority=authority,
+            hot=hot,
+            redis=redis,
+        )
     finally:
         if watcher:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
         await pool.close()
+        if redis:
+            await redis.close()
+
+
+def _redis(settings: CloudSettings) -> "RedisLink | None":
+    from cloud.infrastructure.hot_store.redis_link import RedisLink
+
+    url = settings.redis_url.get_secret_value()
+    return RedisLink(url) if url else None
 
 
 async def _read_stages(folder: Path, store: "PostgresRegistryStore") -> "StageFiles":
@@ -128,6 +155,7 @@ def compose_bus(
     registry: "OrgRegistry",
     stages: "StageFiles",
     authority: "FolderCertificateAuthority",
+    more_stores: "Mapping[type, Callable[[Any, str], object]]",
 ) -> "CommandBus":
     """Return the bus with every feature's handlers and the stores that they work with."""
     from cloud.audit import handlers as audit
@@ -143,6 +171,7 @@ def compose_bus(
     from cloud.permissions.authorizer import RabsicAuthorizer
     from cloud.permissions.gate import RabsicApprovalGate
     from cloud.production import handlers as production
+    from cloud.sessions import handlers as sessions
     from cloud.stations import handlers as stations
 
     clock, ids = SystemClock(), UlidFactory()
@@ -150,7 +179,7 @@ def compose_bus(
         BusPorts(
             transactions=PostgresTransactions(
                 pool=pool,
-                stores=_stores(registry, stages, authority),
+                stores=_stores(registry, stages, authority) | dict(more_stores),
                 clock=clock,
                 ids=ids,
             ),
@@ -162,8 +191,9 @@ def compose_bus(
             ids=ids,
         )
     )
-    commands = [r.COMMANDS for r in (audit, inspection, organizations, production, stations)]
-    queries = [r.QUERIES for r in (audit, inspection, organizations, production, stations)]
+    rooms = (audit, inspection, organizations, production, sessions, stations)
+    commands = [room.COMMANDS for room in rooms]
+    queries = [room.QUERIES for room in rooms]
     for kind, handler in ((k, h) for table in commands for k, h in table.items()):
         bus.register(kind, handler)
     for question, answer in ((k, h) for table in queries for k, h in table.items()):

@@ -54,6 +54,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from cloud.infrastructure.embedded.mqtt_broker import MqttBrokerError
     from cloud.infrastructure.embedded.postgres import EmbeddedPostgresError
     from cloud.infrastructure.embedded.up import AlreadyUpError, HomeUnusableError, NotReadyError
+    from cloud.infrastructure.hot_store.redis_link import RedisUrlInvalidError
     from cloud.infrastructure.http_server import HttpPortTakenError
     from cloud.infrastructure.object_storage.picture_vault import ObjectStoreSettingError
     from cloud.infrastructure.postgres.pool import DatabaseAwayError, DatabaseRoleError
@@ -68,6 +69,6 @@ def _known_errors() -> tuple[type[Exception], ...]:
         AlreadyUpError, AuthorityDamagedError, DatabaseAwayError, DatabaseRoleError,
         EmbeddedPostgresError, HomeUnusableError, HttpPortTakenError, MqttBrokerError,
         NotReadyError, ObjectStoreSettingError, PortNotFreeError, PortTakenError,
-        RegistryFileError, RegistryRefusedError, SettingInvalidError, SettingMissingError,
-        StageFileError, StationFileError,
+        RedisUrlInvalidError, RegistryFileError, RegistryRefusedError, SettingInvalidError,
+        SettingMissingError, StageFileError, StationFileError,
     )  # fmt: skip

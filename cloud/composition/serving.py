@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
     from cloud.commands.bus import CommandBus
+    from cloud.events.event import Subscriber
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault
     from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
     from cloud.interfaces.edge_intake.intake import EdgeIntake
@@ -37,6 +38,8 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
     Raises:
         PortTakenError: a gRPC address is taken.
     """
+    from cloud.infrastructure.hot_store.memory_sessions import MemoryHotSessions
+    from cloud.infrastructure.hot_store.session_keeper import HotSessionKeeper
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
     from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
 
@@ -44,7 +47,10 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
         open_store(settings.object_store_location), settings.home / "uploads"
     )
     intake = _intake(settings, core, vault)
-    async with OutboxRelay(core.pool, core.database_url, [intake.desired]) as relay, intake:
+    if core.hot.tier is None:
+        core.hot.tier = MemoryHotSessions()
+    subscribers: list[Subscriber] = [intake.desired, HotSessionKeeper(core.hot)]
+    async with OutboxRelay(core.pool, core.database_url, subscribers) as relay, intake:
         reader = OutboxReader(core.pool)
         yield Serving(
             app=_application(settings, core, (intake, vault, relay, reader)), intake=intake
@@ -92,7 +98,8 @@ async def serve(settings: CloudSettings) -> None:
     http = settings.http
     async with AsyncExitStack() as stack:
         core = await stack.enter_async_context(compose_core(settings))
-        await _refuse_second_serve(core, stack)
+        if core.redis is None:
+            await _refuse_second_serve(core, stack)
         serving = await stack.enter_async_context(compose_serving(settings, core))
         server = HttpServer(serving.app, http.host, http.port, "KYNDOF_HTTP__PORT")
         await server.start()
@@ -132,7 +139,7 @@ def _ports_of(settings: CloudSettings) -> dict[str, str]:
     """Return each port with its implementation, for the start-up log."""
     return {
         "database": "PostgreSQL",
-        "cache": "none: REDIS_URL is not set",
+        "sessions, hot": "Redis" if settings.redis_url.get_secret_value() else "memory of serve",
         "wake-ups": "PostgreSQL LISTEN/NOTIFY",
         "object_store": settings.object_store_location.partition("://")[0] or "folder",
         "http": f"{settings.http.host}:{settings.http.port}",
@@ -214,6 +221,7 @@ def rest_routers(
         media,
         pieces,
         registry,
+        sessions,
         sign_in,
         stations,
         work_orders,
@@ -221,6 +229,7 @@ def rest_routers(
 
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
+        sessions,
     )  # fmt: skip
     return [
         *(room.router(bus) for room in rooms),
@@ -256,4 +265,9 @@ def _readiness(
             return None
         return f"no MQTT broker answers on {settings.mqtt.host}:{settings.mqtt.port}"
 
-    return {"database and migrations": database, "relay": outbox, "broker": broker}
+    checks: dict[str, Callable[[], Awaitable[str | None]]] = {
+        "database and migrations": database, "relay": outbox, "broker": broker
+    }  # fmt: skip
+    if core.redis:
+        checks["redis"] = core.redis.problem
+    return checks

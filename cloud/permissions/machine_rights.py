@@ -26,6 +26,7 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "create_api_key": "`kyndof key create` works for whoever owns the machine",
     "register_station": "`kyndof up` brings its own stations",
     "issue_join_token": "`kyndof up` brings its own stations",
+    "append_to_session": "an agent's answer, or a colleague's reply in a thread",
     "dispute_event": "the projector keeps a fact that a rule refuses",
     "bury_event": "the projector keeps an event that nobody can read",
 }
@@ -34,6 +35,10 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
 OWN_RIGHTS: Mapping[str, str] = {
     "use_login_link": "the link is the proof",
     "end_session": "everybody may sign out",
+    "start_session": "everybody may begin a conversation",
+    "append_to_session": "the handler asks for the session's owner",
+    "switch_interface": "the handler asks for the session's owner",
+    "close_session": "the handler asks for the session's owner",
 }
 
 

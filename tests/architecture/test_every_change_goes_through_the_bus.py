@@ -34,6 +34,10 @@ ROUTES = {
     ("POST", "/stations/{station_id}/join-tokens"): "issue_join_token",
     ("POST", "/stations/{station_id}/revocation"): "revoke_station",
     ("POST", "/disputes/{event_id}/resolution"): "resolve_dispute",
+    ("POST", "/sessions"): "start_session",
+    ("POST", "/sessions/{session_id}/entries"): "append_to_session",
+    ("POST", "/sessions/{session_id}/interface"): "switch_interface",
+    ("POST", "/sessions/{session_id}/end"): "close_session",
 }
 # Routes that send whatever the catalogue names, or that ask with a body; with the reason.
 GENERIC = {

@@ -1,0 +1,1 @@
+"""Copies in memory: quick to read, derived, lost at any time."""

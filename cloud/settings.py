@@ -61,6 +61,14 @@ class MqttSettings(BaseModel):
     )
 
 
+class WebhooksSettings(BaseModel):
+    """Messages to other systems."""
+
+    allow_private: bool = Field(
+        False, description="Send webhooks over http and into private networks too."
+    )
+
+
 class StationsSettings(BaseModel):
     """The stations that `kyndof up` starts."""
 
@@ -119,6 +127,7 @@ class CloudSettings(BaseSettings):
     grpc: GrpcSettings = GrpcSettings()
     mqtt: MqttSettings = MqttSettings()
     stations: StationsSettings = StationsSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
 
     @property
     def pki_folder(self) -> Path:

@@ -30,7 +30,7 @@ REQUIREMENTS: dict[str, Part] = {
     "TER": Part(title="Terminal", missing="the interactive shell"),
     "API": Part(title="REST"),
     "GQL": Part(title="GraphQL", planned="comes with the application core"),
-    "HOK": Part(title="Webhooks", planned="comes with the application core"),
+    "HOK": Part(title="Webhooks"),
     "KSK": Part(title="Kiosk"),
     "VEN": Part(title="Vendor page", planned="comes with the surfaces"),
     "WOR": Part(title="Work orders", missing="CLO3D and DXF"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
+from cloud.composition.webhooks import webhook_stores
 from cloud.settings import CloudSettings
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
     from cloud.infrastructure.registry_files.stage_files import StageFiles
+    from cloud.infrastructure.sealed_secrets import SecretSeal
     from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
     from cloud.interfaces.terminal.app import OpenedBus
 
@@ -43,6 +45,7 @@ class Core:
     authority: "FolderCertificateAuthority"
     hot: "ChosenHotSessions"
     redis: "RedisLink | None"
+    seal: "SecretSeal"
 
 
 def database_url(settings: CloudSettings) -> str:
@@ -83,6 +86,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
     from cloud.infrastructure.postgres.pool import open_pool
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
+    from cloud.infrastructure.sealed_secrets import SecretSeal
     from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
     from cloud.infrastructure.system_time import SystemClock
 
@@ -103,7 +107,9 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         watcher = asyncio.create_task(registry.watch(), name="registry-watch")
         authority = FolderCertificateAuthority(settings.pki_folder, SystemClock())
         hot = hot_sessions(redis)
-        bus = compose_bus(pool, registry, stages, authority, session_stores(hot))
+        seal = SecretSeal.of_folder(settings.home / "keys")
+        more_stores = {**session_stores(hot), **webhook_stores(settings, seal)}
+        bus = compose_bus(pool, registry, stages, authority, more_stores)
         answer_from_hot_tier(bus, hot, PostgresActivePersons(pool))
         yield Core(
             pool=pool,
@@ -113,6 +119,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             authority=authority,
             hot=hot,
             redis=redis,
+            seal=seal,
         )
     finally:
         if watcher:
@@ -173,6 +180,7 @@ def compose_bus(
     from cloud.production import handlers as production
     from cloud.sessions import handlers as sessions
     from cloud.stations import handlers as stations
+    from cloud.webhooks import handlers as webhooks
 
     clock, ids = SystemClock(), UlidFactory()
     bus = CommandBus(
@@ -191,7 +199,7 @@ def compose_bus(
             ids=ids,
         )
     )
-    rooms = (audit, inspection, organizations, production, sessions, stations)
+    rooms = (audit, inspection, organizations, production, sessions, stations, webhooks)
     commands = [room.COMMANDS for room in rooms]
     queries = [room.QUERIES for room in rooms]
     for kind, handler in ((k, h) for table in commands for k, h in table.items()):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloud.composition.core import Core, SettingMissingError, compose_core
+from cloud.composition.webhooks import delivery_book
 from cloud.settings import CHECKOUT, CloudSettings
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
     from cloud.infrastructure.hot_store.session_keeper import HotSessionKeeper
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
     from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
+    from cloud.interfaces.webhooks.outbound import WebhookFanOut
 
     vault = ObjectPictureVault(
         open_store(settings.object_store_location), settings.home / "uploads"
@@ -49,7 +51,11 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
     intake = _intake(settings, core, vault)
     if core.hot.tier is None:
         core.hot.tier = MemoryHotSessions()
-    subscribers: list[Subscriber] = [intake.desired, HotSessionKeeper(core.hot)]
+    subscribers: list[Subscriber] = [
+        intake.desired,
+        HotSessionKeeper(core.hot),
+        WebhookFanOut(delivery_book(core.pool, core.seal)),
+    ]
     async with OutboxRelay(core.pool, core.database_url, subscribers) as relay, intake:
         reader = OutboxReader(core.pool)
         yield Serving(
@@ -158,6 +164,7 @@ def _application(
     from cloud.interfaces.live_updates import socket
     from cloud.interfaces.rest_api.access import Doorkeeper
     from cloud.interfaces.rest_api.app import RestParts, build_app
+    from cloud.interfaces.webhooks import inbound
 
     intake, vault, relay, reader = parts
     doorkeeper = Doorkeeper(PostgresSecretLookup(core.pool, SystemClock()))
@@ -166,6 +173,7 @@ def _application(
             routers=[
                 *rest_routers(settings, core.bus, vault),
                 socket.router(relay, reader.head, doorkeeper.context),
+                inbound.router(core.bus, delivery_book(core.pool, core.seal)),
             ],
             doorkeeper=doorkeeper,
             ids=UlidFactory(),
@@ -224,12 +232,14 @@ def rest_routers(
         sessions,
         sign_in,
         stations,
+        webhooks,
         work_orders,
     )
 
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
         sessions,
+        webhooks,
     )  # fmt: skip
     return [
         *(room.router(bus) for room in rooms),

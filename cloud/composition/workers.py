@@ -3,6 +3,7 @@
 import asyncio
 
 from cloud.composition.core import SettingMissingError, compose_core
+from cloud.composition.webhooks import webhook_courier
 from cloud.settings import CloudSettings
 
 
@@ -46,7 +47,13 @@ async def work(settings: CloudSettings) -> None:
         compose_core(settings) as core,
         HousekeepingWorker(jobs_url, core.pool),
     ):
-        await stop_requested(settings.parent_pipe)
+        courier = webhook_courier(settings, core.pool, core.bus, core.seal)
+        sending = asyncio.create_task(courier.run(), name="webhooks")
+        try:
+            await stop_requested(settings.parent_pipe)
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
 
 
 async def migrate_database(settings: CloudSettings) -> str:

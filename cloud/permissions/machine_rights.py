@@ -29,6 +29,8 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "append_to_session": "an agent's answer, or a colleague's reply in a thread",
     "dispute_event": "the projector keeps a fact that a rule refuses",
     "bury_event": "the projector keeps an event that nobody can read",
+    "receive_webhook": "a message from outside that a secret has signed",
+    "suspend_webhook_subscription": "the courier stops where it fails again and again",
 }
 
 # Everybody may do these to themselves; the secret that the command carries is the right.

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, cast
 from cloud.composition.serving import rest_routers
 from cloud.infrastructure.system_time import UlidFactory
 from cloud.interfaces.rest_api.app import RestParts, build_app
+from cloud.interfaces.webhooks import inbound
 from cloud.settings import CloudSettings
 
 if TYPE_CHECKING:
     from cloud.commands.bus import CommandBus
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault
     from cloud.interfaces.rest_api.access import Doorkeeper
+    from cloud.interfaces.webhooks.ports import EndpointOwners
 
 OPENAPI = Path(__file__).parents[2] / "cloud" / "dashboard" / "src" / "api" / "openapi.json"
 
@@ -24,9 +26,12 @@ def describe() -> str:
     """Return the OpenAPI document of all routes; nothing is opened and nobody is asked."""
     nobody = object()
     parts = RestParts(
-        routers=rest_routers(
-            CloudSettings(), cast("CommandBus", nobody), cast("ObjectPictureVault", nobody)
-        ),
+        routers=[
+            *rest_routers(
+                CloudSettings(), cast("CommandBus", nobody), cast("ObjectPictureVault", nobody)
+            ),
+            inbound.router(cast("CommandBus", nobody), cast("EndpointOwners", nobody)),
+        ],
         doorkeeper=cast("Doorkeeper", nobody),
         ids=UlidFactory(),
         readiness={},

@@ -16,6 +16,7 @@ from cloud.commands.command import command_type
 from cloud.composition.serving import rest_routers
 from cloud.interfaces.edge_intake import events_from_wire
 from cloud.interfaces.edge_intake.servers import Servicers
+from cloud.interfaces.webhooks import inbound
 from cloud.settings import CloudSettings
 from tests.architecture.rooms import commands
 
@@ -38,6 +39,14 @@ ROUTES = {
     ("POST", "/sessions/{session_id}/entries"): "append_to_session",
     ("POST", "/sessions/{session_id}/interface"): "switch_interface",
     ("POST", "/sessions/{session_id}/end"): "close_session",
+    ("POST", "/webhooks/endpoints"): "create_webhook_endpoint",
+    ("DELETE", "/webhooks/endpoints/{endpoint_id}"): "close_webhook_endpoint",
+    ("POST", "/webhooks/secrets/{owner_id}/rotation"): "rotate_webhook_secret",
+    ("POST", "/webhooks/subscriptions"): "create_webhook_subscription",
+    ("PUT", "/webhooks/subscriptions/{subscription_id}"): "change_webhook_subscription",
+    ("DELETE", "/webhooks/subscriptions/{subscription_id}"): "end_webhook_subscription",
+    ("POST", "/webhooks/deliveries/{delivery_id}/resend"): "resend_webhook_delivery",
+    ("POST", "/hooks/{endpoint_id}"): "receive_webhook",
 }
 # Routes that send whatever the catalogue names, or that ask with a body; with the reason.
 GENERIC = {
@@ -75,6 +84,7 @@ class NeverUsed:
 def routes() -> list[BaseRoute]:
     never_used: Any = NeverUsed()
     routers = rest_routers(CloudSettings(), never_used, never_used)
+    routers.append(inbound.router(never_used, never_used))
     return [route for router in routers for route in router.routes]
 
 

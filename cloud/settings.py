@@ -38,6 +38,43 @@ class HttpSettings(BaseModel):
     if_match_needed: bool = Field(
         False, description="Take no edit of a piece, inspection or station without If-Match."
     )
+    own_address: str = Field(
+        "",
+        pattern="^(https?://[^/]+)?$",
+        description="https://… by which browsers reach us; empty: as the browser says.",
+    )
+
+
+class SignInSettings(BaseModel):
+    """How often somebody may try to come in."""
+
+    account_burst_count: int = Field(
+        8, ge=1, description="Tries for one account at once, right or wrong."
+    )
+    account_per_h_count: float = Field(
+        30, gt=0, description="Tries for one account an hour after that."
+    )
+    address_burst_count: int = Field(60, ge=1, description="Tries from one address at once.")
+    address_per_h_count: float = Field(
+        600, gt=0, description="Tries from one address an hour after that."
+    )
+
+
+class OpenIdProviderSettings(BaseModel):
+    """An OpenID provider that may say who somebody is."""
+
+    issuer: str = Field("", description="The provider's issuer address; empty: none is used.")
+    client_id: str = Field("", description="Our name at the provider.")
+    client_secret: SecretStr = Field(SecretStr(""), description="Our secret at the provider.")
+    name: str = Field("OpenID", description="What the button on the sign-in page says.")
+
+
+class SlackSignInSettings(BaseModel):
+    """Our application at Slack, for linking accounts."""
+
+    address: str = Field("https://slack.com", description="Where Slack is.")
+    client_id: str = Field("", description="The application's client ID; empty: none is used.")
+    client_secret: SecretStr = Field(SecretStr(""), description="The application's secret.")
 
 
 class GrpcSettings(BaseModel):
@@ -114,6 +151,11 @@ class CloudSettings(BaseSettings):
         CHECKOUT / "firmware-config", description="Folder of cameras, scanners, lights and boards."
     )
     pki: Path | None = Field(None, description="Folder of the station CA; empty: pki/ in home.")
+    token_keys: Path | None = Field(
+        None,
+        description="Folder of the keys that sign access tokens, shared by all processes; empty: "
+        "tokens/ in home.",
+    )
     parent_pipe: int = Field(
         -1, description="File descriptor whose end means stop; -1 for none. Set by kyndof up."
     )
@@ -126,6 +168,9 @@ class CloudSettings(BaseSettings):
     http: HttpSettings = HttpSettings()
     grpc: GrpcSettings = GrpcSettings()
     mqtt: MqttSettings = MqttSettings()
+    openid: OpenIdProviderSettings = OpenIdProviderSettings()
+    sign_in: SignInSettings = SignInSettings()
+    slack: SlackSignInSettings = SlackSignInSettings()
     stations: StationsSettings = StationsSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
 
@@ -133,6 +178,11 @@ class CloudSettings(BaseSettings):
     def pki_folder(self) -> Path:
         """Folder of the station CA's key and certificate."""
         return self.pki or self.home / "pki"
+
+    @property
+    def token_keys_folder(self) -> Path:
+        """Folder of the keys that sign access tokens."""
+        return self.token_keys or self.home / "tokens"
 
     @property
     def object_store_location(self) -> str:

@@ -3,8 +3,20 @@
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+NOT_TOLD = "not_told"
+
+
+def secret_field() -> Any:  # noqa: ANN401  as `dataclasses.field` has it
+    """Return a field that no log, hash, audit row or stored approval ever holds.
+
+    A password is guessable, so that even its hash would tell it.
+    """
+    return field(repr=False, metadata={NOT_TOLD: True})
 
 
 class Command:
@@ -54,6 +66,8 @@ class CommandContext:
     """Who asks, for which organization, through which door.
 
     ``user`` is a person's login, ``station:<sta_…>`` for a station's own acts or ``system``.
+    ``scopes`` narrow what the person may do through this door; None: they do not. ``metadata`` is
+    written by the door alone, never by whoever knocks.
     """
 
     organization_id: str
@@ -63,3 +77,4 @@ class CommandContext:
     idempotency_key: str | None = None
     trace_id: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    scopes: frozenset[str] | None = None

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from cloud.commands.command import Command, Query, command_type
+from cloud.commands.command import NOT_TOLD, Command, Query, command_type
 from cloud.commands.errors import PayloadInvalidError
 
 
@@ -80,6 +80,13 @@ def canonical(value: object) -> str:
 
 
 def payload_hash(command: Command | Query) -> str:
-    """Return the SHA-256, in hex, of the command's type and fields."""
-    text = canonical({"type": command_type(type(command)), "payload": command})
+    """Return the SHA-256, in hex, of the command's type and fields; secret ones are left out."""
+    told: object = command
+    if is_dataclass(command) and any(NOT_TOLD in field.metadata for field in fields(command)):
+        told = {
+            field.name: getattr(command, field.name)
+            for field in fields(command)
+            if NOT_TOLD not in field.metadata
+        }
+    text = canonical({"type": command_type(type(command)), "payload": told})
     return hashlib.sha256(text.encode()).hexdigest()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cloud.composition.identity import Identity, compose_identity, identity_stores
 from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
 from cloud.composition.webhooks import webhook_stores
 from cloud.settings import CloudSettings
@@ -46,6 +47,7 @@ class Core:
     hot: "ChosenHotSessions"
     redis: "RedisLink | None"
     seal: "SecretSeal"
+    identity: Identity
 
 
 def database_url(settings: CloudSettings) -> str:
@@ -108,8 +110,14 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         authority = FolderCertificateAuthority(settings.pki_folder, SystemClock())
         hot = hot_sessions(redis)
         seal = SecretSeal.of_folder(settings.home / "keys")
-        more_stores = {**session_stores(hot), **webhook_stores(settings, seal)}
+        identity = compose_identity(settings)
+        more_stores = {
+            **session_stores(hot),
+            **webhook_stores(settings, seal),
+            **identity_stores(identity, registry),
+        }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
+        identity.words.learn(bus)
         answer_from_hot_tier(bus, hot, PostgresActivePersons(pool))
         yield Core(
             pool=pool,
@@ -120,6 +128,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             hot=hot,
             redis=redis,
             seal=seal,
+            identity=identity,
         )
     finally:
         if watcher:
@@ -174,6 +183,7 @@ def compose_bus(
     from cloud.infrastructure.system_time import SystemClock, UlidFactory
     from cloud.inspection import handlers as inspection
     from cloud.organizations import handlers as organizations
+    from cloud.organizations.scoped_authorizer import ScopedAuthorizer
     from cloud.permissions import handlers as permissions
     from cloud.permissions.authorizer import RabsicAuthorizer
     from cloud.permissions.gate import RabsicApprovalGate
@@ -191,7 +201,7 @@ def compose_bus(
                 clock=clock,
                 ids=ids,
             ),
-            authorizer=RabsicAuthorizer(registry),
+            authorizer=ScopedAuthorizer(RabsicAuthorizer(registry)),
             idempotency=PostgresIdempotencyStore(),
             approvals=RabsicApprovalGate(registry),
             audit=PostgresAuditTrail(),

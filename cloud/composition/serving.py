@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloud.composition.core import Core, SettingMissingError, compose_core
+from cloud.composition.identity import compose_doorkeeper
 from cloud.composition.webhooks import delivery_book
 from cloud.settings import CHECKOUT, CloudSettings
 
@@ -159,20 +160,18 @@ def _application(
     core: Core,
     parts: "tuple[EdgeIntake, ObjectPictureVault, OutboxRelay, OutboxReader]",
 ) -> "FastAPI":
-    from cloud.infrastructure.postgres.organization_store import PostgresSecretLookup
-    from cloud.infrastructure.system_time import SystemClock, UlidFactory
+    from cloud.infrastructure.system_time import UlidFactory
     from cloud.interfaces.live_updates import socket
-    from cloud.interfaces.rest_api.access import Doorkeeper
     from cloud.interfaces.rest_api.app import RestParts, build_app
     from cloud.interfaces.webhooks import inbound
 
     intake, vault, relay, reader = parts
-    doorkeeper = Doorkeeper(PostgresSecretLookup(core.pool, SystemClock()))
+    doorkeeper = compose_doorkeeper(settings, core.pool, core.identity)
     return build_app(
         RestParts(
             routers=[
                 *rest_routers(settings, core.bus, vault),
-                socket.router(relay, reader.head, doorkeeper.context),
+                socket.router(relay, reader.head, doorkeeper.live_context),
                 inbound.router(core.bus, delivery_book(core.pool, core.seal)),
             ],
             doorkeeper=doorkeeper,
@@ -225,8 +224,11 @@ def rest_routers(
         disputes,
         floor,
         inspections,
+        keys_and_tokens,
         labels,
         media,
+        members,
+        outside_accounts,
         pieces,
         registry,
         sessions,
@@ -238,14 +240,17 @@ def rest_routers(
 
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
-        sessions,
-        webhooks,
+        sessions, webhooks, members, keys_and_tokens,
     )  # fmt: skip
+    http = settings.http
     return [
         *(room.router(bus) for room in rooms),
         media.router(bus, vault),
-        sign_in.router(
-            bus, session_h=settings.http.session_h, secure_cookie=settings.http.secure_cookie
+        sign_in.router(bus, session_h=http.session_h, secure_cookie=http.secure_cookie),
+        outside_accounts.router(
+            bus,
+            cookies=sign_in.Cookies(session_h=http.session_h, secure=http.secure_cookie),
+            own_address=http.own_address,
         ),
     ]
 

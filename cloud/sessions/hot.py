@@ -22,6 +22,9 @@ class HotWay:
 
         The same is asked as there: an active member of the organization, and the owner.
         """
+        if context.scopes is not None:
+            # What a key was made for is judged the long way.
+            return None
         copy = await self.hot.get(context.organization_id, query.session_id)
         if copy is None or copy.session.owner != context.user:
             return None

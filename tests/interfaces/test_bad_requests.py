@@ -11,6 +11,7 @@ from cloud.interfaces.rest_api import inspections, labels, pieces, work_orders
 from cloud.interfaces.rest_api.access import Doorkeeper
 from cloud.interfaces.rest_api.app import RestParts, build_app
 from cloud.interfaces.rest_api.body_limit import LARGEST_BYTES
+from cloud.organizations.person import Membership
 from tests.fakes.core import DEMO, OTHER
 from tests.fakes.production import factory_over
 
@@ -19,23 +20,22 @@ PIECE = f"pc_{'0' * 26}"
 STEP = f"stp_{'0' * 26}"
 
 
-class Person:
-    def __init__(self, organization_id: str, login: str) -> None:
-        self.organization_id, self.login = organization_id, login
-
-
 class Secrets:
     """Keys of two people, and the web session of one."""
 
-    async def key(self, secret: str) -> Person | None:
+    async def key(self, secret: str) -> Membership | None:
         people = {
-            "lead": Person(DEMO, "lead@demo.example"),
-            "stranger": Person(OTHER, "worker@other.example"),
+            "lead": Membership(organization_id=DEMO, login="lead@demo.example"),
+            "stranger": Membership(organization_id=OTHER, login="worker@other.example"),
         }
         return people.get(secret)
 
-    async def session(self, secret: str) -> Person | None:
-        return Person(DEMO, "lead@demo.example") if secret in {"lead"} else None
+    async def session(self, secret: str) -> Membership | None:
+        return (
+            Membership(organization_id=DEMO, login="lead@demo.example")
+            if secret in {"lead"}
+            else None
+        )
 
     async def link(self, secret: str) -> None:
         return None

@@ -18,25 +18,20 @@ from cloud.infrastructure.spreadsheet_reader import OpenpyxlReader
 from cloud.interfaces.rest_api import floor, inspections, labels, pieces, work_orders
 from cloud.interfaces.rest_api.access import Doorkeeper
 from cloud.interfaces.rest_api.app import RestParts, build_app
+from cloud.organizations.person import Membership
 from cloud.stations import handlers as stations
 from cloud.stations.queries import ListStations
 from tests.fakes.core import DEMO, OTHER
 from tests.fakes.production import STORES, Factory, factory_over, measured, stitched
 
 
-@dataclass
-class Person:
-    organization_id: str
-    login: str
-
-
 class Keys:
     """Two people with a key each."""
 
-    async def key(self, secret: str) -> Person | None:
+    async def key(self, secret: str) -> Membership | None:
         return {
-            "lead": Person(DEMO, "lead@demo.example"),
-            "stranger": Person(OTHER, "worker@other.example"),
+            "lead": Membership(organization_id=DEMO, login="lead@demo.example"),
+            "stranger": Membership(organization_id=OTHER, login="worker@other.example"),
         }.get(secret)
 
     async def session(self, secret: str) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ from cloud.interfaces.edge_intake.status import STATUS, status_of
 from cloud.interfaces.rest_api import disputes, floor, media, stations
 from cloud.interfaces.rest_api.access import Doorkeeper
 from cloud.interfaces.rest_api.app import RestParts, build_app
+from cloud.organizations.person import Membership
 from cloud.stations.commands import DisputeEvent, StoreMedia
 from cloud.stations.queries import StationKey, Upload
 from tests.fakes.core import DEMO, OTHER, context_of
@@ -23,12 +23,6 @@ from tests.fakes.intake import IntakeWorld, intake_over
 from tests.fakes.production import wish
 
 pytestmark = [pytest.mark.requirement("API"), pytest.mark.timeout(60)]
-
-
-@dataclass
-class Proven:
-    organization_id: str
-    login: str
 
 
 class Keys:
@@ -40,11 +34,11 @@ class Keys:
     async def link(self, secret: str) -> None:
         return None
 
-    async def key(self, secret: str) -> Proven | None:
+    async def key(self, secret: str) -> Membership | None:
         organizations = {"ours": DEMO, "theirs": OTHER}
         if secret not in organizations:
             return None
-        return Proven(organizations[secret], "lead@demo.example")
+        return Membership(organization_id=organizations[secret], login="lead@demo.example")
 
 
 @asynccontextmanager

@@ -1,52 +1,79 @@
-"""Persons and the hashes of their secrets."""
+"""Organizations, persons and invitations."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 import asyncpg
 
-from cloud.events.ports import Clock
-from cloud.organizations.person import Membership, Person, secret_hash
-from cloud.organizations.ports import PersonStore, SecretStore
-from cloud.organizations.queries import Me, PersonView
+from cloud.infrastructure.postgres import sign_in_store, token_store
+from cloud.organizations.person import Person
+from cloud.organizations.ports import (
+    InvitationStore,
+    NewInvitation,
+    OrganizationStore,
+    PersonStore,
+)
+from cloud.organizations.queries import InvitationView, Me, OrganizationView, PersonView
 
+# A new organization; a taken code inserts nothing.
+CREATE_ORGANIZATION = """
+INSERT INTO organizations (organization_id, code, name_ko, name_en)
+VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"""
+RENAME_ORGANIZATION = """
+UPDATE organizations SET name_ko = $2, name_en = $3 WHERE organization_id = $1"""
 # A new person; a taken login inserts nothing.
 ADD_PERSON = """
-INSERT INTO persons (organization_id, user_id, login, name_ko, name_en, badge, active)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (organization_id, login) DO NOTHING"""
-# The active person with this login.
+INSERT INTO persons (organization_id, user_id, login, name_ko, name_en, badge, active,
+                     home_organization_id, language)
+VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9)
+ON CONFLICT DO NOTHING"""
+# The person with this login, active or removed.
 PERSON_BY_LOGIN = """
-SELECT user_id, login, name_ko, name_en, badge, active FROM persons
-WHERE organization_id = $1 AND login = $2 AND active"""
+SELECT user_id, login, name_ko, name_en, badge, active, language,
+       coalesce(home_organization_id, '') AS home_organization_id
+FROM persons WHERE organization_id = $1 AND login = $2"""
 # Every active person.
 ACTIVE_PERSONS = """
-SELECT user_id, login, name_ko, name_en, badge FROM persons
+SELECT user_id, login, name_ko, name_en, badge, language FROM persons
 WHERE organization_id = $1 AND active ORDER BY login"""
 # The person with the organization's names.
 ME = """
-SELECT p.user_id, p.login, p.name_ko, p.name_en, p.badge,
+SELECT p.user_id, p.login, p.name_ko, p.name_en, p.badge, p.language,
        o.organization_id, o.code, o.name_ko AS organization_ko, o.name_en AS organization_en
 FROM persons p JOIN organizations o USING (organization_id)
 WHERE p.organization_id = $1 AND p.login = $2 AND p.active"""
-ADD_LINK = """
-INSERT INTO login_links (organization_id, token_hash, login, expires_at) VALUES ($1, $2, $3, $4)"""
+LOCK_ACTIVE = """
+SELECT login FROM persons WHERE organization_id = $1 AND active ORDER BY login
+FOR NO KEY UPDATE"""
+REVIVE = """
+UPDATE persons SET active = true, removed_at = NULL WHERE organization_id = $1 AND login = $2"""
+REMOVE = """
+UPDATE persons SET active = false, removed_at = $3 WHERE organization_id = $1 AND login = $2"""
+RENAME_PERSON = """
+UPDATE persons SET name_ko = $3, name_en = $4 WHERE organization_id = $1 AND login = $2"""
+SPEAK = "UPDATE persons SET language = $3 WHERE organization_id = $1 AND login = $2"
+# An earlier open invitation of the same login is taken back: one link a person.
+REPLACE_INVITATION = """
+UPDATE invitations SET revoked_at = $3
+WHERE organization_id = $1 AND login = $2 AND accepted_at IS NULL AND revoked_at IS NULL"""
+ADD_INVITATION = """
+INSERT INTO invitations (organization_id, invitation_id, token_hash, login, name_ko, name_en,
+                         invited_by, invited_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+_INVITATION = "invitation_id, login, name_ko, name_en, invited_by, invited_at, expires_at"
 # Two clicks at once: the row is updated once, so one of them gets nothing.
-USE_LINK = """
-UPDATE login_links SET used_at = $3
-WHERE organization_id = $1 AND token_hash = $2 AND used_at IS NULL AND expires_at > $3
-RETURNING login"""
-OPEN_SESSION = """
-INSERT INTO web_sessions (organization_id, session_hash, login, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5)"""
-END_SESSION = """
-UPDATE web_sessions SET ended_at = $3
-WHERE organization_id = $1 AND session_hash = $2 AND ended_at IS NULL"""
-ADD_KEY = """
-INSERT INTO api_keys (organization_id, key_id, key_hash, name, login, created_at)
-VALUES ($1, $2, $3, $4, $5, $6)"""
-REVOKE_KEY = """
-UPDATE api_keys SET revoked_at = $3
-WHERE organization_id = $1 AND key_id = $2 AND revoked_at IS NULL"""
+TAKE_INVITATION = f"""
+UPDATE invitations SET accepted_at = $3
+WHERE organization_id = $1 AND token_hash = $2 AND accepted_at IS NULL AND revoked_at IS NULL
+  AND expires_at > $3
+RETURNING {_INVITATION}"""  # noqa: S608  names of columns
+REVOKE_INVITATION = """
+UPDATE invitations SET revoked_at = $3
+WHERE organization_id = $1 AND invitation_id = $2 AND accepted_at IS NULL AND revoked_at IS NULL"""
+OPEN_INVITATIONS = f"""
+SELECT {_INVITATION} FROM invitations
+WHERE organization_id = $1 AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > $2
+ORDER BY invited_at DESC"""  # noqa: S608  names of columns
 
 
 def _view(row: asyncpg.Record) -> PersonView:
@@ -56,7 +83,32 @@ def _view(row: asyncpg.Record) -> PersonView:
         name_ko=row["name_ko"],
         name_en=row["name_en"],
         badge=row["badge"],
+        language=row["language"],
     )
+
+
+class PostgresOrganizationStore:
+    """One organization, in one transaction."""
+
+    def __init__(self, connection: asyncpg.Connection, organization_id: str) -> None:
+        self._connection = connection
+        self._organization_id = organization_id
+
+    async def create(self, code: str, name_ko: str, name_en: str) -> bool:
+        """Write it; False when the code is taken."""
+        status = await self._connection.execute(
+            CREATE_ORGANIZATION, self._organization_id, code, name_ko, name_en
+        )
+        return bool(status == "INSERT 0 1")
+
+    async def rename(self, name_ko: str, name_en: str) -> None:
+        """Give it other names."""
+        await self._connection.execute(RENAME_ORGANIZATION, self._organization_id, name_ko, name_en)
+
+    async def of_person(self, user_id: str) -> tuple[OrganizationView, ...]:
+        """Return every organization of a person, by code."""
+        rows = await self._connection.fetch("SELECT * FROM lookup_memberships($1)", user_id)
+        return tuple(OrganizationView(**dict(row)) for row in rows)
 
 
 class PostgresPersonStore:
@@ -70,12 +122,18 @@ class PostgresPersonStore:
         """Store a new person; False when the login is taken."""
         status = await self._connection.execute(
             ADD_PERSON, self._organization_id, person.user_id, person.login, person.name_ko,
-            person.name_en, person.badge, person.active,
+            person.name_en, person.badge, person.active, person.home_organization_id,
+            person.language,
         )  # fmt: skip
         return bool(status == "INSERT 0 1")
 
     async def by_login(self, login: str) -> Person | None:
         """Return the active person with this login."""
+        person = await self.ever(login)
+        return person if person is not None and person.active else None
+
+    async def ever(self, login: str) -> Person | None:
+        """Return the person with this login, removed ones too."""
         row = await self._connection.fetchrow(PERSON_BY_LOGIN, self._organization_id, login)
         return Person(**dict(row)) if row else None
 
@@ -97,81 +155,72 @@ class PostgresPersonStore:
             person=_view(row),
         )
 
+    async def lock_active(self) -> frozenset[str]:
+        """Return the logins of active persons, and let nobody else change them meanwhile."""
+        rows = await self._connection.fetch(LOCK_ACTIVE, self._organization_id)
+        return frozenset(row["login"] for row in rows)
 
-class PostgresSecretStore:
-    """Hashes of links, sessions and keys of one organization, in one transaction."""
+    async def revive(self, person: Person) -> None:
+        """Make a removed person active again."""
+        await self._connection.execute(REVIVE, self._organization_id, person.login)
+
+    async def remove(self, login: str, now: datetime) -> None:
+        """Make a person inactive."""
+        await self._connection.execute(REMOVE, self._organization_id, login, now)
+
+    async def rename(self, login: str, name_ko: str, name_en: str) -> None:
+        """Write another name."""
+        await self._connection.execute(
+            RENAME_PERSON, self._organization_id, login, name_ko, name_en
+        )
+
+    async def speak(self, login: str, language: str) -> None:
+        """Note the language."""
+        await self._connection.execute(SPEAK, self._organization_id, login, language)
+
+
+class PostgresInvitationStore:
+    """Invitations of one organization, in one transaction."""
 
     def __init__(self, connection: asyncpg.Connection, organization_id: str) -> None:
         self._connection = connection
         self._organization_id = organization_id
 
-    async def add_login_link(self, token_hash: bytes, login: str, expires_at: datetime) -> None:
-        """Store a link's hash."""
+    async def add(self, invitation: NewInvitation) -> None:
+        """Keep one; an earlier open one for the login is taken back."""
         await self._connection.execute(
-            ADD_LINK, self._organization_id, token_hash, login, expires_at
+            REPLACE_INVITATION, self._organization_id, invitation.login, invitation.invited_at
         )
-
-    async def use_login_link(self, token_hash: bytes, now: datetime) -> str | None:
-        """Mark the link used and return its login; None when used or expired."""
-        login: str | None = await self._connection.fetchval(
-            USE_LINK, self._organization_id, token_hash, now
-        )
-        return login
-
-    async def open_session(
-        self, session_hash: bytes, login: str, now: datetime, expires_at: datetime
-    ) -> None:
-        """Store a web session."""
         await self._connection.execute(
-            OPEN_SESSION, self._organization_id, session_hash, login, now, expires_at
+            ADD_INVITATION, self._organization_id, invitation.invitation_id, invitation.token_hash,
+            invitation.login, invitation.name_ko, invitation.name_en, invitation.invited_by,
+            invitation.invited_at, invitation.expires_at,
+        )  # fmt: skip
+
+    async def take(self, token_hash: bytes, now: datetime) -> InvitationView | None:
+        """Mark it accepted and return it; None when used, taken back or too old."""
+        row = await self._connection.fetchrow(
+            TAKE_INVITATION, self._organization_id, token_hash, now
         )
+        return InvitationView(**dict(row)) if row else None
 
-    async def end_session(self, session_hash: bytes, now: datetime) -> None:
-        """End a web session."""
-        await self._connection.execute(END_SESSION, self._organization_id, session_hash, now)
-
-    async def add_api_key(
-        self, key_id: str, key_hash: bytes, name: str, login: str, now: datetime
-    ) -> None:
-        """Store a key's hash."""
-        await self._connection.execute(
-            ADD_KEY, self._organization_id, key_id, key_hash, name, login, now
+    async def revoke(self, invitation_id: str, now: datetime) -> bool:
+        """Take it back; False when none is open."""
+        status = await self._connection.execute(
+            REVOKE_INVITATION, self._organization_id, invitation_id, now
         )
-
-    async def revoke_api_key(self, key_id: str, now: datetime) -> bool:
-        """End a key; False when there is none."""
-        status = await self._connection.execute(REVOKE_KEY, self._organization_id, key_id, now)
         return bool(status == "UPDATE 1")
 
-
-class PostgresSecretLookup:
-    """Finds who is behind a secret through the functions of role kyndof_lookup."""
-
-    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
-        self._pool = pool
-        self._clock = clock
-
-    async def link(self, secret: str) -> Membership | None:
-        """Return whose login link this is."""
-        return await self._find("SELECT * FROM lookup_login_link($1)", secret)
-
-    async def session(self, secret: str) -> Membership | None:
-        """Return whose web session this is; ended and expired ones are unknown."""
-        row = await self._pool.fetchrow("SELECT * FROM lookup_web_session($1)", secret_hash(secret))
-        if row is None or row["expires_at"] <= self._clock.now():
-            return None
-        return Membership(organization_id=row["organization_id"], login=row["login"])
-
-    async def key(self, secret: str) -> Membership | None:
-        """Return whose key this is; revoked ones are unknown."""
-        return await self._find("SELECT * FROM lookup_api_key($1)", secret)
-
-    async def _find(self, statement: str, secret: str) -> Membership | None:
-        row = await self._pool.fetchrow(statement, secret_hash(secret))
-        return Membership(**dict(row)) if row else None
+    async def open(self, now: datetime) -> tuple[InvitationView, ...]:
+        """Return what is open, newest first."""
+        rows = await self._connection.fetch(OPEN_INVITATIONS, self._organization_id, now)
+        return tuple(InvitationView(**dict(row)) for row in rows)
 
 
 STORES: dict[type, Callable[[asyncpg.Connection, str], object]] = {
+    OrganizationStore: PostgresOrganizationStore,
     PersonStore: PostgresPersonStore,
-    SecretStore: PostgresSecretStore,
+    InvitationStore: PostgresInvitationStore,
+    **sign_in_store.STORES,
+    **token_store.STORES,
 }

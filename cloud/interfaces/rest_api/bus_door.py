@@ -20,6 +20,17 @@ from cloud.interfaces.rest_api.pages import Paged
 ELSEWHERE = {
     "use_login_link": "its answer is a session, which belongs in a cookie that no page can read",
     "end_session": "a page does not know the secret of its own session",
+    "use_password_link": "its answer is a session",
+    "accept_invitation": "its answer is a session, in another organization",
+    "switch_organization": "its answer is a session, in another organization",
+    "sign_in_with_password": "its answer is a session, and its door counts tries",
+    "sign_in_with_provider": "its answer is a session, and its door asks the provider",
+    "change_password": "its door counts tries",
+    "refresh_tokens": "whoever brings the token is not signed in",
+    "revoke_tokens": "whoever brings the token is not signed in",
+    "take_device_tokens": "whoever brings the code is not signed in",
+    "link_slack_account": "its door asks Slack",
+    "create_organization": "it belongs to no organization yet",
 }
 Type = Annotated[str, Path(pattern="^[a-z][a-z0-9_]{0,79}$")]
 Payload = Annotated[

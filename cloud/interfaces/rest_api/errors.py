@@ -22,6 +22,33 @@ STATUS = {
     "LOGIN_LINK_INVALID": 401,
     "WEBHOOK_SIGNATURE_INVALID": 401,
     "WEBHOOK_EXPIRED": 401,
+    "PASSWORD_LINK_INVALID": 401,
+    "SIGN_IN_REFUSED": 401,
+    "REFRESH_TOKEN_INVALID": 401,
+    "REFRESH_TOKEN_REUSED": 401,
+    "TOKEN_EXPIRED": 401,
+    "TOKEN_KIND_WRONG": 401,
+    "SCOPE_MISSING": 403,
+    "SCOPE_WIDENED": 403,
+    "SESSION_NEEDED": 403,
+    "OWN_PROOF_NEEDED": 403,
+    "INVITATION_FOR_ANOTHER": 403,
+    "PROVIDER_REFUSED": 403,
+    "PROVIDER_PERSON_UNKNOWN": 403,
+    "DEVICE_DENIED": 403,
+    "INVITATION_INVALID": 404,
+    "DEVICE_CODE_UNKNOWN": 404,
+    "MEMBERSHIP_UNKNOWN": 404,
+    "LAST_OWNER": 409,
+    "ORGANIZATION_CODE_TAKEN": 409,
+    "ORGANIZATION_NEEDED": 409,
+    "SLACK_ACCOUNT_TAKEN": 409,
+    "DEVICE_PENDING": 400,
+    "DEVICE_EXPIRED": 410,
+    "DEVICE_SLOW_DOWN": 429,
+    "TOO_MANY_ATTEMPTS": 429,
+    "PROVIDER_AWAY": 502,
+    "PROVIDER_NOT_CONFIGURED": 503,
     "FORBIDDEN": 403,
     "FOREIGN_ORIGIN": 403,
     "SESSION_ROLE_REFUSED": 403,
@@ -99,7 +126,11 @@ def answer(request: Request, code: str, details: dict[str, Any]) -> JSONResponse
         "details": details,
         "request_id": getattr(request.state, "request_id", ""),
     }
-    return JSONResponse({"error": body}, status_code=STATUS.get(code, _UNPROCESSABLE))
+    wait_s = details.get("retry_after_s")
+    headers = {"Retry-After": str(wait_s)} if isinstance(wait_s, int) else None
+    return JSONResponse(
+        {"error": body}, status_code=STATUS.get(code, _UNPROCESSABLE), headers=headers
+    )
 
 
 def add_error_answers(app: FastAPI) -> None:

@@ -1,0 +1,1 @@
+"""Who else may say who somebody is: an OpenID provider, Slack."""

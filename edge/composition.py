@@ -78,6 +78,7 @@ def _media(settings: EdgeSettings, outbox: "OutboxThread") -> "MediaUploader":
         lambda: SqliteMediaIndex(home / "media.db", SystemClock(), _migrate_media),
         outbox,
         settings.outbox.media_max_mb << 20,
+        home / "spool.db",
     )
 
 

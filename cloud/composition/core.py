@@ -240,7 +240,7 @@ def _stores(
     from cloud.infrastructure.postgres.roster import roster_store
     from cloud.infrastructure.system_time import SystemClock
     from cloud.production.ports import Roster, StageCatalogue
-    from cloud.stations.ports import CertificateAuthority
+    from cloud.stations.ports import CertificateAuthority, StageCodes
 
     merged: dict[type, Callable[[Any, str], object]] = {}
     for stores in (
@@ -249,7 +249,7 @@ def _stores(
     ):  # fmt: skip
         merged |= stores.STORES
     merged[CertificateAuthority] = lambda _connection, _organization: authority
-    merged[StageCatalogue] = lambda _connection, _organization: stages
+    merged[StageCatalogue] = merged[StageCodes] = lambda _connection, _organization: stages
     merged[Roster] = roster_store(registry, SystemClock())
     return merged
 

@@ -54,6 +54,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
         core.hot.tier = MemoryHotSessions()
     subscribers: list[Subscriber] = [
         intake.desired,
+        intake.accepted,
         HotSessionKeeper(core.hot),
         WebhookFanOut(delivery_book(core.pool, core.seal)),
     ]

@@ -30,6 +30,7 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "issue_join_token": "`kyndof up` brings its own stations",
     "append_to_session": "an agent's answer, or a colleague's reply in a thread",
     "dispute_event": "the projector keeps a fact that a rule refuses",
+    "reopen_dispute": "a fact that a person accepted and a rule still refuses goes back to them",
     "bury_event": "the projector keeps an event that nobody can read",
     "receive_webhook": "a message from outside that a secret has signed",
     "suspend_webhook_subscription": "the courier stops where it fails again and again",

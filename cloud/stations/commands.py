@@ -233,6 +233,18 @@ class ResolveDispute(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReopenDispute(Command):
+    """Put an accepted fact before a person again: a rule still refuses it, by ``code``."""
+
+    domain = "stations"
+
+    station_id: str
+    event_id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuryEvent(Command):
     """Put an accepted event that no command can carry among the dead letters."""
 

@@ -27,6 +27,12 @@ class StationInvalidError(StationError):
     code = "STATION_INVALID"
 
 
+class StationStageUnknownError(StationError):
+    """The registry knows no such stage; ``details.expected`` lists those that it knows."""
+
+    code = "STATION_STAGE_UNKNOWN"
+
+
 class StationRevokedError(StationError):
     """The station was shut out."""
 

@@ -69,6 +69,7 @@ class StationDisputeResolved(DomainEvent):
     station_id: str
     decision: str
     reason: str
+    resolved_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,14 @@ class CertificateAuthority(Protocol):
         ...
 
 
+class StageCodes(Protocol):
+    """The kinds of work that the registry knows."""
+
+    def codes(self) -> frozenset[str]:
+        """Return the codes of all stages."""
+        ...
+
+
 class StationStore(Protocol):
     """Stations of the organization."""
 
@@ -174,6 +182,10 @@ class DisputeStore(Protocol):
 
     async def resolve(self, view: DisputeView) -> None:
         """Keep the decision."""
+        ...
+
+    async def reopen(self, event_id: str, code: str, detail: str, at: datetime) -> bool:
+        """Take an acceptance back, with a new reason; say whether there was one."""
         ...
 
     async def newest(self, open_only: bool, limit: int, before: str) -> Sequence[DisputeView]:

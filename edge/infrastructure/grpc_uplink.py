@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from kyndof_wire.sync.v1.sync_pb2 import (
     GAP_REASON_CORRUPTION,
     GAP_REASON_OPERATOR,
+    GAP_REASON_SUPERSEDED,
     Ack,
     ClockReport,
     DiskReport,
@@ -36,7 +37,7 @@ from edge.outbox.delivery import (
 )
 from edge.outbox.errors import OutboxError
 from edge.outbox.ports import Outbox
-from edge.outbox.record import STREAMS, OutboxState, StoredEvent, rolling_digest
+from edge.outbox.record import LATEST_WINS, STREAMS, OutboxState, StoredEvent, rolling_digest
 from edge.station.ports import Clock
 
 LOG = logging.getLogger("kyndof.uplink")
@@ -243,7 +244,9 @@ class EventUplink:
             return False
         first_seq = events[0].seq
         if first_seq != sent + 1:
-            await self._skip(call, stream, sent + 1, first_seq - 1, GAP_REASON_OPERATOR)
+            newer = stream == LATEST_WINS
+            reason = GAP_REASON_SUPERSEDED if newer else GAP_REASON_OPERATOR
+            await self._skip(call, stream, sent + 1, first_seq - 1, reason)
         sound, messages = self._sound(stream, events)
         if not sound:
             _alarm("EVENT_DAMAGED", stream=stream, seq=first_seq)

@@ -85,9 +85,18 @@ class SqliteMediaIndex:
         ).fetchall()
         return [_record(row) for row in rows]
 
+    def knows(self, sha256: bytes) -> bool:
+        """Say whether an event ever named this picture here."""
+        found = self._db.execute("SELECT 1 FROM media WHERE sha256 = ?", (sha256,)).fetchone()
+        return found is not None
+
     def forget(self, sha256s: Sequence[bytes]) -> None:
         """Drop pictures whose files were removed and that the cloud has or does not want."""
         self._db.executemany("DELETE FROM media WHERE sha256 = ?", [(s,) for s in sha256s])
+
+    def now_ms(self) -> int:
+        """Return the index's time in milliseconds since 1970."""
+        return self._now_ms()
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)

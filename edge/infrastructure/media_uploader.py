@@ -23,6 +23,7 @@ from kyndof_wire.media.v1.media_pb2 import (
 from kyndof_wire.media.v1.media_pb2_grpc import MediaServiceStub
 
 from edge.infrastructure.media_index import SqliteMediaIndex
+from edge.infrastructure.media_orphans import facts_wait, old_pictures
 from edge.outbox.errors import MediaIndexError, OutboxError
 from edge.outbox.ports import Outbox
 from edge.outbox.record import MediaDue
@@ -36,6 +37,9 @@ PART_BYTES = 1 << 20
 CALL_S = 15.0
 UPLOAD_S = 120.0
 IDLE_S = 1.0
+SWEEP_EVERY_S = 3600.0
+#: A picture is written a moment before its event; so old and still unnamed, it never gets one.
+ORPHAN_AGE_S = 7 * 24 * 3600.0
 RETRY_BASE_MS = 500
 RETRY_CAP_MS = 300_000
 LEARN_COUNT = 200
@@ -67,11 +71,13 @@ class MediaUploader:
         make_index: Callable[[], SqliteMediaIndex],
         outbox: Outbox,
         limit_bytes: int,
+        spool: Path,
     ) -> None:
         self._folder = folder
         self._make_index = make_index
         self._outbox = outbox
         self._limit_bytes = limit_bytes
+        self._spool = spool
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="media")
         self._index: SqliteMediaIndex | None = None
 
@@ -96,14 +102,37 @@ class MediaUploader:
 
     async def keep_house(self) -> None:
         """Learn and prune for ever, with or without a cloud."""
+        next_sweep_s = 0.0
         while True:
             try:
                 await self._learn()
+                if (now_s := asyncio.get_running_loop().time()) >= next_sweep_s:
+                    next_sweep_s = now_s + SWEEP_EVERY_S
+                    await self.sweep()
                 if await self._run(SqliteMediaIndex.total_bytes) > self._limit_bytes:
                     await self._run(self._prune)
             except OutboxError as error:
                 LOG.warning("media waits", extra={"reason": str(error)})
             await asyncio.sleep(IDLE_S)
+
+    async def sweep(self) -> None:
+        """Remove pictures that no event named for days: their inspection was never recorded."""
+        if await asyncio.to_thread(facts_wait, self._spool):
+            return
+        named = await self._outbox.media_named()
+        await self._run(lambda index: self._remove_orphans(index, named))
+
+    def _remove_orphans(self, index: SqliteMediaIndex, named: set[bytes]) -> None:
+        before_s = index.now_ms() / 1000 - ORPHAN_AGE_S
+        for sha256, path in old_pictures(self._folder, before_s):
+            if sha256 in named or index.knows(sha256):
+                continue
+            size_bytes = path.stat().st_size
+            path.unlink(missing_ok=True)
+            LOG.warning(
+                "picture without inspection removed",
+                extra={"sha256": sha256.hex(), "size_bytes": size_bytes},
+            )
 
     async def _learn(self) -> None:
         due = await self._outbox.media_due(LEARN_COUNT)

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from kyndof_wire.floor.v1.floor_pb2 import InspectionRecorded
 from kyndof_wire.sync.v1.sync_pb2 import Event, Stored
 
+from edge.infrastructure.mqtt_connection import connected
 from edge.outbox.errors import EventRefusedError, OutboxDamagedError, OutboxFullError
 from edge.outbox.ports import Outbox
 from edge.outbox.record import LARGEST_EVENT_BYTES, STREAMS, AppendOutcome, IncomingEvent
@@ -148,7 +149,7 @@ class MqttAgent:
         )
         paho = client._client  # noqa: SLF001 - no public manual acknowledgement
         paho.manual_ack_set(True)
-        async with client:
+        async with connected(client):
             await client.subscribe(f"v1/{self._station}/evt/+", qos=1)
             await self._announce(client, await self._outbox.producers())
             self.connected = True

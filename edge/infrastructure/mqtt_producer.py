@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import aiomqtt
 
 from edge.infrastructure.ending_tasks import end_tasks
+from edge.infrastructure.mqtt_connection import connected
 from edge.infrastructure.spool_journal import SpoolJournal
 from edge.infrastructure.wire_events import (
     MessageUnreadableError,
@@ -108,7 +109,7 @@ class MqttProducer:
             timeout=_PUBLISH_TIMEOUT_S,
             max_inflight_messages=200,
         )
-        async with client:
+        async with connected(client):
             stored, last = await self._journal.bounds()
             self._window = SendWindow(stored=stored, sent=stored)
             self._light_sent = None

@@ -13,6 +13,7 @@ from edge.infrastructure.sqlite_outbox_salvage import salvage
 from edge.outbox.errors import OutboxDamagedError, OutboxFullError
 from edge.outbox.producers import Decision, ProducerTrack
 from edge.outbox.record import (
+    LATEST_WINS,
     STREAMS,
     AppendOutcome,
     Hole,
@@ -163,6 +164,8 @@ class SqliteOutbox:
                         appended += 1
                     else:
                         duplicates += 1
+                if any(event.stream == LATEST_WINS for event in events):
+                    self._drop_superseded(db, heads[LATEST_WINS].next_seq - 1, now_ms)
                 self._write_heads(db, heads, touched, now_ms)
         except (OutboxFullError, OutboxDamagedError):
             self._forget_progress(touched)
@@ -219,6 +222,19 @@ class SqliteOutbox:
         head.next_seq += 1
         head.digest = digest
         return True
+
+    @staticmethod
+    def _drop_superseded(db: sqlite3.Connection, newest: int, now_ms: int) -> None:
+        """Of snapshots that the cloud does not have, only the newest is worth sending."""
+        older = (
+            "stream = ? AND seq < ? AND seq > (SELECT acked_seq FROM streams WHERE stream = ?)",
+            (LATEST_WINS, newest, LATEST_WINS),
+        )
+        db.execute(
+            f"INSERT OR IGNORE INTO seen SELECT event_id, ? FROM events WHERE {older[0]}",  # noqa: S608
+            (now_ms, *older[1]),
+        )
+        db.execute(f"DELETE FROM events WHERE {older[0]}", older[1])  # noqa: S608 - constants
 
     def _write_heads(
         self, db: sqlite3.Connection, heads: dict[str, _Head], touched: set[str], now_ms: int
@@ -367,6 +383,10 @@ class SqliteOutbox:
             (limit,),
         ).fetchall()
         return [MediaDue(sha256=s, event_id=e, verdict=v) for s, e, v in rows]
+
+    def media_named(self) -> set[bytes]:
+        """Return all pictures that events name and the media index has not taken over."""
+        return {row[0] for row in self._db.execute("SELECT sha256 FROM media_due").fetchall()}
 
     def media_taken(self, taken: Sequence[bytes]) -> None:
         """Forget pictures that the media index has taken over."""

@@ -131,6 +131,10 @@ class OutboxThread:
         """Return pictures of acknowledged events not yet taken over."""
         return await self._run(self._outbox.media_due, limit)
 
+    async def media_named(self) -> set[bytes]:
+        """Return all pictures that events name and the media index has not taken over."""
+        return await self._run(self._outbox.media_named)
+
     async def media_taken(self, taken: Sequence[bytes]) -> None:
         """Forget pictures that the media index has taken over."""
         await self._run(self._mending, self._outbox.media_taken, taken)

@@ -68,6 +68,10 @@ class Outbox(Protocol):
         """Return pictures named by acknowledged events and not yet taken over."""
         ...
 
+    async def media_named(self) -> set[bytes]:
+        """Return all pictures, by SHA-256, that events here name and nobody has taken over."""
+        ...
+
     async def media_taken(self, taken: Sequence[bytes]) -> None:
         """Forget pictures, by SHA-256, that the media index has taken over."""
         ...

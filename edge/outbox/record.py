@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 #: Order in which streams are served: a snapshot of the present before the long history.
 STREAMS = ("state", "events")
+#: In this stream the newest event says all that the earlier ones said.
+LATEST_WINS = "state"
 LARGEST_EVENT_BYTES = 1 << 20
 
 

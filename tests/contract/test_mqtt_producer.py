@@ -8,6 +8,7 @@ import pytest
 from kyndof_wire.sync.v1.sync_pb2 import Event, Stored
 
 from edge.infrastructure.ending_tasks import end_tasks
+from edge.infrastructure.mqtt_connection import connected
 from edge.infrastructure.mqtt_producer import BrokerAddress, MqttProducer
 from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal
 from edge.infrastructure.sqlite_spool import SqliteSpool
@@ -102,7 +103,7 @@ class Agent:
                 client = aiomqtt.Client(
                     "127.0.0.1", self._port, username=STATION, password=PASSWORD, timeout=5
                 )
-                async with client:
+                async with connected(client):
                     await client.subscribe(f"v1/{STATION}/evt/+", qos=1)
                     async for message in client.messages:
                         await self._take(client, Event.FromString(message.payload))

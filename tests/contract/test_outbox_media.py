@@ -11,8 +11,10 @@ from edge.infrastructure.grpc_channel import Credentials, open_channel
 from edge.infrastructure.media_index import SqliteMediaIndex
 from edge.infrastructure.media_uploader import MediaUploader, content_type, media_path
 from edge.infrastructure.sqlite_outbox_schema import migrate_media
+from edge.infrastructure.sqlite_spool import NewEvent, SqliteSpool
 from edge.infrastructure.system_time import SystemClock
 from edge.outbox.record import MediaDue
+from edge.outbox.spooling import SpoolPolicy
 from tests.fakes.cloud_server import ORGANIZATION, STATION, CloudServer
 from tests.fakes.floor import until
 
@@ -28,6 +30,9 @@ class DueList:
 
     async def media_due(self, limit):
         return self.due[:limit]
+
+    async def media_named(self):
+        return {d.sha256 for d in self.due}
 
     async def media_taken(self, taken):
         self.due = [d for d in self.due if d.sha256 not in taken]
@@ -66,6 +71,7 @@ def uploader(gallery, limit_bytes=1 << 30):
         lambda: SqliteMediaIndex(database, SystemClock(), migrate_media),
         gallery.outbox,
         limit_bytes,
+        gallery.folder.parent / "spool.db",
     )
 
 
@@ -164,3 +170,58 @@ async def test_stored_pictures_make_room_first(gallery) -> None:
 def test_the_type_of_a_picture_is_read_from_its_bytes() -> None:
     assert content_type(b"\xff\xd8\xff\xe0") == "image/jpeg"
     assert content_type(io.BytesIO(b"\x89PNG\r\n").read()) == "image/png"
+
+
+def age(gallery, sha256, days):
+    path = media_path(gallery.folder, sha256)
+    then_s = path.stat().st_mtime - days * 86_400
+    os.utime(path, (then_s, then_s))
+    return path
+
+
+async def test_old_pictures_whose_inspection_never_happened_are_swept(gallery, caplog) -> None:
+    named, taken = gallery.add(b"named by an event"), gallery.add(b"taken over")
+    orphan, fresh = gallery.add(b"orphan"), gallery.add(b"written a moment ago")
+    due = gallery.outbox.due
+    gallery.outbox.due = [d for d in due if d.sha256 == taken]
+    house = uploader(gallery)
+    await house._learn()
+    gallery.outbox.due = [d for d in due if d.sha256 == named]
+    kept = [age(gallery, named, 8), age(gallery, taken, 8), age(gallery, fresh, 6)]
+    stray = gallery.folder / "ab" / "notes.txt"
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_text("not ours")
+    gone = age(gallery, orphan, 8)
+    await house.sweep()
+    await house.close()
+    assert not gone.exists()
+    assert all(path.exists() for path in [*kept, stray])
+    told = [r.sha256 for r in caplog.records if "without inspection" in r.message]
+    assert told == [orphan.hex()]
+
+
+async def test_nothing_is_swept_while_the_spool_still_holds_facts(gallery, tmp_path) -> None:
+    policy = SpoolPolicy(max_bytes=16 << 20, ballast_bytes=0)
+    spool = SqliteSpool(tmp_path / "spool.db", policy, "run_1")
+    spool.append([NewEvent(event_id=b"e" * 16, stream="events", body=b"names the picture")])
+    orphan = gallery.add(b"named in the spool only")
+    gallery.outbox.due = []
+    path = age(gallery, orphan, 30)
+    house = uploader(gallery)
+    await house.sweep()
+    assert path.exists()
+    spool.trim(1)
+    await house.sweep()
+    assert not path.exists()
+    await house.close()
+    spool.close()
+
+
+async def test_a_spool_that_cannot_be_read_keeps_every_picture(gallery, tmp_path) -> None:
+    (tmp_path / "spool.db").write_bytes(b"no database")
+    path = age(gallery, gallery.add(b"who knows"), 30)
+    gallery.outbox.due = []
+    house = uploader(gallery)
+    await house.sweep()
+    await house.close()
+    assert path.exists()

@@ -6,7 +6,7 @@ import sqlite3
 
 import grpc
 import pytest
-from kyndof_wire.sync.v1.sync_pb2 import DiskReport, Event
+from kyndof_wire.sync.v1.sync_pb2 import GAP_REASON_SUPERSEDED, DiskReport, Event
 
 from edge.infrastructure.grpc_channel import Credentials, open_channel
 from edge.infrastructure.grpc_uplink import EventUplink, LinkLostError, UplinkSettings
@@ -267,3 +267,23 @@ async def test_a_foreign_certificate_never_gets_a_welcome(tmp_path, cloud) -> No
             with pytest.raises(LinkLostError):
                 await site.uplink.run(channel)
     assert cloud.ledger.hellos == []
+
+
+async def test_of_snapshots_made_without_a_cloud_only_the_newest_travels(tmp_path, cloud) -> None:
+    async with Site(tmp_path, cloud) as site:
+        await site.make(1, stream="state", payload=b"first")
+        async with site.connected():
+            await until(lambda: cloud.ledger.all_events("state"))
+            await site.all_acknowledged()
+        for _ in range(5):
+            await site.make(40, stream="state", payload=b"older")
+        await site.make(1, stream="state", payload=b"newest")
+        await site.make(3)
+        assert len(await site.outbox.read_after("state", 1, 500, 1 << 20)) == 1
+        async with site.connected():
+            await until(lambda: len(cloud.ledger.all_events()) == 3)
+            await until(lambda: len(cloud.ledger.all_events("state")) == 2)
+        assert [e.payload for e in cloud.ledger.all_events("state")] == [b"first", b"newest"]
+        gaps = [(g.stream, g.first_seq, g.last_seq, g.reason) for g in cloud.ledger.gaps]
+        assert gaps == [("state", 2, 201, GAP_REASON_SUPERSEDED)]
+        assert (await site.outbox.state()).streams[0].last_seq == 202

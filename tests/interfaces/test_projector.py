@@ -1,6 +1,7 @@
 """Committed facts of stations, carried into production in order, refused ones kept as disputes."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kyndof_wire.fleet.v1 import fleet_pb2
 from kyndof_wire.floor.v1 import floor_pb2
 from kyndof_wire.sync.v1 import sync_pb2
 from ulid import ULID
 
-from cloud.commands.errors import CommandError
+from cloud.commands.errors import CommandError, ForbiddenError
+from cloud.events.event import RecordedEvent
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.interfaces.edge_intake.accepted_disputes import AcceptedDisputes
 from cloud.interfaces.edge_intake.projector import Pace, Projector
 from cloud.production.queries import FindPiece, WorkOrderCreation
 from cloud.stations.commands import RecordStationState, ResolveDispute
-from cloud.stations.queries import FindStation, ListDisputes, StationView
-from tests.fakes.core import context_of
+from cloud.stations.queries import FindStation, ListDisputes, StationKey, StationView
+from tests.fakes.core import DEMO, context_of
 from tests.fakes.intake import Device, IntakeWorld, badge_event, floor_event, intake_over
 from tests.fakes.production import wish
 
@@ -151,7 +155,7 @@ class Floor:
 
     async def settled(self) -> None:
         """Wait until everything committed was projected."""
-        for _ in range(500):
+        for _ in range(1500):
             if not await self.world.border.backlog():
                 return
             await asyncio.sleep(0.02)
@@ -252,6 +256,111 @@ async def test_a_dispute_is_decided_once_with_a_reason(floor: Floor) -> None:
         await bus.send(replace(decide, reason="again"), LEAD)
     assert await bus.ask(ListDisputes(), LEAD) == ()
     assert len(await bus.ask(ListDisputes(open_only=False), LEAD)) == 1
+
+
+def foreign(event: sync_pb2.Event) -> sync_pb2.Event:
+    """Let somebody have done it whose badge may not: nobody of that login."""
+    event.worker = "designer@demo.example"
+    return event
+
+
+class GuardedBus:
+    """A bus that takes nothing of a designer, as the matrix says."""
+
+    def __init__(self, bus: Any) -> None:
+        self._bus = bus
+
+    async def send(self, command: Any, context: Any) -> Any:
+        if context.user == "designer@demo.example":
+            raise ForbiddenError("no right to this stage")
+        return await self._bus.send(command, context)
+
+    async def ask(self, query: Any, context: Any) -> Any:
+        return await self._bus.ask(query, context)
+
+
+async def decided(floor: Floor, *, decision: str = "ACCEPTED", by: Any = LEAD) -> list[Any]:
+    """Decide every open dispute and let the relay's subscriber hear of it, twice."""
+    bus = floor.world.core.bus
+    for dispute in reversed(await bus.ask(ListDisputes(), LEAD)):
+        command = ResolveDispute(event_id=dispute.event_id, decision=decision, reason="I saw it")
+        await bus.send(command, by)
+    rows = await floor.world.rows(
+        "SELECT organization_id, sequence, event_id, type, occurred_at, payload FROM events"
+        " WHERE type = 'station_dispute_resolved' ORDER BY sequence"
+    )
+    heard = [
+        RecordedEvent(**dict(row) | {"payload": json.loads(row["payload"])})
+        if isinstance(row["payload"], str)
+        else RecordedEvent(**dict(row))
+        for row in rows
+    ]
+    accepted = AcceptedDisputes(bus, floor.world.border)
+    for event in [*heard, *heard]:
+        await accepted.hear(event)
+    return heard
+
+
+async def test_an_accepted_fact_takes_effect_once_in_the_deciders_name(floor: Floor) -> None:
+    facts = [floor.started(), *floor.inspected_and_finished()]
+    async with projecting(floor.world, GuardedBus(floor.world.core.bus)):
+        await floor.say(*(foreign(fact) for fact in facts))
+        await floor.settled()
+        assert (await floor.piece()).state == "OPEN"
+        await decided(floor)
+    piece = await floor.piece()
+    assert piece.open_stage == "SEW"
+    assert [line.worker for line in piece.history] == ["lead@demo.example"] * 2
+    assert await floor.disputes() == []
+    audited = await floor.world.rows(
+        "SELECT action FROM audit_log WHERE user_login = 'lead@demo.example'"
+        " AND action IN ('start_step', 'finish_step')"
+    )
+    assert len(audited) == 2
+
+
+async def test_a_fact_that_is_still_refused_comes_back_with_the_new_reason(floor: Floor) -> None:
+    unknown = floor.started()
+    message = floor_pb2.StepStarted.FromString(unknown.payload)
+    message.piece_id = f"pc_{ULID()}"
+    unknown.payload = message.SerializeToString()
+    async with projecting(floor.world, GuardedBus(floor.world.core.bus)):
+        await floor.say(foreign(unknown))
+        await floor.settled()
+    assert await floor.disputes() == [("step_started", "FORBIDDEN")]
+    await decided(floor)
+    assert await floor.disputes() == [("step_started", "PIECE_UNKNOWN")]
+    (dispute,) = await floor.world.core.bus.ask(ListDisputes(), LEAD)
+    assert (dispute.decision, dispute.resolved_at) == (None, None)
+
+
+async def test_a_rejected_fact_stays_without_effect(floor: Floor) -> None:
+    async with projecting(floor.world, GuardedBus(floor.world.core.bus)):
+        await floor.say(foreign(floor.started()))
+        await floor.settled()
+    await decided(floor, decision="REJECTED")
+    assert (await floor.piece()).state == "OPEN"
+    assert await floor.disputes() == []
+
+
+async def test_a_package_tells_up_to_which_event_it_knows_the_stations_work(floor: Floor) -> None:
+    key = StationKey(organization_id=DEMO, station_id=floor.station.station_id)
+    assert await floor.world.border.watermark(key) == 0
+    async with projecting(floor.world):
+        await floor.say(badge_event(), floor.started())
+        await floor.settled()
+        first = await floor.world.desired.wish(key)
+        await floor.say(badge_event(1))
+        await floor.settled()
+    content = await floor.world.desired.package(key, first.work_digest)
+    assert content is not None
+    assert fleet_pb2.WorkPackage.FromString(content).event_watermark == 2
+    floor.world.desired.change(key.organization_id)
+    assert await floor.world.desired.wish(key) == first, "a badge makes no other package"
+    async with projecting(floor.world):
+        await floor.say(*floor.inspected_and_finished())
+        await floor.settled()
+    assert await floor.world.border.watermark(key) == 5
 
 
 class BreakingBus:

@@ -83,6 +83,17 @@ async def test_a_station_is_registered_joined_and_shut_out(world: IntakeWorld) -
         assert (again.status_code, again.json()["error"]["code"]) == (409, "STATION_NAME_TAKEN")
         wrong = await client.post("/stations", json=NEW | {"name": "cut 1"})
         assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "STATION_INVALID")
+        for stages in (["CUT", "NOPE"], ["CUTS"]):
+            unknown = await client.post("/stations", json=NEW | {"name": "X-1", "stages": stages})
+            told = unknown.json()["error"]
+            assert (unknown.status_code, told["code"]) == (422, "STATION_STAGE_UNKNOWN")
+            assert told["details"]["actual"] == stages[-1:]
+            assert "QC" in told["details"]["expected"]
+            assert "등록되지 않은 단계" in told["message"]
+        english = await client.post(
+            "/stations", json=NEW | {"stages": ["NOPE"]}, headers={"Accept-Language": "en"}
+        )
+        assert "no stage of this name" in english.json()["error"]["message"]
         request = {"serial": "appliance-7"}
         key = {"Idempotency-Key": "once"}
         first = await client.post(f"/stations/{station_id}/join-tokens", json=request, headers=key)

@@ -37,6 +37,7 @@ from cloud.production.ports import (
 from cloud.production.queries import WorkOrderPage, WorkOrderSummary
 from cloud.production.spec import Gap, Spec
 from cloud.production.step import Step
+from cloud.stations.ports import StageCodes
 
 # A piece's facts as JSON, so that one statement reads any number of pieces.
 _PIECES = """
@@ -438,5 +439,6 @@ STORES: dict[type, Callable[[asyncpg.Connection, str], object]] = {
     FloorStore: PostgresFloorStore,
     Consequences: _consequences,
     StageCatalogue: lambda _connection, _organization: _STAGE_FILES,
+    StageCodes: lambda _connection, _organization: _STAGE_FILES,
     SpreadsheetReader: lambda _connection, _organization: _SPREADSHEETS,
 }

@@ -40,6 +40,13 @@ WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
   AND seq > $5 AND seq <= $6
 ORDER BY seq LIMIT $7
 """
+_FIND = """
+SELECT epoch, stream, seq, standing, event_id, type, payload,
+       coalesce(occurred_at, received_at) AS occurred_at, worker, basis
+FROM station_events
+WHERE organization_id = $1 AND station_id = $2 AND event_id = $3 AND standing = 'accepted'
+ORDER BY epoch LIMIT 1
+"""
 _MOVE = """
 INSERT INTO station_projections (organization_id, station_id, epoch, stream, projected_seq)
 VALUES ($1, $2, $3, $4, $5)
@@ -56,6 +63,17 @@ ON CONFLICT (organization_id, station_id) DO UPDATE SET
                    THEN excluded.wished_at ELSE station_wishes.wished_at END,
   work_digest = excluded.work_digest
 RETURNING generation
+"""
+#: Only what concerns pieces: a badge or an alarm must not make another package.
+_WATERMARK = """
+SELECT e.seq FROM station_events e
+JOIN station_projections p USING (organization_id, station_id, epoch, stream)
+WHERE e.organization_id = $1 AND e.station_id = $2 AND e.stream = 'events'
+  AND e.epoch = (SELECT max(epoch) FROM station_cursors
+                 WHERE organization_id = $1 AND station_id = $2)
+  AND e.seq <= p.projected_seq
+  AND e.type IN ('step_started', 'inspection_recorded', 'step_finished')
+ORDER BY e.seq DESC LIMIT 1
 """
 
 
@@ -99,6 +117,12 @@ class PostgresStationBorder:
             )
         return generation
 
+    async def watermark(self, station: StationKey) -> int:
+        """Return the last of the station's own events about work that production has judged."""
+        async with self._as(station) as connection:
+            seq = await connection.fetchval(_WATERMARK, station.organization_id, station.station_id)
+        return int(seq or 0)
+
     async def backlog(self) -> Sequence[StationKey]:
         """Return the stations that have committed events which were not projected."""
         rows = await self._pool.fetch("SELECT * FROM lookup_projection_backlog()")
@@ -125,6 +149,14 @@ class PostgresStationBorder:
                     return [LoggedEvent(**dict(row)) for row in rows]
                 # Nothing but a gap lies there.
                 await connection.execute(_MOVE, *key, *place, stream["committed_seq"])
+
+    async def find(self, station: StationKey, event_id: str) -> LoggedEvent | None:
+        """Return an accepted event of a station."""
+        async with self._as(station) as connection:
+            row = await connection.fetchrow(
+                _FIND, station.organization_id, station.station_id, event_id
+            )
+        return LoggedEvent(**dict(row)) if row else None
 
     async def move(self, station: StationKey, event: LoggedEvent) -> None:
         """Note that everything up to and including ``event`` was projected."""

@@ -289,6 +289,22 @@ class PostgresDisputeStore:
             view.resolved_at,
         )
 
+    async def reopen(self, event_id: str, code: str, detail: str, at: datetime) -> bool:
+        """Take an acceptance back, with a new reason; say whether there was one."""
+        reopened = await self._connection.fetchval(
+            """UPDATE station_disputes
+               SET decision = NULL, reason = NULL, resolved_by = NULL, resolved_at = NULL,
+                   code = $3, detail = $4, disputed_at = $5
+               WHERE organization_id = $1 AND event_id = $2 AND decision = 'ACCEPTED'
+               RETURNING true""",
+            self._organization_id,
+            event_id,
+            code,
+            detail,
+            at,
+        )
+        return bool(reopened)
+
     _AFTER = """(NOT $2 OR d.resolved_at IS NULL)
           AND ($4 = '' OR (d.disputed_at, d.event_id) <
                (SELECT b.disputed_at, b.event_id FROM station_disputes b

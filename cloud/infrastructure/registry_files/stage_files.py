@@ -61,6 +61,14 @@ class StageFiles:
             )
         return self._stages
 
+    def codes(self) -> frozenset[str]:
+        """Return the codes of all stages.
+
+        Raises:
+            StageFileError: the file does not hold and there is no last good one.
+        """
+        return frozenset(self.stages())
+
     def revive(self, content: str) -> None:
         """Serve an earlier version of the file until it holds again.
 

@@ -114,10 +114,12 @@ class DesiredState:
             user=f"station:{station.station_id}",
             source=Source.STATION,
         )
+        # Before the contents: what they hold then is never less than the mark says.
+        watermark = await self._packages.watermark(station)
         contents: PackageContents = await self._bus.ask(
             WorkPackageContents(station_id=station.station_id), context
         )
-        return await asyncio.to_thread(build_package, contents, self._banks)
+        return await asyncio.to_thread(build_package, contents, self._banks, watermark)
 
     def _keep(self, station: StationKey, built: BuiltPackage) -> None:
         self._built[station, built.digest] = built.content

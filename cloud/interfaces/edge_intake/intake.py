@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cloud.events.ports import Clock
+from cloud.interfaces.edge_intake.accepted_disputes import AcceptedDisputes
 from cloud.interfaces.edge_intake.admission import Admission
 from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
@@ -57,7 +58,7 @@ class IntakeParts:
 class EdgeIntake:
     """Runs in `serve`: ``async with EdgeIntake(parts)`` opens the doors and starts the projector.
 
-    ``desired`` is a subscriber of domain events and belongs among the relay's subscribers.
+    ``desired`` and ``accepted`` hear domain events and belong among the relay's subscribers.
     """
 
     def __init__(self, parts: IntakeParts) -> None:
@@ -72,6 +73,7 @@ class EdgeIntake:
             patience=parts.patience,
         )
         self.desired = DesiredState(parts.bus, parts.border, parts.banks)
+        self.accepted = AcceptedDisputes(parts.bus, parts.border)
         self._projector = Projector(parts.bus, parts.border, parts.pace)
         self._projecting: asyncio.Task[None] | None = None
         self.servers = IntakeServers(

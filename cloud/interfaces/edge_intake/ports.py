@@ -69,6 +69,10 @@ class EventLog(Protocol):
         """Return the next events of a station, in order, of one epoch and stream."""
         ...
 
+    async def find(self, station: StationKey, event_id: str) -> LoggedEvent | None:
+        """Return an accepted event of a station."""
+        ...
+
     async def move(self, station: StationKey, event: LoggedEvent) -> None:
         """Note that everything up to and including ``event`` was projected."""
         ...
@@ -127,6 +131,13 @@ class WorkPackages(Protocol):
 
     async def wish(self, station: StationKey, work_digest: str) -> int:
         """Return the generation of this digest; a changed digest gets the next one."""
+        ...
+
+    async def watermark(self, station: StationKey) -> int:
+        """Return the last of the station's own events about work that production has judged.
+
+        It is a number of stream ``events`` in the station's newest epoch; 0 before the first.
+        """
         ...
 
 

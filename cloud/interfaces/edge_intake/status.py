@@ -37,6 +37,7 @@ from cloud.stations.errors import (
     StationNameTakenError,
     StationRevokedError,
     StationSilentError,
+    StationStageUnknownError,
     StationUnknownError,
 )
 
@@ -53,6 +54,7 @@ STATUS: dict[type[CommandError], grpc.StatusCode] = {
     StationError: CODE.FAILED_PRECONDITION,
     StationUnknownError: CODE.PERMISSION_DENIED,
     StationNameTakenError: CODE.ALREADY_EXISTS,
+    StationStageUnknownError: CODE.INVALID_ARGUMENT,
     StationInvalidError: CODE.INVALID_ARGUMENT,
     StationRevokedError: CODE.PERMISSION_DENIED,
     CertificateRevokedError: CODE.PERMISSION_DENIED,

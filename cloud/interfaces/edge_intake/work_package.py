@@ -26,8 +26,11 @@ class BuiltPackage:
     digest: str
 
 
-def build_package(contents: PackageContents, banks: StyleBanks) -> BuiltPackage:
-    """Serialize ``contents`` and the banks of its styles; the same contents give the same bytes."""
+def build_package(contents: PackageContents, banks: StyleBanks, watermark: int = 0) -> BuiltPackage:
+    """Serialize ``contents`` and the banks of its styles; the same contents give the same bytes.
+
+    ``watermark`` is the last of the station's own events that the contents are sure to hold.
+    """
     styles = sorted({order.style for order in contents.work_orders if order.style})
     known = [(style, banks.read(style)) for style in styles]
     package = fleet_pb2.WorkPackage(
@@ -51,6 +54,7 @@ def build_package(contents: PackageContents, banks: StyleBanks) -> BuiltPackage:
         ],
         # A style that was not taught is left out: the station then says so and judges nothing.
         styles=[fleet_pb2.Style(name=name, bank=bank) for name, bank in known if bank is not None],
+        event_watermark=watermark,
     )
     content = package.SerializeToString(deterministic=True)
     return BuiltPackage(content=content, digest=hashlib.sha256(content).hexdigest())

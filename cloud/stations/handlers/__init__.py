@@ -14,6 +14,7 @@ from cloud.stations.commands import (
     RecordStationReport,
     RecordStationState,
     RegisterStation,
+    ReopenDispute,
     ReportStationFault,
     ResolveDispute,
     RevokeStation,
@@ -32,7 +33,7 @@ from cloud.stations.handlers.answers import (
     list_stations,
     station_standing,
 )
-from cloud.stations.handlers.disputes import dispute_event, resolve_dispute
+from cloud.stations.handlers.disputes import dispute_event, reopen_dispute, resolve_dispute
 from cloud.stations.handlers.intake import (
     bury_event,
     open_station_stream,
@@ -67,6 +68,7 @@ COMMANDS: dict[type[Command], Handler] = {
     DisputeEvent: dispute_event,
     BuryEvent: bury_event,
     ResolveDispute: resolve_dispute,
+    ReopenDispute: reopen_dispute,
     StoreMedia: store_media,
 }
 QUERIES: dict[type[Query], Handler] = {

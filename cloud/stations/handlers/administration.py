@@ -18,6 +18,7 @@ from cloud.stations.errors import (
     StationInvalidError,
     StationNameTakenError,
     StationRevokedError,
+    StationStageUnknownError,
 )
 from cloud.stations.events import StationEnrolled, StationRegistered, StationRevoked
 from cloud.stations.handlers.lookup import station_of, station_view
@@ -25,6 +26,7 @@ from cloud.stations.ports import (
     CertificateAuthority,
     EnrolmentStore,
     IssuedCertificate,
+    StageCodes,
     StationStore,
 )
 from cloud.stations.queries import Enrolment, IssuedJoinToken, StationView
@@ -36,9 +38,18 @@ async def register_station(command: RegisterStation, unit: UnitOfWork) -> Statio
 
     Raises:
         StationInvalidError: it could not be found or used like this.
+        StationStageUnknownError: the registry knows no such stage.
         StationNameTakenError: the name belongs to another station.
     """
     check_station(command.name, command.stages, command.title_ko, command.title_en)
+    known = unit.store(StageCodes).codes()
+    if unknown := [stage for stage in command.stages if stage not in known]:
+        raise StationStageUnknownError(
+            "the registry knows no such stage",
+            field="stages",
+            actual=unknown,
+            expected=sorted(known),
+        )
     station = Station(
         station_id=unit.ids.new("sta"),
         name=command.name,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from cloud.commands.ports import UnitOfWork
-from cloud.stations.commands import DisputeEvent, ResolveDispute
+from cloud.stations.commands import DisputeEvent, ReopenDispute, ResolveDispute
 from cloud.stations.errors import DecisionInvalidError, DisputeResolvedError, DisputeUnknownError
 from cloud.stations.events import StationDisputeResolved, StationEventDisputed
 from cloud.stations.handlers.lookup import acts_for_itself, station_of
@@ -68,6 +68,30 @@ async def resolve_dispute(command: ResolveDispute, unit: UnitOfWork) -> DisputeV
             station_id=dispute.station_id,
             decision=command.decision,
             reason=command.reason,
+            resolved_by=unit.context.user,
         )
     )
     return decided
+
+
+async def reopen_dispute(command: ReopenDispute, unit: UnitOfWork) -> None:
+    """Open an accepted dispute again with the new reason; any other stays as it is.
+
+    Raises:
+        StationUnknownError: no such station.
+    """
+    acts_for_itself(command.station_id, unit)
+    station = await station_of(command.station_id, unit, revoked_too=True)
+    reopened = await unit.store(DisputeStore).reopen(
+        command.event_id, command.code, command.detail, unit.clock.now()
+    )
+    if reopened:
+        unit.record(
+            StationEventDisputed(
+                station_id=station.station_id,
+                station_name=station.name,
+                event_id=command.event_id,
+                code=command.code,
+                detail=command.detail,
+            )
+        )

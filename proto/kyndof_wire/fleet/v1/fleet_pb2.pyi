@@ -219,7 +219,9 @@ class WorkPackage(_message.Message):
     station_name: _builtins.str
     """Name on the floor: CUT-01."""
     event_watermark: _builtins.int
-    """Login timeouts and the like come from the station's own settings."""
+    """The station's own events up to this number, of its newest epoch, are in here already. It names
+    only events about work, so that a badge or an alarm makes no other package.
+    """
     @_builtins.property
     def stages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Stages that this station takes: CUT, SEW ..."""

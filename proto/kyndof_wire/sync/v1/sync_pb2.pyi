@@ -34,6 +34,8 @@ class _GapReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GapReason.V
     """The file was damaged."""
     GAP_REASON_OPERATOR: _GapReason.ValueType  # 3
     """Somebody gave them up."""
+    GAP_REASON_SUPERSEDED: _GapReason.ValueType  # 4
+    """A newer snapshot took their place before they could be sent."""
 
 class GapReason(_GapReason, metaclass=_GapReasonEnumTypeWrapper):
     """Why a gap exists."""
@@ -46,6 +48,8 @@ GAP_REASON_CORRUPTION: GapReason.ValueType  # 2
 """The file was damaged."""
 GAP_REASON_OPERATOR: GapReason.ValueType  # 3
 """Somebody gave them up."""
+GAP_REASON_SUPERSEDED: GapReason.ValueType  # 4
+"""A newer snapshot took their place before they could be sent."""
 Global___GapReason: _TypeAlias = GapReason  # noqa: Y015
 
 @_typing.final

@@ -143,7 +143,7 @@ class MqttAgent:
             self._address.port,
             username=self._address.username,
             password=self._address.password,
-            keepalive=10,
+            keepalive=5,
             timeout=3,
             max_queued_incoming_messages=QUEUE_COUNT,
         )

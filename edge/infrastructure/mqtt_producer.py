@@ -105,7 +105,7 @@ class MqttProducer:
             username=self._address.username or None,
             password=self._address.password or None,
             identifier=self._client_id,
-            keepalive=10,
+            keepalive=5,
             timeout=_PUBLISH_TIMEOUT_S,
             max_inflight_messages=200,
         )

@@ -148,17 +148,17 @@ class AgentProcess(Process):
         home.mkdir(parents=True, exist_ok=True)
         super().__init__(home / "sync.log")
         self.home = home / "stations" / STATION
-        self._environment = environment(
-            KYNDOF_HOME=str(home),
-            KYNDOF_STATION=STATION,
-            KYNDOF_MQTT__URL=f"mqtt://127.0.0.1:{broker_port}",
-            KYNDOF_MQTT__PASSWORD=PASSWORD,
-            KYNDOF_CLOUD__ADDRESS=cloud.address,
-            KYNDOF_CLOUD__ENROLMENT_ADDRESS=cloud.enrolment_address,
-            KYNDOF_CLOUD__RECONNECT_MAX_S="1",
-            KYNDOF_OUTBOX__BALLAST_MB="1",
-            **settings,
-        )
+        ours = {
+            "KYNDOF_HOME": str(home),
+            "KYNDOF_STATION": STATION,
+            "KYNDOF_MQTT__URL": f"mqtt://127.0.0.1:{broker_port}",
+            "KYNDOF_MQTT__PASSWORD": PASSWORD,
+            "KYNDOF_CLOUD__ADDRESS": cloud.address,
+            "KYNDOF_CLOUD__ENROLMENT_ADDRESS": cloud.enrolment_address,
+            "KYNDOF_CLOUD__RECONNECT_MAX_S": "1",
+            "KYNDOF_OUTBOX__BALLAST_MB": "1",
+        }
+        self._environment = environment(**ours | settings)
 
     def command(self):
         return [sys.executable, "-m", "edge", "sync"], self._environment

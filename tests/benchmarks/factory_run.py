@@ -33,7 +33,7 @@ async def crew_at_order(
     if only_sewing:
         order["steps"] = _ONLY_SEWING
         order["specs"] = [{"version_number": 1, "stages": []}]
-    office = Office(crew.lead, crew.designer, crew.cutting.makers, crew.ledger)
+    office = Office(crew.lead, crew.designer, crew.ledger)
     order_id = await office.next_order(order, pieces_count)
     return await crew.turned_to(order_id)
 

@@ -1,53 +1,14 @@
 """Story 3 as people see it: a kiosk page and the dashboard, side by side in a real browser."""
 
-import os
 import re
-import shutil
-from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.journeys.factory import CHECKOUT, Factory
+from tests.journeys.factory import Factory
+from tests.journeys.pages import signed_in
 from tests.simulators.scenes import Request, draw, encode_frame
-
-_CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-_QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-_BUILT = CHECKOUT / "cloud" / "dashboard" / "dist" / "index.html"
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A Chromium of the system; without one the journey is skipped, in CI it fails."""
-    missing = []
-    if not os.access(_CHROMIUM, os.X_OK):
-        missing.append("chromium is not installed: apt-get install chromium")
-    if not _BUILT.exists():
-        missing.append("the dashboard is not built: make install")
-    if missing and os.environ.get("KYNDOF_REQUIRE_SERVERS") == "1":
-        pytest.fail("; ".join(missing))
-    if missing:
-        pytest.skip("; ".join(missing))
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
-        yield chromium
-        await chromium.close()
-
-
-def _link(factory: Factory, login: str) -> str:
-    """The one-time link that `kyndof up` printed for a person."""
-    found = re.search(rf"^{re.escape(login)}\s+(\S+)", factory.log.read_text("utf-8"), re.MULTILINE)
-    assert found, f"no link for {login}"
-    return found.group(1)
-
-
-async def _signed_in(browser: Browser, factory: Factory, login: str) -> tuple[BrowserContext, Page]:
-    context = await browser.new_context(locale="ko-KR", timezone_id="Asia/Seoul")
-    page = await context.new_page()
-    await page.goto(_link(factory, login))
-    await page.wait_for_url(f"{factory.http}/", timeout=20_000)
-    return context, page
 
 
 async def _codes(context: BrowserContext, factory: Factory) -> tuple[str, str]:
@@ -71,7 +32,7 @@ async def test_a_piece_worked_at_the_kiosk_page_appears_on_the_floor_page_withou
     picture, _ = draw(Request(kind="cut", with_label=False), np.random.default_rng(1))
     (await factory.table("CUT-01")).put(encode_frame(picture))
     await factory.kiosk("CUT-01")
-    context, floor = await _signed_in(browser, factory, "lead@demo.example")
+    context, floor = await signed_in(browser, factory, "lead@demo.example")
     badge, label = await _codes(context, factory)
     station = floor.locator("article", has_text="CUT-01")
     await expect(floor.get_by_text("실시간", exact=True)).to_be_visible(timeout=15_000)

@@ -84,7 +84,7 @@ class FloorSimulator:
         people = [
             await self._person(address, f"{who}@demo.example") for who in ("lead", "designer")
         ]
-        return Office(people[0], people[1], self.makers, self.ledger)
+        return Office(people[0], people[1], self.ledger)
 
     async def _address(self) -> str:
         """Wait until `kyndof up` serves this home."""
@@ -185,7 +185,8 @@ class FloorSimulator:
             self._changed.clear()
             try:
                 await self._refresh(office, self._order["work_order_id"])
-                if await office.decide(self._order):
+                # People come when they come: what waits for them is to be seen on the screens.
+                if await office.decide(self._order, 4 * self.wishes.pace_s):
                     continue
                 if all(line["state"] in _OVER for line in self._order["pieces"]):
                     if self.wishes.is_once:

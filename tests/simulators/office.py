@@ -1,12 +1,13 @@
 """The people at the cloud: a lead who decides reviews and opens orders, a designer who corrects.
 
-They look at what REST shows them and, like people, at the cloth itself.
+They decide by what the screen shows them: numbers, limits, findings. What a piece is really like
+they do not know either.
 """
 
+import time
 from typing import Any
 
 from tests.simulators.doors import Cloud, Json, RestError
-from tests.simulators.garments import Makers
 from tests.simulators.ledger import Ledger
 
 BETTER_PITCH_MM = 2.5
@@ -15,17 +16,24 @@ BETTER_PITCH_MM = 2.5
 class Office:
     """Decides what waits for a person."""
 
-    def __init__(self, lead: Cloud, designer: Cloud, makers: Makers, ledger: Ledger) -> None:
+    def __init__(self, lead: Cloud, designer: Cloud, ledger: Ledger) -> None:
         self.lead = lead
         self.designer = designer
-        self._makers = makers
         self._ledger = ledger
+        self._seen_s: dict[tuple[str, str, int], float] = {}
 
-    async def decide(self, order: Json) -> bool:
-        """Look after every piece that waits for a word; whether there was one."""
+    async def decide(self, order: Json, after_s: float = 0.0) -> bool:
+        """Look after every piece that waits for a word since `after_s`; whether there was one."""
         acted = False
-        for line in order["pieces"]:
-            if line["state"] not in {"REVIEW", "REWORK", "QUARANTINE", "ESCALATED"}:
+        now_s = time.monotonic()
+        waiting = {
+            (line["piece_id"], line["state"], line["attempt"]): line
+            for line in order["pieces"]
+            if line["state"] in {"REVIEW", "REWORK", "QUARANTINE", "ESCALATED"}
+        }
+        self._seen_s = {key: self._seen_s.get(key, now_s) for key in waiting}
+        for key, line in waiting.items():
+            if now_s - self._seen_s[key] < after_s:
                 continue
             piece = await self.lead.get(f"/pieces/{line['piece_id']}")
             act = {
@@ -47,10 +55,9 @@ class Office:
         inspection = latest_inspection(piece)
         if inspection is None:
             return
-        garment = self._makers.garment(piece["piece_id"])
-        well = garment.flaw is None and garment.sewing in {None, "good"}
+        well = looks_well(inspection)
         verdict = "PASS" if well else "FAIL"
-        reason = "실물을 확인했습니다: 이상 없음" if well else "실물을 확인했습니다: 불량"
+        reason = "수치가 허용 안에 있습니다" if well else "허용 안이라고 볼 수 없습니다"
         body = {"verdict": verdict, "reason": reason}
         path = f"/inspections/{inspection['inspection_id']}/corrections"
         try:
@@ -67,9 +74,8 @@ class Office:
         inspection = latest_inspection(piece) or {}
         stage = piece["open_stage"]
         stitches_failed = any(s["outcome"] == "FAIL" for s in inspection.get("stitches", ()))
-        sewing = self._makers.garment(piece["piece_id"]).sewing
         version, origin = "", "CUT"
-        if stage == "QC" and (stitches_failed or sewing not in {None, "good"}):
+        if stage == "QC" and stitches_failed:
             origin = "SEW"
             version = await self.corrected_version(order, piece, inspection)
         step_id = next(s["step_id"] for s in order["steps"] if s["stage"] == origin)
@@ -160,6 +166,20 @@ def latest_inspection(piece: Json) -> Json | None:
     """The newest inspection of a piece."""
     found: list[Any] = sorted(piece["inspections"], key=lambda one: one["inspected_at"])
     return found[-1] if found else None
+
+
+def looks_well(inspection: Json) -> bool:
+    """Whether a careful person would let a doubtful piece pass: every number within its limits.
+
+    A number that is missing, and a place that nobody graded, are no reason to let it pass.
+    """
+    lengths = [(row["value_mm"], row) for row in inspection["measurements"]]
+    pitches = [(row["pitch_mm"], row) for row in inspection["stitches"]]
+    within = all(
+        value is not None and row["lower_mm"] <= value - row["nominal_mm"] <= row["upper_mm"]
+        for value, row in lengths + pitches
+    )
+    return within and all(found["severity"] == "minor" for found in inspection["findings"])
 
 
 def hem_pitch_mm(spec: Json) -> float | None:

@@ -35,13 +35,17 @@ class Look:
     seamed: bool | None = None
     pitch_mm: float | None = None
     variant: int = 0
+    length_offset_mm: float | None = None
+    width_offset_mm: float = 0.0
 
     @property
     def name(self) -> str:
         """A file name of its own."""
         seam = {None: "", True: "-seamed", False: "-bare"}[self.seamed]
         pitch = f"-{self.pitch_mm:g}mm" if self.pitch_mm is not None else ""
-        return f"{self.kind}{seam}{pitch}-{self.variant}"
+        size = "" if self.length_offset_mm is None else f"-l{self.length_offset_mm:+g}mm"
+        size += f"-w{self.width_offset_mm:+g}mm" if self.width_offset_mm else ""
+        return f"{self.kind}{seam}{pitch}{size}-{self.variant}"
 
 
 class Wardrobe:
@@ -82,6 +86,8 @@ class Wardrobe:
             with_label=False,
             seamed=look.seamed,
             pitch_mm=look.pitch_mm,
+            length_offset_mm=look.length_offset_mm,
+            width_offset_mm=look.width_offset_mm,
             camera=self.camera,
         )
         letters = [self._seed, look.variant, *look.name.encode()]

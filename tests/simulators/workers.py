@@ -211,7 +211,7 @@ class StationWorker:
         """Do the handiwork and lay the result on the table."""
         garment = self.makers.garment(job.piece_id)
         if job.stage == "CUT":
-            garment = self.makers.cut(job.piece_id, job.attempt)
+            garment = self.makers.cut(job.piece_id, job.number, job.attempt)
         elif job.stage == "SEW":
             garment = self.makers.sew(job.piece_id, job.number, job.attempt, job.pitch_mm)
         picture, truth = await self.bench.wardrobe.picture(garment.look(job.stage))

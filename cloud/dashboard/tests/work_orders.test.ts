@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 
 import { refusal } from "@/api/client";
 import type { Cell, WorkOrder } from "@/api/schema";
-import { draftOf, emptyOrder, isComplete, newPoint } from "@/features/work_orders/draft";
+import { draftOf, emptyOrder, newPoint, type TypedOrder, type TypedPoint } from "@/features/work_orders/draft";
+import { problemsOf, type Problem } from "@/features/work_orders/problems";
 import { rowErrors } from "@/features/work_orders/row_errors";
 import { median, stageLoads } from "@/features/work_orders/stage_loads";
 import { cellCode } from "@/status/status";
@@ -46,13 +47,35 @@ test("pieces are numbered size by size and only checked stages have a standard",
   expect(draft.due_at).toBeNull();
 });
 
-test("a point without a tolerance, or at a stage that is not checked, is not complete", () => {
-  const order = { ...emptyOrder(), number: "A-1", style: "panel", title_ko: "가", title_en: "a" };
-  const point = { ...newPoint("CUT"), name: "length", nominal_mm: 500, lower_mm: -5, upper_mm: 5, severity: "major" as const };
-  expect(isComplete(order)).toBe(true);
-  expect(isComplete({ ...order, points: [point] })).toBe(true);
-  expect(isComplete({ ...order, points: [{ ...point, upper_mm: "" }] })).toBe(false);
-  expect(isComplete({ ...order, points: [{ ...point, stage: "FIN" }] })).toBe(false);
+const complete = (): TypedOrder => ({
+  ...emptyOrder(), number: "A-1", style: "panel", title_ko: "가", title_en: "a",
+  steps: [{ stage: "CUT", check: true }, { stage: "SEW", check: false }],
+  points: [{ ...newPoint("CUT"), name: "length", nominal_mm: 500, lower_mm: -5, upper_mm: 5, severity: "major" as const }],
+});
+
+test("a whole order has no problem", () => {
+  expect(problemsOf(complete())).toEqual([]);
+});
+
+test.each<[string, Partial<TypedOrder>, Problem]>([
+  ["a missing number", { number: " " }, { code: "empty", field: "create.number" }],
+  ["no pieces", { sizes: [{ size: "M", count: 0 }] }, { code: "no_pieces", name: "M" }],
+  ["an untold quantity", { sizes: [{ size: "M", count: "" }] }, { code: "no_pieces", name: "M" }],
+  ["a size without a name", { sizes: [{ size: "", count: 3 }] }, { code: "empty", field: "create.size" }],
+  ["half of the defect sizes", { minor_below_mm2: 4 }, { code: "defects_half" }],
+])("%s is named", (_, part, problem) => {
+  expect(problemsOf({ ...complete(), ...part })).toEqual([problem]);
+});
+
+test.each<[string, Partial<TypedPoint>, Problem[]]>([
+  ["a missing tolerance", { upper_mm: "" }, [{ code: "row_empty", name: "length", field: "create.upper" }]],
+  ["a missing severity", { severity: "" }, [{ code: "row_empty", name: "length", field: "create.severity" }]],
+  ["a length of zero", { nominal_mm: 0 }, [{ code: "not_above_zero", name: "length", field: "create.nominal" }]],
+  ["no tolerance at all", { lower_mm: 0, upper_mm: 0 }, [{ code: "limits", name: "length" }]],
+  ["a stage that nobody checks", { stage: "FIN" }, [{ code: "nothing_checked", stage: "CUT" }, { code: "unchecked", name: "length", stage: "FIN" }]],
+])("of a point, %s is named", (_, part, problems) => {
+  const order = complete();
+  expect(problemsOf({ ...order, points: order.points.map((point) => ({ ...point, ...part })) })).toEqual(problems);
 });
 
 test("a refused spreadsheet names its rows", () => {

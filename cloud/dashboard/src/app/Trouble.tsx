@@ -46,9 +46,12 @@ export function RequestId({ id }: { id: string }) {
 /** A refusal beside the button that caused it. */
 export function Refusal({ error }: { error: unknown }) {
   const { text, request } = useWords()(error);
+  const { t } = useSpoken();
+  const where = error instanceof ApiError && typeof error.details.field === "string" ? error.details.field : "";
   return (
     <div role="alert" data-tone="fail" style={{ background: "var(--tone-soft)", color: "var(--tone)", borderRadius: 10, padding: "0.7rem 0.9rem" }}>
       <Text fw={600}>{text}</Text>
+      {where ? <Text fz="sm">{t("error.where")} <Code>{where}</Code></Text> : null}
       {request ? <RequestId id={request} /> : null}
     </div>
   );

@@ -8,9 +8,10 @@ import { keys } from "@/api/queries";
 import type { WorkOrderCreation } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { Refusal } from "@/app/Trouble";
-import { draftOf, emptyOrder, isComplete, type TypedOrder } from "@/features/work_orders/draft";
+import { draftOf, emptyOrder, type TypedOrder } from "@/features/work_orders/draft";
 import classes from "@/features/work_orders/NewWorkOrderPage.module.css";
 import { DefectFields, PointFields, StitchFields } from "@/features/work_orders/StandardFields";
+import { problemsOf, type Problem } from "@/features/work_orders/problems";
 import { SizeFields, StepFields } from "@/features/work_orders/StepFields";
 
 function Section({ title, text, children }: { title: string; text?: string; children: ReactNode }) {
@@ -42,6 +43,18 @@ function Head({ order, change }: Fields) {
   );
 }
 
+function Problems({ problems }: { problems: Problem[] }) {
+  const { t, name } = useSpoken();
+  const say = ({ code, name: row, field, stage }: Problem): string =>
+    t(`create_problem.${code}`, { name: row ?? "", field: field ? t(field) : "", stage: stage ? name("stage", stage) : "" });
+  return (
+    <div role="alert" data-tone="fail" className={classes.problems}>
+      <Text fw={700}>{t("create_problem.title")}</Text>
+      <ul>{problems.map((problem, index) => <li key={index}>{say(problem)}</li>)}</ul>
+    </div>
+  );
+}
+
 export function NewWorkOrderPage() {
   const { t } = useSpoken();
   const [order, setOrder] = useState(emptyOrder);
@@ -56,9 +69,14 @@ export function NewWorkOrderPage() {
     },
   });
   const fields = { order, change };
-  const ready = isComplete(order);
+  const problems = problemsOf(order);
+  const [isTried, setTried] = useState(false);
+  const submit = (): void => {
+    setTried(true);
+    if (problems.length === 0) save.mutate();
+  };
   return (
-    <form className={classes.form} onSubmit={(event) => { event.preventDefault(); if (ready) save.mutate(); }}>
+    <form noValidate className={classes.form} onSubmit={(event) => { event.preventDefault(); submit(); }}>
       <div>
         <Link to="/work-orders" className="k-link">{t("work_orders.title")}</Link>
         <Title order={1}>{t("create.title")}</Title>
@@ -71,10 +89,9 @@ export function NewWorkOrderPage() {
       <Section title={t("create.points")} text={t("create.points_text")}><PointFields {...fields} /></Section>
       <Section title={t("create.stitches")}><StitchFields {...fields} /></Section>
       <Section title={t("create.defects")}><DefectFields {...fields} /></Section>
-      {save.error ? <Refusal error={save.error} /> : null}
+      {isTried && problems.length > 0 ? <Problems problems={problems} /> : save.error ? <Refusal error={save.error} /> : null}
       <Group justify="flex-end">
-        {ready ? null : <Text c="dimmed">{t("create.missing")}</Text>}
-        <Button type="submit" size="md" disabled={!ready} loading={save.isPending}>{t("create.save")}</Button>
+        <Button type="submit" size="md" disabled={isTried && problems.length > 0} loading={save.isPending}>{t("create.save")}</Button>
       </Group>
     </form>
   );

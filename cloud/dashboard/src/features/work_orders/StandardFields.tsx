@@ -25,7 +25,7 @@ interface NumberProps {
 
 function NumberField({ label, value, put, optional, min, max, isWhole }: NumberProps) {
   return (
-    <NumberInput label={label} required={!optional} hideControls decimalScale={isWhole ? 0 : 3} value={value} {...(min === undefined ? {} : { min })} {...(max === undefined ? {} : { max })}
+    <NumberInput label={label} required={!optional} hideControls clampBehavior="none" decimalScale={isWhole ? 0 : 3} value={value} {...(min === undefined ? {} : { min })} {...(max === undefined ? {} : { max })}
       onChange={(next) => { put(isWhole ? whole(next) : real(next)); }} />
   );
 }

@@ -34,7 +34,7 @@ export function SizeFields({ order, change }: Fields) {
       {order.sizes.map((line, index) => (
         <div key={index} className={classes.line} style={{ gridTemplateColumns: "1fr 1fr auto" }}>
           <TextInput label={t("create.size")} required value={line.size} maxLength={20} onChange={(event) => { const size = event.currentTarget.value; change({ sizes: order.sizes.map((one, at) => (at === index ? { ...one, size } : one)) }); }} />
-          <NumberInput label={t("create.count")} required min={1} max={2000} allowDecimal={false} value={line.count} onChange={(value) => { change({ sizes: order.sizes.map((one, at) => (at === index ? { ...one, count: whole(value) } : one)) }); }} />
+          <NumberInput label={t("create.count")} required clampBehavior="none" min={1} max={2000} allowDecimal={false} value={line.count} onChange={(value) => { change({ sizes: order.sizes.map((one, at) => (at === index ? { ...one, count: whole(value) } : one)) }); }} />
           <CloseButton mb={6} aria-label={t("common.remove")} disabled={order.sizes.length === 1} onClick={() => { change({ sizes: order.sizes.filter((_, at) => at !== index) }); }} />
         </div>
       ))}

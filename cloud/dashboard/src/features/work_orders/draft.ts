@@ -118,17 +118,3 @@ export function draftOf(order: TypedOrder): WorkOrderDraft {
     pieces: pieces.map((size, index) => ({ number: index + 1, size })),
   };
 }
-
-/** Say whether everything that has no default is filled in. */
-export function isComplete(order: TypedOrder): boolean {
-  const head = [order.number, order.style, order.title_ko, order.title_en].every((text) => text.trim() !== "");
-  const sizes = order.sizes.length > 0 && order.sizes.every(({ size, count }) => size.trim() !== "" && count !== "" && count > 0);
-  const points = order.points.every((point) =>
-    point.name.trim() !== "" && [point.nominal_mm, point.lower_mm, point.upper_mm, point.at_percent, point.severity].every((value) => value !== ""));
-  const stitches = order.stitches.every((seam) =>
-    seam.seam.trim() !== "" && [seam.pitch_mm, seam.lower_mm, seam.upper_mm, seam.inset_mm, seam.cv_percent, seam.skipped, seam.severity].every((value) => value !== ""));
-  // A point at a stage that is not checked any more would be lost without a word.
-  const checked = new Set(order.steps.filter((step) => step.check).map((step) => step.stage));
-  const placed = [...order.points, ...order.stitches].every(({ stage }) => checked.has(stage));
-  return head && sizes && points && stitches && placed && order.steps.length > 0;
-}

@@ -43,3 +43,39 @@ class CorrectionInvalidError(InspectionError):
     """A correction lacks its reason or names something that is not there."""
 
     code = "CORRECTION_INVALID"
+
+
+class SamplingRefusedError(InspectionError):
+    """There is no such lot, level or AQL; ``details.field`` says which."""
+
+    code = "SAMPLING_REFUSED"
+
+
+class SamplingCellUnconfirmedError(InspectionError):
+    """The published tables disagree about this cell, so no plan is given for it."""
+
+    code = "SAMPLING_CELL_UNCONFIRMED"
+
+
+class SamplingStoppedError(InspectionError):
+    """Too many lots failed under tightened inspection: the cause is put right first."""
+
+    code = "SAMPLING_STOPPED"
+
+
+class ChartInvalidError(InspectionError):
+    """The numbers make no control chart; ``details.field`` says which."""
+
+    code = "CHART_INVALID"
+
+
+class StudyIncompleteError(InspectionError):
+    """A part and a person have too few or too many readings; ``details`` name both."""
+
+    code = "STUDY_INCOMPLETE"
+
+
+class StudyInvalidError(InspectionError):
+    """The numbers make no gauge study; ``details.field`` says why."""
+
+    code = "STUDY_INVALID"

@@ -25,10 +25,11 @@ _SET_ORGANIZATION = "SELECT set_config('kyndof.organization', $1, true)"
 # A bucket that leaks: `full_at` is when it would be full of tries again. One statement, so that
 # a hundred at once are counted one by one; a restart forgets nothing.
 _KNOCK = """
-INSERT INTO knocks AS k (organization_id, subject, full_at) VALUES ($1, $2, $3 + $4::interval)
+INSERT INTO knocks AS k (organization_id, subject, full_at)
+VALUES ($1, $2, $3::timestamptz + $4::interval)
 ON CONFLICT (organization_id, subject)
-DO UPDATE SET full_at = greatest(k.full_at, $3) + $4::interval
-WHERE greatest(k.full_at, $3) + $4::interval <= $3 + $5::interval
+DO UPDATE SET full_at = greatest(k.full_at, $3::timestamptz) + $4::interval
+WHERE greatest(k.full_at, $3::timestamptz) + $4::interval <= $3::timestamptz + $5::interval
 RETURNING full_at"""
 _FULL_AT = "SELECT full_at FROM knocks WHERE organization_id = $1 AND subject = $2"
 _FORGIVE = "DELETE FROM knocks WHERE organization_id = $1 AND subject = $2"

@@ -162,7 +162,7 @@ class CommandBus:
             return await handler(query, unit)
 
     async def run_approved(
-        self, command: Command, requester: CommandContext, unit: UnitOfWork
+        self, command: Command, requester: CommandContext, approved_by: str, unit: UnitOfWork
     ) -> Any:  # noqa: ANN401
         """Carry out a held command inside the approver's transaction, as its requester.
 
@@ -186,7 +186,9 @@ class CommandBus:
         if not act.permission.allowed:
             raise ForbiddenError(act.permission.reason, reason=act.permission.reason)
         result = await _handle(act)
-        entry = entry_of(act, "done", approved_by=unit.context.user)
+        if act.permission.informed:
+            self._ports.circle.tell(command, act.permission, acting)
+        entry = entry_of(act, "done", approved_by=approved_by)
         await self._ports.audit.append(entry, acting)
         return result
 

@@ -25,12 +25,14 @@ class Command:
     Its type is the class name in snake_case, unique in the system, and is its RABSIC action.
     ``domain`` names the matrix that answers for it; the fields are plain, typed values.
     ``secret_answer`` marks one whose answer holds a secret: it is told once and never stored, so
-    a repeated idempotency key is refused instead of answered again.
+    a repeated idempotency key is refused instead of answered again. ``undo_window_s`` is how long
+    an approved one waits before it is carried out, so that the approver may take the word back.
     """
 
     __slots__ = ()
     domain: str = ""
     secret_answer: bool = False
+    undo_window_s: int = 0
 
 
 class Query:

@@ -2,7 +2,7 @@
 
 Each stage takes the act and ``proceed``, the rest of the way. Before and after that call it does
 its one thing. In time the order is: trace, log, validate, unit of work, RABSIC, idempotency,
-approval gate, handler, audit, commit.
+approval gate, those to ask, handler, those to tell, audit, commit.
 """
 
 import logging
@@ -26,6 +26,7 @@ from cloud.commands.ports import (
     AuditEntry,
     AuditTrail,
     Authorizer,
+    Circle,
     Handler,
     IdempotencyStore,
     Permission,
@@ -40,7 +41,10 @@ from cloud.events.ports import Clock, IdFactory
 _log = logging.getLogger("kyndof.commands")
 LONGEST_KEY = 200
 _LONGEST_AUDITED_TEXT_COUNT = 300
-_AUDITED_WORDS = ("reason", "amount", "verdict", "stage", "decision", "number", "name", "login")
+_AUDITED_WORDS = (
+    "reason", "amount", "verdict", "stage", "decision", "number", "name", "login", "taker",
+    "action",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +114,7 @@ class BusPorts:
     audit: AuditTrail
     clock: Clock
     ids: IdFactory
+    circle: Circle
 
 
 def stack(ports: BusPorts) -> tuple[Stage, ...]:
@@ -125,6 +130,7 @@ def stack(ports: BusPorts) -> tuple[Stage, ...]:
         Idempotency(ports.idempotency),
         Audit(ports.audit),
         Gate(ports.approvals),
+        Inform(ports.circle),
     )
 
 
@@ -346,7 +352,7 @@ class Audit:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Keeps a command that needs an approval instead of running it."""
+    """Keeps a command that needs an approval, or advice first, instead of running it."""
 
     approvals: ApprovalGate
 
@@ -354,7 +360,8 @@ class Gate:
         """Hold or go on. No permission at this point means hold nothing and run nothing."""
         if act.permission is None:
             raise ForbiddenError("nobody has decided on this act", action=act.action)
-        if act.permission.approval_needed:
+        permission = act.permission
+        if permission.approval_needed or (permission.consulted and permission.consultation_s):
             approval_id = await self.approvals.hold(act.command, act.permission, act.opened)
             return Held(approval_id=approval_id)
         return await proceed(act)
@@ -388,6 +395,22 @@ class Unchanged:
         return await proceed(act)
 
 
+@dataclass(frozen=True, slots=True)
+class Inform:
+    """Lets the Consulted be asked before the act and the Informed be told after it."""
+
+    circle: Circle
+
+    async def __call__(self, act: Act, proceed: Proceed) -> Any:  # noqa: ANN401
+        """Ask, run, tell; both are recorded in the act's own transaction."""
+        if act.permission is not None and act.permission.consulted:
+            self.circle.ask(act.command, act.permission, act.opened)
+        result = await proceed(act)
+        if act.permission is not None and act.permission.informed:
+            self.circle.tell(act.command, act.permission, act.opened)
+        return result
+
+
 def entry_of(act: Act, outcome: str, **more: str) -> AuditEntry:
     """Return the audit entry of ``act``: identifiers, amounts and reasons, never whole payloads."""
     named: dict[str, Any] = {}
@@ -400,4 +423,6 @@ def entry_of(act: Act, outcome: str, **more: str) -> AuditEntry:
     metadata: dict[str, Any] = {"payload_hash": act.digest, "fields": named, **more}
     if act.permission is not None:
         metadata["letter"] = act.permission.letter
+        if act.permission.on_behalf_of:
+            metadata["on_behalf_of"] = act.permission.on_behalf_of
     return AuditEntry(action=act.action, resource=resource, outcome=outcome, metadata=metadata)

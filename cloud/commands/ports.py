@@ -59,12 +59,20 @@ class Transactions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """The answer of the authorizer, with the reason that the asker may be shown."""
+    """The answer of the authorizer, with the reason that the asker may be shown.
+
+    ``on_behalf_of`` names whose lent right it is. ``consulted`` are asked before the act, which
+    waits up to ``consultation_s`` for their advice; ``informed`` are told after it.
+    """
 
     allowed: bool
     reason: str
     letter: str = ""
     approval_needed: bool = False
+    on_behalf_of: str = ""
+    consulted: tuple[str, ...] = ()
+    consultation_s: int = 0
+    informed: tuple[str, ...] = ()
 
 
 class Authorizer(Protocol):
@@ -76,10 +84,22 @@ class Authorizer(Protocol):
 
 
 class ApprovalGate(Protocol):
-    """Keeps gated commands until the Accountable has spoken."""
+    """Keeps gated commands until the Accountable has spoken or the Consulted were heard."""
 
     async def hold(self, command: Command, permission: Permission, unit: UnitOfWork) -> str:
         """Store the command for approval and return the approval's identifier."""
+        ...
+
+
+class Circle(Protocol):
+    """Those around an act who do not do it: they are asked before and told after."""
+
+    def ask(self, command: Command, permission: Permission, unit: UnitOfWork) -> None:
+        """Record that the Consulted are asked about an act that does not wait for them."""
+        ...
+
+    def tell(self, command: Command, permission: Permission, unit: UnitOfWork) -> None:
+        """Record that the Informed are told of an act that was carried out."""
         ...
 
 

@@ -186,6 +186,7 @@ def compose_bus(
     from cloud.organizations.scoped_authorizer import ScopedAuthorizer
     from cloud.permissions import handlers as permissions
     from cloud.permissions.authorizer import RabsicAuthorizer
+    from cloud.permissions.circle import RabsicCircle
     from cloud.permissions.gate import RabsicApprovalGate
     from cloud.production import handlers as production
     from cloud.sessions import handlers as sessions
@@ -207,6 +208,7 @@ def compose_bus(
             audit=PostgresAuditTrail(),
             clock=clock,
             ids=ids,
+            circle=RabsicCircle(),
         )
     )
     rooms = (audit, inspection, organizations, production, sessions, stations, webhooks)
@@ -228,6 +230,7 @@ def _stores(
 ) -> "dict[type, Callable[[Any, str], object]]":
     from cloud.infrastructure.labels import printer
     from cloud.infrastructure.postgres import (
+        approval_store,
         audit_store,
         idempotency_store,
         inspection_store,
@@ -244,8 +247,8 @@ def _stores(
 
     merged: dict[type, Callable[[Any, str], object]] = {}
     for stores in (
-        audit_store, idempotency_store, inspection_store, organization_store, permission_store,
-        production_store, station_store, printer, resource_locks,
+        approval_store, audit_store, idempotency_store, inspection_store, organization_store,
+        permission_store, production_store, station_store, printer, resource_locks,
     ):  # fmt: skip
         merged |= stores.STORES
     merged[CertificateAuthority] = lambda _connection, _organization: authority

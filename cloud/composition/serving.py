@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cloud.composition.core import Core, SettingMissingError, compose_core
 from cloud.composition.identity import compose_doorkeeper
+from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import delivery_book
 from cloud.settings import CHECKOUT, CloudSettings
 
@@ -112,6 +113,7 @@ async def serve(settings: CloudSettings) -> None:
         server = HttpServer(serving.app, http.host, http.port, "KYNDOF_HTTP__PORT")
         await server.start()
         stack.push_async_callback(server.stop)
+        await stack.enter_async_context(firing_timers(core.bus, core.pool))
         _LOG.info("serving", extra={"ports": _ports_of(settings)})
         tasks = {
             asyncio.create_task(serving.intake.run()),
@@ -221,6 +223,8 @@ def rest_routers(
 ) -> "list[APIRouter]":
     """Return every route of the REST interface; nothing is opened."""
     from cloud.interfaces.rest_api import (
+        approvals,
+        authority,
         bus_door,
         disputes,
         floor,
@@ -241,7 +245,7 @@ def rest_routers(
 
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
-        sessions, webhooks, members, keys_and_tokens,
+        sessions, webhooks, members, keys_and_tokens, approvals, authority,
     )  # fmt: skip
     http = settings.http
     return [

@@ -3,6 +3,7 @@
 import asyncio
 
 from cloud.composition.core import SettingMissingError, compose_core
+from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import webhook_courier
 from cloud.settings import CloudSettings
 
@@ -46,6 +47,7 @@ async def work(settings: CloudSettings) -> None:
     async with (
         compose_core(settings) as core,
         HousekeepingWorker(jobs_url, core.pool),
+        firing_timers(core.bus, core.pool),
     ):
         courier = webhook_courier(settings, core.pool, core.bus, core.seal)
         sending = asyncio.create_task(courier.run(), name="webhooks")

@@ -1,17 +1,23 @@
 """RABSIC on the bus: finds the matrix and the facts, lets the pure rules decide."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cloud.commands.command import Command, Query, command_type
 from cloud.commands.ports import Permission, UnitOfWork
 from cloud.commands.typed import field_types
 from cloud.permissions.approval import Approval
-from cloud.permissions.commands import ApproveRequest, RejectRequest
+from cloud.permissions.commands import ApproveRequest, ModifyRequest, RejectRequest, UndoApproval
 from cloud.permissions.decision import Decision, Request, Standing, case_of, decide, may_approve
+from cloud.permissions.delegation import identifiers
 from cloud.permissions.machine_rights import OWN_RIGHTS, SYSTEM, is_machine, machine_right
-from cloud.permissions.ports import ApprovalStore, Matrices, StandingStore
+from cloud.permissions.ports import ApprovalStore, Matrices, StandingStore, Work
 from cloud.permissions.rabsic import Letter, Matrix
+
+_DECIDING = ApproveRequest | RejectRequest | ModifyRequest | UndoApproval
+_CONCERNED = (
+    Letter.RESPONSIBLE, Letter.ACCOUNTABLE, Letter.BACKUP, Letter.CONSULTED, Letter.INFORMED,
+)  # fmt: skip
 
 
 def fields_of(command: Command | Query) -> dict[str, object]:
@@ -34,19 +40,22 @@ class RabsicAuthorizer:
             return _machine(user, action)
         if action in OWN_RIGHTS:
             return Permission(allowed=True, reason=OWN_RIGHTS[action], letter="own")
-        if isinstance(command, ApproveRequest | RejectRequest):
+        if isinstance(command, _DECIDING):
             return await self._approver(command.approval_id, unit)
         request = Request(user=user, action=action, fields=fields_of(command))
-        return _permission(await self._judged(request, command.domain, unit))
+        return await self._judged(request, command.domain, unit)
 
-    async def _judged(self, request: Request, domain: str, unit: UnitOfWork) -> Decision:
+    async def _judged(self, request: Request, domain: str, unit: UnitOfWork) -> Permission:
         matrix = self.matrices.matrix(unit.context.organization_id, domain)
         standing = await standing_for(request, matrix, unit, with_delegations=False)
         decision = decide(request, matrix, standing)
-        if decision.allowed:
-            return decision
-        standing = await standing_for(request, matrix, unit, with_delegations=True)
-        return decide(request, matrix, standing) if standing.delegations else decision
+        if not decision.allowed:
+            lent = await standing_for(request, matrix, unit, with_delegations=True)
+            if lent.delegations:
+                standing, decision = lent, decide(request, matrix, lent)
+        if matrix is None or not decision.allowed:
+            return _permission(decision)
+        return _with_circle(decision, request, matrix, standing)
 
     async def _question(self, query: Query, action: str, unit: UnitOfWork) -> Permission:
         user = unit.context.user
@@ -89,7 +98,9 @@ async def approver_decision(approval: Approval, matrices: Matrices, unit: UnitOf
     matrix = matrices.matrix(unit.context.organization_id, approval.domain)
     request = Request(user=unit.context.user, action=approval.action, fields=approval.payload)
     standing = await standing_for(request, matrix, unit, with_delegations=True)
-    return may_approve(unit.context.user, approval.requester, request, matrix, standing)
+    changes = await unit.store(ApprovalStore).changes(approval.approval_id)
+    askers = frozenset({approval.requester, *(change.changed_by for change in changes)})
+    return may_approve(unit.context.user, askers, request, matrix, standing)
 
 
 async def standing_for(
@@ -100,18 +111,22 @@ async def standing_for(
     lent = await store.delegations_to(request.user, now) if with_delegations else ()
     logins = {request.user, *(delegation.giver for delegation in lent)}
     if matrix is not None:
-        logins |= _doers(matrix, request.action, request.fields)
-    presence = await store.presence(sorted(logins), now)
-    return Standing(active=presence.active, absent=presence.absent, delegations=lent, now=now)
-
-
-def _doers(matrix: Matrix, action: str, fields: Mapping[str, object]) -> frozenset[str]:
-    case = case_of(matrix, action, fields)
-    return (
-        case.holders(Letter.RESPONSIBLE)
-        | case.holders(Letter.ACCOUNTABLE)
-        | case.holders(Letter.BACKUP)
+        logins |= concerned(matrix, request.action, request.fields)
+    work = Work(action=request.action, ids=identifiers(request.fields))
+    presence = await store.presence(sorted(logins), now, work)
+    return Standing(
+        active=presence.active,
+        absent=presence.absent,
+        silent=presence.silent,
+        delegations=lent,
+        now=now,
     )
+
+
+def concerned(matrix: Matrix, action: str, fields: Mapping[str, object]) -> frozenset[str]:
+    """Return everybody with a letter for this act that a decision or a message may need."""
+    case = case_of(matrix, action, fields)
+    return frozenset(login for letter in _CONCERNED for login in case.holders(letter))
 
 
 def _machine(user: str, action: str) -> Permission:
@@ -127,4 +142,19 @@ def _permission(decision: Decision) -> Permission:
         reason=decision.reason,
         letter="" if decision.letter is None else decision.letter.value,
         approval_needed=decision.approval is not None,
+        on_behalf_of=decision.on_behalf_of,
+    )
+
+
+def _with_circle(
+    decision: Decision, request: Request, matrix: Matrix, standing: Standing
+) -> Permission:
+    """Return the permission with those who are asked before and told after; never the doer."""
+    case = case_of(matrix, request.action, request.fields)
+    others = standing.active - {request.user}
+    return replace(
+        _permission(decision),
+        consulted=tuple(sorted(case.holders(Letter.CONSULTED) & others)),
+        consultation_s=case.consultation_s,
+        informed=tuple(sorted(case.holders(Letter.INFORMED) & others)),
     )

@@ -19,12 +19,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What is true now: active persons of the organization, who of them is away, delegations."""
+    """What is true now: active persons of the organization, who of them is on leave, delegations.
+
+    ``silent`` are positions that left this very work unanswered for too long.
+    """
 
     active: frozenset[str]
     absent: frozenset[str]
     delegations: tuple[Delegation, ...]
     now: datetime
+    silent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,7 @@ class Case:
     positions: Mapping[Letter, tuple[tuple[str, tuple[str, ...]], ...]]
     primary: str
     policy: ApprovalPolicy | None
+    consultation_s: int = 0
 
     def holders(self, letter: Letter) -> frozenset[str]:
         """Return the logins that hold ``letter``."""
@@ -61,10 +66,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """To whom the work goes now: the present Responsible, Backup, Accountable, or nobody."""
+    """To whom the work goes now: the holders of one position who are there, or nobody.
+
+    ``level`` is the position's letter, or ``escalate``.
+    """
 
     level: str
     logins: tuple[str, ...]
+    position: str = ""
 
 
 def case_of(matrix: Matrix, action: str, fields: Mapping[str, object]) -> Case:
@@ -83,6 +92,7 @@ def case_of(matrix: Matrix, action: str, fields: Mapping[str, object]) -> Case:
         positions={letter: tuple(roles.items()) for letter, roles in positions.items()},
         primary=primary,
         policy=matrix.policies.get(action),
+        consultation_s=matrix.consultations.get(action, 0),
     )
 
 
@@ -105,24 +115,24 @@ def decide(request: Request, matrix: Matrix | None, standing: Standing) -> Decis
 
 
 def may_approve(
-    user: str, requester: str, request: Request, matrix: Matrix | None, standing: Standing
+    user: str, askers: frozenset[str], request: Request, matrix: Matrix | None, standing: Standing
 ) -> Decision:
-    """Judge whether ``user`` may approve what ``requester`` asked.
+    """Judge whether ``user`` may approve what ``askers`` asked: the requester and who changed it.
 
-    That is the Accountable, or who stands for them by delegation; never the requester where
-    duties are separated.
+    That is the Accountable, or who stands for them by delegation; never an asker where duties
+    are separated.
     """
     if matrix is None or user not in standing.active:
         return _no(f"{user} is not known here")
     case = case_of(matrix, request.action, request.fields)
     separated = case.policy is not None and case.policy.separation_of_duties
-    if separated and user == requester:
+    if separated and user in askers:
         return _no("who asks does not approve: duties are separated")
     accountable = case.holders(Letter.ACCOUNTABLE) & standing.active
     if user in accountable:
         return Decision(allowed=True, reason="is accountable", letter=Letter.ACCOUNTABLE)
     for giver in sorted(accountable):
-        refused = separated and giver == requester
+        refused = separated and giver in askers
         if not refused and _covered(giver, request, user, case, standing):
             return Decision(
                 allowed=True,
@@ -134,20 +144,29 @@ def may_approve(
 
 
 def route(case: Case, standing: Standing) -> Route:
-    """Return who should do the work now; an empty ``escalate`` means that nobody can."""
+    """Return who should do the work now; an empty ``escalate`` means that nobody can.
+
+    The primary Responsible first, then the others as listed, then Backup, then the Accountable.
+    """
     for letter in (case.doers(), Letter.BACKUP, Letter.ACCOUNTABLE):
         ordered = sorted(
             case.positions.get(letter, ()), key=lambda position: position[0] != case.primary
         )
-        present = [
-            login
-            for _, holders in ordered
-            for login in holders
-            if login in standing.active and login not in standing.absent
-        ]
-        if present:
-            return Route(level=letter.value, logins=tuple(dict.fromkeys(present)))
+        for name, _ in ordered:
+            present = _present_in(name, letter, case, standing)
+            if present:
+                return Route(level=letter.value, logins=present, position=name)
     return Route(level="escalate", logins=())
+
+
+def _present_in(name: str, letter: Letter, case: Case, standing: Standing) -> tuple[str, ...]:
+    """Return the holders of a position who are there; a silent position is not."""
+    if name in standing.silent:
+        return ()
+    holders = dict(case.positions.get(letter, ())).get(name, ())
+    return tuple(
+        login for login in holders if login in standing.active and login not in standing.absent
+    )
 
 
 def _no(reason: str) -> Decision:
@@ -173,10 +192,11 @@ def _own_right(user: str, case: Case, standing: Standing) -> Decision:
 
 
 def _backup(case: Case, standing: Standing) -> Decision:
-    doers = case.holders(case.doers()) & standing.active
-    present = sorted(doers - standing.absent)
-    if present:
-        return _no(f"is backup, and {present[0]} is there")
+    letter = case.doers()
+    for name, _ in case.positions.get(letter, ()):
+        present = _present_in(name, letter, case, standing)
+        if present:
+            return _no(f"is backup, and {present[0]} is there")
     return Decision(
         allowed=True, reason="is backup while every responsible is away", letter=Letter.BACKUP
     )

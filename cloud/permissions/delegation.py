@@ -1,6 +1,6 @@
 """Rights lent for a while, never wider than the lender's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ class Delegation:
     begins_at: datetime
     ends_at: datetime
     reason: str
+    delegation_id: str = ""
 
     def covers(
         self, action: str, fields: Mapping[str, object], amount_field: str, moment: datetime
@@ -28,7 +29,7 @@ class Delegation:
         """Say whether this act, now, lies within the scope."""
         if not self.begins_at <= moment < self.ends_at or action not in self.actions:
             return False
-        if self.ids and not self.ids & _identifiers(fields):
+        if self.ids and not self.ids & identifiers(fields):
             return False
         return all(self._affords(amount) for amount in _amounts(fields, amount_field))
 
@@ -41,7 +42,29 @@ class Delegation:
         )
 
 
-def _identifiers(fields: Mapping[str, object]) -> frozenset[str]:
+def closes_circle(new: Delegation, others: Iterable[Delegation]) -> bool:
+    """Say whether ``new`` would lend a right back to somebody through whom it came.
+
+    Only delegations count that share an action with it and are valid at the same time.
+    """
+    lends: dict[str, set[str]] = {}
+    for other in others:
+        together = other.begins_at < new.ends_at and new.begins_at < other.ends_at
+        if together and other.actions & new.actions:
+            lends.setdefault(other.giver, set()).add(other.taker)
+    waiting, seen = [new.taker], set[str]()
+    while waiting:
+        login = waiting.pop()
+        if login == new.giver:
+            return True
+        if login not in seen:
+            seen.add(login)
+            waiting += sorted(lends.get(login, ()))
+    return False
+
+
+def identifiers(fields: Mapping[str, object]) -> frozenset[str]:
+    """Return the values of the fields that name something."""
     return frozenset(
         value for name, value in fields.items() if name.endswith("_id") and isinstance(value, str)
     )

@@ -37,3 +37,33 @@ class DelegationInvalidError(PermissionsError):
     """The delegation is wider than the giver's own rights, or makes a circle."""
 
     code = "DELEGATION_INVALID"
+
+
+class DelegationUnknownError(PermissionsError):
+    """No delegation with this identifier that the asker may end."""
+
+    code = "DELEGATION_UNKNOWN"
+
+
+class AbsenceUnknownError(PermissionsError):
+    """No leave with this identifier that could still be ended."""
+
+    code = "ABSENCE_UNKNOWN"
+
+
+class AssignmentUnknownError(PermissionsError):
+    """No such work is assigned to the asker."""
+
+    code = "ASSIGNMENT_UNKNOWN"
+
+
+class NobodyToAssignError(PermissionsError):
+    """No position answers for this work, or nobody in one is there."""
+
+    code = "NOBODY_TO_ASSIGN"
+
+
+class AdviceNotAskedError(PermissionsError):
+    """The person was not asked for advice, has given it, or it comes too late."""
+
+    code = "ADVICE_NOT_ASKED"

@@ -28,6 +28,8 @@ def explain(
         away = sorted(standing.absent)
         if away:
             steps.append("away now: " + ", ".join(away))
+        if standing.silent:
+            steps.append("no answer in time: " + ", ".join(sorted(standing.silent)))
     return Explanation(
         user=request.user,
         domain=domain,

@@ -31,12 +31,15 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "append_to_session": "an agent's answer, or a colleague's reply in a thread",
     "dispute_event": "the projector keeps a fact that a rule refuses",
     "reopen_dispute": "a fact that a person accepted and a rule still refuses goes back to them",
+    "fire_timer": "what is due happens whoever is there",
+    "close_timer": "what is due and cannot be done is told, not tried for ever",
     "bury_event": "the projector keeps an event that nobody can read",
     "receive_webhook": "a message from outside that a secret has signed",
     "suspend_webhook_subscription": "the courier stops where it fails again and again",
 }
 
-# Everybody may do these to themselves; the secret that the command carries is the right.
+# Everybody may do these to themselves; the secret that the command carries is the right, or the
+# handler finds it out.
 OWN_RIGHTS: Mapping[str, str] = {
     "use_login_link": "the link is the proof",
     "end_session": "everybody may sign out",
@@ -62,6 +65,11 @@ OWN_RIGHTS: Mapping[str, str] = {
     "take_device_tokens": "the approval is the proof",
     "link_slack_account": "Slack proved whose account it is",
     "unlink_slack_account": "everybody may forget an own account",
+    "withdraw_request": "everybody may take their own request back; the handler checks whose it is",
+    "give_advice": "the one who was asked may answer; the handler checks who was",
+    "delegate_authority": "everybody may lend what they hold; the handler checks what that is",
+    "revoke_delegation": "giver and taker may end it; the handler checks who they are",
+    "answer_assignment": "the one who was given the work may answer; the handler checks who was",
 }
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cloud.commands.command import Query
 
@@ -27,7 +28,11 @@ class RegistryProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhyAllowed(Query):
-    """Explain what the matrix says about a person and an action."""
+    """Explain what the matrix says about a person and an action.
+
+    ``domain`` empty: the one that answers for the action. Text in ``fields`` is read as the
+    command's own field says.
+    """
 
     user: str
     domain: str
@@ -54,7 +59,31 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListApprovals(Query):
-    """The approvals that wait; those that the asker asked for or may decide."""
+    """The approvals that wait; those that the asker asked for, may decide or is consulted on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOwnRequests(Query):
+    """What the asker has asked for, waiting and decided, newest first."""
+
+    limit_count: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAllApprovals(Query):
+    """Everybody's requests, waiting and decided, newest first."""
+
+    restricted = True
+    domain = "permissions"
+
+    limit_count: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindApproval(Query):
+    """One approval whole: for its requester, who may decide it and who is consulted on it."""
+
+    approval_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,5 +96,129 @@ class ApprovalView:
     reason: str
     state: str
     requested_at: datetime
+    due_at: datetime
     expires_at: datetime
     may_decide: bool
+    escalated: bool
+    amount_krw: int | None
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """A typed field of a held command: its name, its type in words, its plain JSON value."""
+
+    name: str
+    type: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DifferenceView:
+    """One field before and after a change."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeView:
+    """What one person changed, why and when."""
+
+    revision: int
+    changed_by: str
+    changed_at: datetime
+    reason: str
+    differences: tuple[DifferenceView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceView:
+    """A consulted person and the answer; None while there is none."""
+
+    login: str
+    advice: str | None
+    given_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDetail:
+    """One approval whole. ``payload_hash`` is what a decision on this very version names.
+
+    ``policy_changed``: the matrices are others than when it was asked; rights are judged by
+    today's. ``undo_until`` is set while the approval may be taken back.
+    """
+
+    approval: ApprovalView
+    domain: str
+    payload_hash: str
+    revision: int
+    fields: tuple[FieldView, ...]
+    changes: tuple[ChangeView, ...]
+    advice: tuple[AdviceView, ...]
+    policy_changed: bool
+    undo_until: datetime | None
+    may_undo: bool
+    may_withdraw: bool
+    may_advise: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAbsences(Query):
+    """Every leave that is not over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsenceView:
+    """A person's leave."""
+
+    absence_id: str
+    login: str
+    begins_at: datetime
+    ends_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDelegations(Query):
+    """What the asker has lent and what was lent to them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelegationView:
+    """Rights lent for a while; ``largest_amount_krw`` None: no act with an amount."""
+
+    delegation_id: str
+    giver: str
+    taker: str
+    actions: tuple[str, ...]
+    ids: tuple[str, ...]
+    largest_amount_krw: int | None
+    begins_at: datetime
+    ends_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAssignments(Query):
+    """The work that was given to the asker, newest first."""
+
+    limit_count: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentView:
+    """Work given to one person."""
+
+    assignment_id: str
+    action: str
+    resource: str
+    assignee: str
+    letter: str
+    assigned_by: str
+    assigned_at: datetime
+    due_at: datetime
+    state: str

@@ -5,7 +5,7 @@ while every Responsible is absent. Support, Informed and Consulted never execute
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
 
@@ -25,10 +25,15 @@ Scalar = str | int | float | bool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """A typed field of the command must be one of these values."""
+    """A typed field of the command is one of ``values``, or a number within bounds.
+
+    ``above`` is excluded, ``up_to`` included; None does not bound; with bounds ``values`` is empty.
+    """
 
     field: str
-    values: frozenset[Scalar]
+    values: frozenset[Scalar] = frozenset()
+    above: int | None = None
+    up_to: int | None = None
 
     def holds(self, fields: Mapping[str, object]) -> bool:
         """Say whether the command's field fits; a missing field never does."""
@@ -36,12 +41,42 @@ class Condition:
             return False
         value = fields[self.field]
         if isinstance(value, tuple | list | frozenset):
-            return bool(value) and all(self._one(item) for item in value)
-        return self._one(value)
+            return bool(value) and all(self.fits(item) for item in value)
+        return self.fits(value)
 
-    def _one(self, value: object) -> bool:
+    def meets(self, other: "Condition") -> bool:
+        """Say whether one value could fit both."""
+        if self.bounded and other.bounded:
+            above = [bound for bound in (self.above, other.above) if bound is not None]
+            up_to = [bound for bound in (self.up_to, other.up_to) if bound is not None]
+            return not above or not up_to or max(above) < min(up_to)
+        if self.bounded:
+            return any(self.fits(value) for value in other.values)
+        return any(other.fits(value) for value in self.values)
+
+    @property
+    def bounded(self) -> bool:
+        """Say whether it asks for a number within bounds."""
+        return self.above is not None or self.up_to is not None
+
+    def fits(self, value: object) -> bool:
+        """Say whether one value fits."""
         value = value.value if isinstance(value, Enum) else value
-        return any(type(value) is type(allowed) and value == allowed for allowed in self.values)
+        if self.bounded:
+            return (
+                isinstance(value, int | float)
+                and not isinstance(value, bool)
+                and (self.above is None or value > self.above)
+                and (self.up_to is None or value <= self.up_to)
+            )
+        return any(_alike(value, allowed) for allowed in self.values)
+
+
+def _alike(value: object, allowed: Scalar) -> bool:
+    """Say whether both are the same text, the same number or the same truth value."""
+    if isinstance(value, bool) or isinstance(allowed, bool):
+        return value is allowed
+    return isinstance(value, str | int | float) and value == allowed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +103,9 @@ class Entry:
 
     def overlaps(self, other: "Entry") -> bool:
         """Say whether one command could match both: no field whose values are disjoint."""
-        theirs = {condition.field: condition.values for condition in other.when}
+        theirs = {condition.field: condition for condition in other.when}
         return all(
-            condition.values & theirs.get(condition.field, condition.values)
+            condition.field not in theirs or condition.meets(theirs[condition.field])
             for condition in self.when
         )
 
@@ -118,23 +153,32 @@ class ApprovalPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
-    """One domain's positions and policies."""
+    """One domain's positions and policies; ``consultations`` are seconds to wait for advice."""
 
     domain: str
     roles: tuple[Role, ...]
     policies: Mapping[str, ApprovalPolicy]
+    consultations: Mapping[str, int] = field(default_factory=dict)
     place: Place = Place()
+    _by_action: dict[str, tuple[tuple[Role, Entry], ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def actions(self) -> tuple[str, ...]:
         """Return every action that is named, in order of first mention."""
         named = [entry.action for role in self.roles for entry in role.entries]
-        return tuple(dict.fromkeys([*named, *self.policies]))
+        return tuple(dict.fromkeys([*named, *self.policies, *self.consultations]))
 
     def entries(self, action: str) -> tuple[tuple[Role, Entry], ...]:
         """Return the entries for ``action`` with their positions, as listed."""
-        return tuple(
-            (role, entry) for role in self.roles for entry in role.entries if entry.action == action
-        )
+        if not self._by_action:
+            # Filled whole before it is seen: a reader in between finds all or builds it again.
+            found: dict[str, list[tuple[Role, Entry]]] = {}
+            for role in self.roles:
+                for entry in role.entries:
+                    found.setdefault(entry.action, []).append((role, entry))
+            self._by_action.update({name: tuple(pairs) for name, pairs in found.items()})
+        return self._by_action.get(action, ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,18 @@ ROUTES = {
     ("DELETE", "/webhooks/subscriptions/{subscription_id}"): "end_webhook_subscription",
     ("POST", "/webhooks/deliveries/{delivery_id}/resend"): "resend_webhook_delivery",
     ("POST", "/hooks/{endpoint_id}"): "receive_webhook",
+    ("POST", "/approvals/{approval_id}/approval"): "approve_request",
+    ("POST", "/approvals/{approval_id}/rejection"): "reject_request",
+    ("POST", "/approvals/{approval_id}/changes"): "modify_request",
+    ("POST", "/approvals/{approval_id}/undo"): "undo_approval",
+    ("POST", "/approvals/{approval_id}/withdrawal"): "withdraw_request",
+    ("POST", "/approvals/{approval_id}/advice"): "give_advice",
+    ("POST", "/absences"): "record_absence",
+    ("POST", "/absences/{absence_id}/end"): "end_absence",
+    ("POST", "/delegations"): "delegate_authority",
+    ("POST", "/delegations/{delegation_id}/revocation"): "revoke_delegation",
+    ("POST", "/assignments"): "assign_work",
+    ("POST", "/assignments/{assignment_id}/answer"): "answer_assignment",
 }
 # Routes that send whatever the catalogue names, or that ask with a body; with the reason.
 GENERIC = {

@@ -17,12 +17,14 @@ from cloud.commands.errors import ApprovalPendingError, ForbiddenError
 from cloud.commands.middleware import BusPorts
 from cloud.commands.ports import UnitOfWork
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.infrastructure.postgres.approval_store import STORES as APPROVAL_STORES
 from cloud.infrastructure.postgres.audit_store import PostgresAuditTrail
 from cloud.infrastructure.postgres.idempotency_store import PostgresIdempotencyStore
 from cloud.infrastructure.postgres.permission_store import STORES as PERMISSION_STORES
 from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
 from cloud.infrastructure.registry_files.org_registry import OrgRegistry, RegistryRefusedError
 from cloud.permissions.authorizer import RabsicAuthorizer
+from cloud.permissions.circle import RabsicCircle
 from cloud.permissions.commands import ApproveRequest, RecordAbsence, RejectRequest
 from cloud.permissions.errors import ApprovalClosedError, ApprovalPayloadChangedError
 from cloud.permissions.gate import RabsicApprovalGate
@@ -124,7 +126,7 @@ async def kitchen(database: DatabaseUrls, folder: Path) -> AsyncIterator[Kitchen
     bought.clear()
     await add_organization(database.owner, DEMO, "demo", COOK, CHEF, HELPER, "guest@demo.example")
     await add_organization(database.owner, OTHER, "other", "helper@other.example")
-    async with core_over(database.app, PERMISSION_STORES) as core:
+    async with core_over(database.app, {**PERMISSION_STORES, **APPROVAL_STORES}) as core:
         registry = OrgRegistry(folder, PostgresRegistryStore(core.pool))
         await registry.start()
         bus = CommandBus(
@@ -136,6 +138,7 @@ async def kitchen(database: DatabaseUrls, folder: Path) -> AsyncIterator[Kitchen
                 audit=PostgresAuditTrail(),
                 clock=core.clock,
                 ids=core.ids,
+                circle=RabsicCircle(),
             )
         )
         for kind, handler in commands(bus, registry).items():

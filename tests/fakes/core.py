@@ -62,6 +62,16 @@ class NoApprovals:
         raise AssertionError("nothing is held here")
 
 
+class NobodyAround:
+    """Asks nobody and tells nobody."""
+
+    def ask(self, command: Command, permission: Permission, unit: UnitOfWork) -> None:
+        raise AssertionError("nobody is consulted here")
+
+    def tell(self, command: Command, permission: Permission, unit: UnitOfWork) -> None:
+        raise AssertionError("nobody is informed here")
+
+
 def context_of(user: str = "worker@demo.example", **more: object) -> CommandContext:
     values: dict[str, object] = {"organization_id": DEMO, "source": Source.WEB, **more}
     return CommandContext(user=user, **values)  # type: ignore[arg-type]
@@ -128,6 +138,7 @@ async def core_over(
         audit=PostgresAuditTrail(),
         clock=clock,
         ids=ids,
+        circle=NobodyAround(),
     )
     try:
         yield Core(CommandBus(ports), pool, transactions, clock, ids)

@@ -81,6 +81,11 @@ def draft_matrix(file: str, text: str, schema: Mapping[str, Any]) -> Matrix:
         domain=document.data["domain"].replace("-", "_"),
         roles=tuple(roles.values()),
         policies=_policies(document),
+        consultations={
+            action_name(policy["action"]): _seconds(policy["consultation"]["wait"])
+            for policy in document.data.get("policies", ())
+            if "consultation" in policy
+        },
         place=Place(file=file, line=document.line(("domain",))),
     )
 
@@ -118,29 +123,33 @@ def _entry(document: Document, place: tuple[str | int, ...], data: Mapping[str, 
         action=action_name(data["action"]),
         letters=letters,
         primary=bool(data.get("primary")),
-        when=tuple(
-            Condition(
-                field=field,
-                values=frozenset(values if isinstance(values, list) else [values]),
-            )
-            for field, values in data.get("when", {}).items()
-        ),
+        when=tuple(_condition(field, fit) for field, fit in data.get("when", {}).items()),
         place=Place(file=document.file, line=line),
     )
 
 
+def _condition(field: str, fit: Any) -> Condition:  # noqa: ANN401  plain YAML data
+    if isinstance(fit, Mapping):
+        return Condition(field=field, above=fit.get("above"), up_to=fit.get("up_to"))
+    return Condition(field=field, values=frozenset(fit if isinstance(fit, list) else [fit]))
+
+
 def _policies(document: Document) -> dict[str, ApprovalPolicy]:
     policies: dict[str, ApprovalPolicy] = {}
+    named: set[str] = set()
     for index, policy in enumerate(document.data.get("policies", ())):
         action = action_name(policy["action"])
-        if action in policies:
+        if action in named:
             raise RegistryFileError(
                 document.file,
                 document.line(("policies", index)),
                 "REGISTRY_INVALID",
                 f"{policy['action']} has two policies",
             )
-        approval = policy["approval"]
+        named.add(action)
+        approval = policy.get("approval")
+        if approval is None:
+            continue
         outside = approval.get("outside")
         policies[action] = ApprovalPolicy(
             always=approval.get("always", False),

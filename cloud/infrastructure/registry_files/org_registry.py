@@ -177,6 +177,10 @@ class OrgRegistry:
             None,
         )
 
+    def domains(self, organization_id: str) -> tuple[str, ...]:
+        """Return the domains that have a matrix."""
+        return tuple(sorted(good.matrix.domain for good in self._files(organization_id).values()))
+
     def version(self, organization_id: str) -> str:
         """Return a digest that changes with every change of the matrices."""
         files = self._files(organization_id)

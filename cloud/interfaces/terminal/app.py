@@ -138,7 +138,7 @@ def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:
     def why(
         user: str,
         action: str,
-        domain: Annotated[str, typer.Option(help="Matrix that answers for the action.")],
+        domain: Annotated[str, typer.Option(help="Matrix; found by the action.")] = "",
         field: Annotated[list[str] | None, typer.Option(help="Typed field, name=value.")] = None,
         organization: Organization = "",
         as_json: Json = False,

@@ -11,12 +11,12 @@ import pytest
 import cloud
 from cloud.commands.command import Command, command_type
 from cloud.infrastructure.registry_files.org_files import read_matrix
-from cloud.permissions.commands import ApproveRequest, RejectRequest
+from cloud.permissions.commands import ApproveRequest, ModifyRequest, RejectRequest, UndoApproval
 from cloud.permissions.machine_rights import OWN_RIGHTS, STATION_RIGHTS, SYSTEM_RIGHTS
 from cloud.permissions.rabsic import Letter
 
 # Their right lies in the action that waits: its Accountable decides.
-DECIDED_BY_THE_ACTION = {ApproveRequest, RejectRequest}
+DECIDED_BY_THE_ACTION = {ApproveRequest, RejectRequest, ModifyRequest, UndoApproval}
 
 
 def commands() -> list[type[Command]]:

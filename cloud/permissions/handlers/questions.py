@@ -1,0 +1,261 @@
+"""Questions about approvals, leave, lent rights, assigned work, and why somebody may."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud.commands.command import Command, command_type
+from cloud.commands.errors import PayloadInvalidError
+from cloud.commands.ports import UnitOfWork
+from cloud.commands.typed import field_types, read
+from cloud.permissions.approval import Advice, Approval, Change
+from cloud.permissions.authorizer import approver_decision, standing_for
+from cloud.permissions.decision import Request
+from cloud.permissions.errors import ApprovalUnknownError
+from cloud.permissions.explanation import explain
+from cloud.permissions.handlers.assignments import view_of as assignment_view
+from cloud.permissions.handlers.lending import view_of as delegation_view
+from cloud.permissions.ports import (
+    ApprovalStore,
+    AssignmentStore,
+    HeldCommands,
+    Matrices,
+    StandingStore,
+)
+from cloud.permissions.queries import (
+    AbsenceView,
+    AdviceView,
+    ApprovalDetail,
+    ApprovalView,
+    AssignmentView,
+    ChangeView,
+    DelegationView,
+    DifferenceView,
+    Explanation,
+    FieldView,
+    FindApproval,
+    ListAbsences,
+    ListAllApprovals,
+    ListApprovals,
+    ListAssignments,
+    ListDelegations,
+    ListOwnRequests,
+    RegistryProblem,
+    RegistryProblems,
+    WhyAllowed,
+)
+from cloud.permissions.rabsic import action_name
+
+_LARGEST_LIMIT_COUNT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Answers with the organization's matrices and the bus's catalogue."""
+
+    held: HeldCommands
+    matrices: Matrices
+
+    async def list_approvals(
+        self, query: ListApprovals, unit: UnitOfWork
+    ) -> tuple[ApprovalView, ...]:
+        """Return what waits for the asker or was asked by them."""
+        user, views = unit.context.user, []
+        store = unit.store(ApprovalStore)
+        for approval in await store.pending():
+            allowed = (await approver_decision(approval, self.matrices, unit)).allowed
+            consulted = not allowed and any(
+                one.login == user for one in await store.advice(approval.approval_id)
+            )
+            if allowed or consulted or approval.requester == user:
+                views.append(_view(approval, may_decide=allowed and approval.state == "pending"))
+        return tuple(views)
+
+    async def list_own_requests(
+        self, query: ListOwnRequests, unit: UnitOfWork
+    ) -> tuple[ApprovalView, ...]:
+        """Return what the asker asked for."""
+        found = await unit.store(ApprovalStore).recent(unit.context.user, _limit(query.limit_count))
+        return tuple(_view(approval, may_decide=False) for approval in found)
+
+    async def list_all_approvals(
+        self, query: ListAllApprovals, unit: UnitOfWork
+    ) -> tuple[ApprovalView, ...]:
+        """Return what anybody asked for."""
+        views = []
+        for approval in await unit.store(ApprovalStore).recent(None, _limit(query.limit_count)):
+            decision = await approver_decision(approval, self.matrices, unit)
+            may_decide = decision.allowed and approval.is_open(unit.clock.now())
+            views.append(_view(approval, may_decide=may_decide))
+        return tuple(views)
+
+    async def find_approval(self, query: FindApproval, unit: UnitOfWork) -> ApprovalDetail:
+        """Return one approval whole; raises ApprovalUnknownError."""
+        store, user = unit.store(ApprovalStore), unit.context.user
+        approval = await store.find(query.approval_id)
+        if approval is None:
+            raise ApprovalUnknownError("no such approval", approval_id=query.approval_id)
+        allowed = (await approver_decision(approval, self.matrices, unit)).allowed
+        advice = await store.advice(approval.approval_id)
+        if not allowed and user not in {approval.requester, *(one.login for one in advice)}:
+            raise ApprovalUnknownError("no such approval", approval_id=query.approval_id)
+        now = unit.clock.now()
+        view = _view(approval, may_decide=allowed and approval.is_open(now))
+        changes = await store.changes(approval.approval_id)
+        return self._detail(_Read(approval, view, changes, advice, now), unit)
+
+    def _detail(self, found: "_Read", unit: UnitOfWork) -> ApprovalDetail:
+        approval, user = found.approval, unit.context.user
+        version = self.matrices.version(unit.context.organization_id)
+        undoable = (
+            approval.state == "approved"
+            and approval.decided_by is not None
+            and approval.execute_at is not None
+            and approval.execute_at > found.now
+        )
+        waits = approval.state in {"consulting", "pending"}
+        return ApprovalDetail(
+            approval=found.view,
+            domain=approval.domain,
+            payload_hash=approval.payload_hash,
+            revision=approval.revision,
+            fields=_fields(approval, self._kind(approval.action)),
+            changes=tuple(_change(change) for change in found.changes),
+            advice=tuple(
+                AdviceView(login=one.login, advice=one.advice, given_at=one.given_at)
+                for one in found.advice
+            ),
+            policy_changed=approval.policy_version != version,
+            undo_until=approval.execute_at if undoable else None,
+            may_undo=undoable and approval.decided_by == user,
+            may_withdraw=waits and approval.requester == user,
+            may_advise=waits
+            and any(one.login == user and one.given_at is None for one in found.advice),
+        )
+
+    async def list_absences(self, query: ListAbsences, unit: UnitOfWork) -> tuple[AbsenceView, ...]:
+        """Return every leave that is not over."""
+        return await unit.store(StandingStore).absences(unit.clock.now())
+
+    async def list_delegations(
+        self, query: ListDelegations, unit: UnitOfWork
+    ) -> tuple[DelegationView, ...]:
+        """Return what the asker lent and was lent."""
+        found = await unit.store(StandingStore).delegations(unit.context.user, unit.clock.now())
+        return tuple(delegation_view(delegation) for delegation in found)
+
+    async def list_assignments(
+        self, query: ListAssignments, unit: UnitOfWork
+    ) -> tuple[AssignmentView, ...]:
+        """Return the work that was given to the asker."""
+        found = await unit.store(AssignmentStore).of(unit.context.user, _limit(query.limit_count))
+        return tuple(assignment_view(assignment) for assignment in found)
+
+    async def registry_problems(
+        self, query: RegistryProblems, unit: UnitOfWork
+    ) -> tuple[RegistryProblem, ...]:
+        """Return what is wrong with the registry files, and what serves instead."""
+        return self.matrices.problems(unit.context.organization_id)
+
+    async def why_allowed(self, query: WhyAllowed, unit: UnitOfWork) -> Explanation:
+        """Explain a decision without taking it."""
+        action, organization_id = action_name(query.action), unit.context.organization_id
+        kind = self._kind(action)
+        domain = query.domain or self._domain(action, kind, organization_id)
+        matrix = self.matrices.matrix(organization_id, domain)
+        request = Request(user=query.user, action=action, fields=_typed(query.fields, kind))
+        standing = await standing_for(request, matrix, unit, with_delegations=True)
+        return explain(request, domain, matrix, standing)
+
+    def _kind(self, action: str) -> type[Command] | None:
+        return next((k for k in self.held.catalogue() if command_type(k) == action), None)
+
+    def _domain(self, action: str, kind: type[Command] | None, organization_id: str) -> str:
+        if kind is not None:
+            return kind.domain
+        for domain in self.matrices.domains(organization_id):
+            matrix = self.matrices.matrix(organization_id, domain)
+            if matrix is not None and matrix.entries(action):
+                return domain
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    approval: Approval
+    view: ApprovalView
+    changes: tuple[Change, ...]
+    advice: tuple[Advice, ...]
+    now: datetime
+
+
+def _limit(wanted_count: int) -> int:
+    return max(1, min(wanted_count, _LARGEST_LIMIT_COUNT))
+
+
+def _typed(
+    fields: Mapping[str, str | int | float | bool], kind: type[Command] | None
+) -> dict[str, object]:
+    """Return the fields as the command types them; text that does not fit stays text."""
+    hints = {} if kind is None else field_types(kind)
+    return {
+        name: _read(hints[name], value) if name in hints and isinstance(value, str) else value
+        for name, value in fields.items()
+    }
+
+
+def _read(hint: object, text: str) -> object:
+    try:
+        return read(hint, text)
+    except PayloadInvalidError:
+        pass
+    try:
+        return read(hint, json.loads(text))
+    except (ValueError, PayloadInvalidError):
+        return text
+
+
+def _fields(approval: Approval, kind: type[Command] | None) -> tuple[FieldView, ...]:
+    hints = {} if kind is None else field_types(kind)
+    return tuple(
+        FieldView(name=name, type=_words(hints.get(name)), value=value)
+        for name, value in approval.payload.items()
+    )
+
+
+def _words(hint: object) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)
+
+
+def _change(change: Change) -> ChangeView:
+    return ChangeView(
+        revision=change.revision,
+        changed_by=change.changed_by,
+        changed_at=change.changed_at,
+        reason=change.reason,
+        differences=tuple(
+            DifferenceView(field=one.field, before=one.before, after=one.after)
+            for one in change.differences
+        ),
+    )
+
+
+def _view(approval: Approval, *, may_decide: bool) -> ApprovalView:
+    amount = approval.payload.get("amount_krw")
+    return ApprovalView(
+        approval_id=approval.approval_id,
+        action=approval.action,
+        requester=approval.requester,
+        reason=approval.reason,
+        state=approval.state,
+        requested_at=approval.requested_at,
+        due_at=approval.due_at,
+        expires_at=approval.expires_at,
+        may_decide=may_decide,
+        escalated=approval.escalated_at is not None,
+        amount_krw=amount if isinstance(amount, int) and not isinstance(amount, bool) else None,
+        decided_by=approval.decided_by,
+        decided_at=approval.decided_at,
+        decision_reason=approval.decision_reason,
+    )

@@ -49,7 +49,7 @@ class RabsicAuthorizer:
         matrix = self.matrices.matrix(unit.context.organization_id, domain)
         standing = await standing_for(request, matrix, unit, with_delegations=False)
         decision = decide(request, matrix, standing)
-        if not decision.allowed:
+        if not decision.allowed or decision.approval is not None:
             lent = await standing_for(request, matrix, unit, with_delegations=True)
             if lent.delegations:
                 standing, decision = lent, decide(request, matrix, lent)
@@ -96,11 +96,13 @@ class RabsicAuthorizer:
 async def approver_decision(approval: Approval, matrices: Matrices, unit: UnitOfWork) -> Decision:
     """Judge whether the context's user may decide ``approval``."""
     matrix = matrices.matrix(unit.context.organization_id, approval.domain)
-    request = Request(user=unit.context.user, action=approval.action, fields=approval.payload)
+    user = unit.context.user
+    request = Request(user=user, action=approval.action, fields=approval.payload)
     standing = await standing_for(request, matrix, unit, with_delegations=True)
     changes = await unit.store(ApprovalStore).changes(approval.approval_id)
-    askers = frozenset({approval.requester, *(change.changed_by for change in changes)})
-    return may_approve(unit.context.user, askers, request, matrix, standing)
+    changed_by = frozenset(change.changed_by for change in changes)
+    asked = replace(request, user=approval.requester)
+    return may_approve(user, asked, changed_by, matrix, standing)
 
 
 async def standing_for(
@@ -108,8 +110,8 @@ async def standing_for(
 ) -> Standing:
     """Read the facts that a decision on ``request`` may need."""
     now, store = unit.clock.now(), unit.store(StandingStore)
-    lent = await store.delegations_to(request.user, now) if with_delegations else ()
-    logins = {request.user, *(delegation.giver for delegation in lent)}
+    lent = await store.delegations(request.user, now) if with_delegations else ()
+    logins = {request.user, *(one.giver for one in lent), *(one.taker for one in lent)}
     if matrix is not None:
         logins |= concerned(matrix, request.action, request.fields)
     work = Work(action=request.action, ids=identifiers(request.fields))

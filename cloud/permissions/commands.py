@@ -132,7 +132,7 @@ class DelegateAuthority(Command):
     """Lend one's own rights to ``taker`` for a while.
 
     ``ids`` empty means any; ``largest_amount_krw`` None means that acts with an amount are not
-    covered.
+    covered; with one, only acts are covered that state an amount up to it.
     """
 
     domain = "permissions"

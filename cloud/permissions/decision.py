@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloud.permissions.delegation import Delegation
-from cloud.permissions.rabsic import ApprovalPolicy, Letter, Matrix
+from cloud.permissions.delegation import Delegation, straight
+from cloud.permissions.rabsic import ApprovalPolicy, Letter, Matrix, first_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,6 @@ class Case:
             login for _, holders in self.positions.get(letter, ()) for login in holders
         )
 
-    def doers(self) -> Letter:
-        """Return whose work this is: the Responsible's, or the Accountable's when there is none."""
-        has_responsible = bool(self.positions.get(Letter.RESPONSIBLE))
-        return Letter.RESPONSIBLE if has_responsible else Letter.ACCOUNTABLE
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -87,6 +82,9 @@ def case_of(matrix: Matrix, action: str, fields: Mapping[str, object]) -> Case:
             positions.setdefault(letter, {})[role.name] = role.holders
         if entry.primary:
             primary = primary or role.name
+    if not primary and Letter.RESPONSIBLE in positions:
+        accountable = positions.get(Letter.ACCOUNTABLE, {})
+        primary = first_of(positions[Letter.RESPONSIBLE], accountable)
     return Case(
         action=action,
         positions={letter: tuple(roles.items()) for letter, roles in positions.items()},
@@ -102,45 +100,60 @@ def decide(request: Request, matrix: Matrix | None, standing: Standing) -> Decis
         return _no(f"no valid matrix answers for {request.action}")
     if request.user not in standing.active:
         return _no(f"{request.user} is no active person of this organization")
+    if not matrix.has(request.action, Letter.ACCOUNTABLE):
+        return _no(f"nobody is accountable for {request.action}")
     case = case_of(matrix, request.action, request.fields)
-    if not case.positions:
-        return _no(f"no position has a letter for {request.action} with these fields")
-    if not case.positions.get(Letter.ACCOUNTABLE):
-        return _no(f"nobody is accountable for {request.action} with these fields")
-    own = _own_right(request.user, case, standing)
-    if own.allowed:
-        return _gated(own, case, request)
-    lent = _lent_right(request, case, standing)
-    return _gated(lent, case, request) if lent is not None else own
+    right = _own_right(request.user, case, standing)
+    if not right.allowed:
+        right = _lent_right(request, case, standing) or right
+    return _gated(right, case, request, standing) if right.allowed else right
 
 
 def may_approve(
-    user: str, askers: frozenset[str], request: Request, matrix: Matrix | None, standing: Standing
+    user: str, asked: Request, changed_by: frozenset[str], matrix: Matrix | None, standing: Standing
 ) -> Decision:
-    """Judge whether ``user`` may approve what ``askers`` asked: the requester and who changed it.
+    """Judge whether ``user`` may approve what another asked and ``changed_by`` changed since.
 
-    That is the Accountable, or who stands for them by delegation; never an asker where duties
-    are separated.
+    That is the Accountable, or who stands for them by delegation. Nobody approves their own
+    request, nor, where duties are separated, what they have changed in it.
     """
     if matrix is None or user not in standing.active:
         return _no(f"{user} is not known here")
-    case = case_of(matrix, request.action, request.fields)
+    if user == asked.user:
+        return _no("nobody approves their own request")
+    case = case_of(matrix, asked.action, asked.fields)
     separated = case.policy is not None and case.policy.separation_of_duties
-    if separated and user in askers:
-        return _no("who asks does not approve: duties are separated")
+    if separated and user in changed_by:
+        return _no("who changed a request does not approve it: duties are separated")
+    return _accountable_right(user, case, asked, standing)
+
+
+def _accountable_right(user: str, case: Case, request: Request, standing: Standing) -> Decision:
+    """Say whether ``user`` is Accountable for this, in person or by delegation."""
     accountable = case.holders(Letter.ACCOUNTABLE) & standing.active
     if user in accountable:
         return Decision(allowed=True, reason="is accountable", letter=Letter.ACCOUNTABLE)
-    for giver in sorted(accountable):
-        refused = separated and giver in askers
-        if not refused and _covered(giver, request, user, case, standing):
-            return Decision(
-                allowed=True,
-                reason=f"is accountable by delegation of {giver}",
-                letter=Letter.ACCOUNTABLE,
-                on_behalf_of=giver,
-            )
-    return _no(f"only the accountable approves {request.action}")
+    giver = _giver(accountable, request, user, case, standing)
+    if giver is None:
+        return _no(f"only the accountable approves {request.action}")
+    return Decision(
+        allowed=True,
+        reason=f"is accountable by delegation of {giver}",
+        letter=Letter.ACCOUNTABLE,
+        on_behalf_of=giver,
+    )
+
+
+def approvers(case: Case, request: Request, standing: Standing) -> frozenset[str]:
+    """Return who could approve ``request``: every Accountable and delegate but the asker."""
+    accountable = case.holders(Letter.ACCOUNTABLE) & standing.active
+    lent = {
+        one.taker
+        for one in _valid(request, standing)
+        if one.giver in accountable
+        if one.covers(request.action, request.fields, _amount_field(case), standing.now)
+    }
+    return (accountable | lent) - {request.user}
 
 
 def route(case: Case, standing: Standing) -> Route:
@@ -148,7 +161,9 @@ def route(case: Case, standing: Standing) -> Route:
 
     The primary Responsible first, then the others as listed, then Backup, then the Accountable.
     """
-    for letter in (case.doers(), Letter.BACKUP, Letter.ACCOUNTABLE):
+    for letter in (Letter.RESPONSIBLE, Letter.BACKUP, Letter.ACCOUNTABLE):
+        if letter is Letter.BACKUP and Letter.RESPONSIBLE not in case.positions:
+            continue
         ordered = sorted(
             case.positions.get(letter, ()), key=lambda position: position[0] != case.primary
         )
@@ -192,9 +207,11 @@ def _own_right(user: str, case: Case, standing: Standing) -> Decision:
 
 
 def _backup(case: Case, standing: Standing) -> Decision:
-    letter = case.doers()
-    for name, _ in case.positions.get(letter, ()):
-        present = _present_in(name, letter, case, standing)
+    responsible = case.positions.get(Letter.RESPONSIBLE, ())
+    if not responsible:
+        return _no("is backup, and nobody is responsible with these fields who could be away")
+    for name, _ in responsible:
+        present = _present_in(name, Letter.RESPONSIBLE, case, standing)
         if present:
             return _no(f"is backup, and {present[0]} is there")
     return Decision(
@@ -203,39 +220,64 @@ def _backup(case: Case, standing: Standing) -> Decision:
 
 
 def _lent_right(request: Request, case: Case, standing: Standing) -> Decision | None:
-    givers = sorted({d.giver for d in standing.delegations if d.taker == request.user})
-    for giver in givers:
-        if giver not in standing.active or giver == request.user:
-            continue
-        right = _own_right(giver, case, standing)
-        if right.allowed and _covered(giver, request, request.user, case, standing):
-            return Decision(
-                allowed=True,
-                reason=f"{right.reason} by delegation of {giver}",
-                letter=right.letter,
-                on_behalf_of=giver,
-            )
-    return None
-
-
-def _covered(giver: str, request: Request, taker: str, case: Case, standing: Standing) -> bool:
-    amount_field = (
-        case.policy.field if case.policy is not None and case.policy.above is not None else ""
-    )
-    return any(
-        delegation.giver == giver
-        and delegation.taker == taker
-        and delegation.covers(request.action, request.fields, amount_field, standing.now)
-        for delegation in standing.delegations
+    """Return the best right that somebody lent the asker: the Accountable's before others'."""
+    accountable = _accountable_right(request.user, case, request, standing)
+    if accountable.allowed:
+        return accountable
+    rights = {
+        giver: _own_right(giver, case, standing)
+        for giver in {one.giver for one in standing.delegations if one.taker == request.user}
+        if giver in standing.active
+    }
+    holding = frozenset(giver for giver, right in rights.items() if right.allowed)
+    giver = _giver(holding, request, request.user, case, standing)
+    if giver is None:
+        return None
+    return Decision(
+        allowed=True,
+        reason=f"{rights[giver].reason} by delegation of {giver}",
+        letter=rights[giver].letter,
+        on_behalf_of=giver,
     )
 
 
-def _gated(right: Decision, case: Case, request: Request) -> Decision:
+def _valid(request: Request, standing: Standing) -> tuple[Delegation, ...]:
+    if not standing.delegations:
+        return ()
+    return straight(standing.delegations, request.action, standing.active, standing.now)
+
+
+def _giver(
+    givers: frozenset[str], request: Request, taker: str, case: Case, standing: Standing
+) -> str | None:
+    """Return the first of ``givers`` who lent ``taker`` a right that covers this."""
+    found = {
+        one.giver
+        for one in _valid(request, standing)
+        if one.taker == taker
+        and one.giver in givers
+        and one.covers(request.action, request.fields, _amount_field(case), standing.now)
+    }
+    return min(found, default=None)
+
+
+def _amount_field(case: Case) -> str:
+    return case.policy.field if case.policy is not None and case.policy.above is not None else ""
+
+
+def _gated(right: Decision, case: Case, request: Request, standing: Standing) -> Decision:
+    """Say whether the right is enough, waits for an approval, or finds nobody to approve it."""
     policy = case.policy
     if policy is None or not policy.asks(request.fields):
         return right
-    if right.letter is Letter.ACCOUNTABLE and not policy.separation_of_duties:
-        return right
+    if not policy.separation_of_duties:
+        if right.letter is Letter.ACCOUNTABLE:
+            return right
+        lent = _accountable_right(request.user, case, request, standing)
+        if lent.allowed:
+            return lent
+    if not approvers(case, request, standing):
+        return _no(f"{right.reason}; an approval is needed and nobody else can give it")
     return Decision(
         allowed=True,
         reason=f"{right.reason}; an approval is needed",

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeGuard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delegation:
     """``giver`` lets ``taker`` act in their place.
 
-    ``ids`` empty means any; ``largest_amount`` None means that acts with an amount are not
-    covered, never that the amount is unlimited.
+    ``ids`` empty means any. ``largest_amount`` None means that acts with an amount are not
+    covered, never that the amount is unlimited; with one, only acts that state an amount up to it.
     """
 
     giver: str
@@ -31,15 +32,31 @@ class Delegation:
             return False
         if self.ids and not self.ids & identifiers(fields):
             return False
-        return all(self._affords(amount) for amount in _amounts(fields, amount_field))
-
-    def _affords(self, amount: object) -> bool:
-        return (
-            isinstance(amount, int)
-            and not isinstance(amount, bool)
-            and self.largest_amount is not None
-            and amount <= self.largest_amount
+        amounts = _amounts(fields, amount_field)
+        if self.largest_amount is None:
+            return not amounts
+        return bool(amounts) and all(
+            is_amount(amount) and amount <= self.largest_amount for amount in amounts
         )
+
+
+def is_amount(value: object) -> TypeGuard[int]:
+    """Say whether ``value`` is money: an integer that is not negative; a truth value is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def straight(
+    delegations: Iterable[Delegation], action: str, active: frozenset[str], moment: datetime
+) -> tuple[Delegation, ...]:
+    """Return those valid for ``action`` now, between active persons, that lie on no circle."""
+    valid = [
+        one
+        for one in delegations
+        if one.begins_at <= moment < one.ends_at
+        and action in one.actions
+        and {one.giver, one.taker} <= active
+    ]
+    return tuple(one for one in valid if one.giver != one.taker and not closes_circle(one, valid))
 
 
 def closes_circle(new: Delegation, others: Iterable[Delegation]) -> bool:
@@ -66,11 +83,15 @@ def closes_circle(new: Delegation, others: Iterable[Delegation]) -> bool:
 def identifiers(fields: Mapping[str, object]) -> frozenset[str]:
     """Return the values of the fields that name something."""
     return frozenset(
-        value for name, value in fields.items() if name.endswith("_id") and isinstance(value, str)
+        value
+        for name, value in fields.items()
+        if (name == "id" or name.endswith("_id")) and isinstance(value, str)
     )
 
 
 def _amounts(fields: Mapping[str, object], amount_field: str) -> list[object]:
-    return [
-        value for name, value in fields.items() if name == amount_field or name.startswith("amount")
-    ]
+    """Return every amount that the act states; None for one that its policy asks for in vain."""
+    names = {name for name in fields if name == "amount" or name.startswith("amount_")}
+    if amount_field:
+        names.add(amount_field)
+    return [fields.get(name) for name in sorted(names)]

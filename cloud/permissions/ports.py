@@ -68,10 +68,6 @@ class StandingStore(Protocol):
         """
         ...
 
-    async def delegations_to(self, login: str, now: datetime) -> tuple[Delegation, ...]:
-        """Return what others lent ``login`` and is valid now."""
-        ...
-
     async def delegations(self, login: str, now: datetime) -> tuple[Delegation, ...]:
         """Return what was lent by or to ``login`` and has not ended; "": by and to anybody."""
         ...

@@ -4,7 +4,7 @@ Responsible executes. Accountable answers, approves and may execute. Backup acts
 while every Responsible is absent. Support, Informed and Consulted never execute.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 
@@ -144,8 +144,9 @@ class ApprovalPolicy:
             return True
         value = fields[self.field]
         if self.above is not None:
-            within = isinstance(value, int) and not isinstance(value, bool) and value <= self.above
-            return not within
+            if not isinstance(value, int) or isinstance(value, bool):
+                return True
+            return not 0 <= value <= self.above
         if self.inside is None:
             return True
         return not Condition(field=self.field, values=self.inside).holds(fields)
@@ -179,6 +180,10 @@ class Matrix:
                     found.setdefault(entry.action, []).append((role, entry))
             self._by_action.update({name: tuple(pairs) for name, pairs in found.items()})
         return self._by_action.get(action, ())
+
+    def has(self, action: str, letter: Letter) -> bool:
+        """Say whether any position has ``letter`` for ``action``, whatever its conditions."""
+        return any(letter in entry.letters for _, entry in self.entries(action))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,44 +264,55 @@ def _fill_accountable(matrix: Matrix, action: str, notes: list[Completion]) -> M
 
 
 def _fill_responsible(matrix: Matrix, action: str, notes: list[Completion]) -> Matrix:
-    accountable = _positions(matrix, action, Letter.ACCOUNTABLE)
-    if _positions(matrix, action, Letter.RESPONSIBLE) or len(accountable) != 1:
+    if _positions(matrix, action, Letter.RESPONSIBLE):
         return matrix
-    name = accountable[0].name
-    notes.append(Completion(action=action, what="responsible", role=name))
-    entry = Entry(action=action, letters=frozenset({Letter.RESPONSIBLE}), place=matrix.place)
-    return _with_entry(matrix, name, entry)
-
-
-def _fill_primaries(matrix: Matrix, action: str, notes: list[Completion]) -> Matrix:
-    while (chosen := _missing_primary(matrix, action)) is not None:
-        role, entry = chosen
-        notes.append(Completion(action=action, what="primary", role=role.name))
+    # On the Accountable's own lines, so that their conditions hold for the execution too.
+    for role in _positions(matrix, action, Letter.ACCOUNTABLE):
+        notes.append(Completion(action=action, what="responsible", role=role.name))
         matrix = _with_role(
             matrix,
             role.name,
-            lambda entries, old=entry: tuple(  # type: ignore[misc]
-                replace(other, primary=True) if other is old else other for other in entries
+            lambda entries: tuple(
+                replace(entry, letters=entry.letters | {Letter.RESPONSIBLE})
+                if entry.action == action and Letter.ACCOUNTABLE in entry.letters
+                else entry
+                for entry in entries
             ),
         )
     return matrix
 
 
-def _missing_primary(matrix: Matrix, action: str) -> tuple[Role, Entry] | None:
-    """Return the entry that becomes primary where none is; conditions make cases of their own."""
+def _fill_primaries(matrix: Matrix, action: str, notes: list[Completion]) -> Matrix:
     responsible = [
         (role, entry)
         for role, entry in matrix.entries(action)
         if Letter.RESPONSIBLE in entry.letters
     ]
+    if not responsible or any(entry.primary for _, entry in responsible):
+        return matrix
     accountable = {role.name for role in _positions(matrix, action, Letter.ACCOUNTABLE)}
-    for _, entry in responsible:
-        rivals = [(role, other) for role, other in responsible if other.overlaps(entry)]
-        if any(other.primary for _, other in rivals):
-            continue
-        others = [(role, other) for role, other in rivals if role.name not in accountable]
-        return others[0] if len(others) == 1 else rivals[0]
-    return None
+    name = first_of([role.name for role, _ in responsible], accountable)
+    notes.append(Completion(action=action, what="primary", role=name))
+    return _with_role(
+        matrix,
+        name,
+        lambda entries: tuple(
+            replace(entry, primary=True)
+            if entry.action == action and Letter.RESPONSIBLE in entry.letters
+            else entry
+            for entry in entries
+        ),
+    )
+
+
+def first_of(responsible: Iterable[str], accountable: Collection[str]) -> str:
+    """Return the primary where none is written: the only one not Accountable, else the first.
+
+    Chosen for the action as a whole, and again for a command whose conditions leave no primary.
+    """
+    names = list(dict.fromkeys(responsible))
+    others = [name for name in names if name not in accountable]
+    return others[0] if len(others) == 1 else names[0]
 
 
 def lint(matrix: Matrix, known: frozenset[str] | None = None) -> tuple[Violation, ...]:
@@ -347,7 +363,7 @@ def _lint(matrix: Matrix, action: str) -> Iterable[Violation]:
     if not responsible:
         yield violation("R_MISSING", "responsible", "at least one position", ())
     primaries = [(role, entry) for role, entry in responsible if entry.primary]
-    if any(not any(p.overlaps(entry) for _, p in primaries) for _, entry in responsible):
+    if responsible and not primaries:
         yield violation("R_PRIMARY_MISSING", "primary", "one of the responsible", ())
     rivals = [
         role.name

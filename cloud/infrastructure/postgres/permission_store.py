@@ -29,12 +29,6 @@ SELECT NULL, false, w.position FROM work_assignments w
 WHERE w.organization_id = $1 AND w.action = $4 AND w.state = 'silent'
   AND (w.resource = '' OR w.resource = ANY($5))
 """
-_DELEGATIONS_TO = """
-SELECT delegation_id, giver, taker, actions, ids, largest_amount, begins_at, ends_at, reason
-FROM delegations
-WHERE organization_id = $1 AND taker = $2 AND begins_at <= $3 AND ends_at > $3
-  AND (ended_at IS NULL OR ended_at > $3)
-"""
 _DELEGATIONS = """
 SELECT delegation_id, giver, taker, actions, ids, largest_amount, begins_at, ends_at, reason
 FROM delegations
@@ -129,11 +123,6 @@ class PostgresStandingStore:
             absent=frozenset(row["login"] for row in rows if row["away"]),
             silent=frozenset(row["position"] for row in rows if row["position"] is not None),
         )
-
-    async def delegations_to(self, login: str, now: datetime) -> tuple[Delegation, ...]:
-        """Return what others lent ``login`` and is valid now."""
-        rows = await self._connection.fetch(_DELEGATIONS_TO, self._organization_id, login, now)
-        return tuple(_delegation(row) for row in rows)
 
     async def delegations(self, login: str, now: datetime) -> tuple[Delegation, ...]:
         """Return what was lent by or to ``login`` and has not ended; "": by and to anybody."""

@@ -69,12 +69,27 @@ def draft_matrix(file: str, text: str, schema: Mapping[str, Any]) -> Matrix:
     """
     document = read_document(file, text)
     check_schema(document, schema)
+    return _matrix(document)
+
+
+def matrix_of(data: Mapping[str, Any]) -> Matrix:
+    """Return the matrix in plain ``data`` that no file holds, not completed.
+
+    Raises:
+        RegistryFileError: it contradicts itself.
+    """
+    return _matrix(Document(file="", data=data, lines={}))
+
+
+def _matrix(document: Document) -> Matrix:
     roles: dict[str, Role] = {}
     for index, role in enumerate(document.data["roles"]):
         if role["name"] in roles:
-            line = document.line(("roles", index))
             raise RegistryFileError(
-                file, line, "REGISTRY_INVALID", f"the position {role['name']} is written twice"
+                document.file,
+                document.line(("roles", index)),
+                "REGISTRY_INVALID",
+                f"the position {role['name']} is written twice",
             )
         roles[role["name"]] = _role(document, index, role)
     return Matrix(
@@ -86,7 +101,7 @@ def draft_matrix(file: str, text: str, schema: Mapping[str, Any]) -> Matrix:
             for policy in document.data.get("policies", ())
             if "consultation" in policy
         },
-        place=Place(file=file, line=document.line(("domain",))),
+        place=Place(file=document.file, line=document.line(("domain",))),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,10 +196,12 @@ def test_separated_duties_ask_for_a_second_accountable() -> None:
     matrix = matrix_of(role("W", "R!", "ann@k"), role("L", "A", "bob@k", "cho@k"), policy=policy)
     request = Request(user="bob@k", action="sew", fields={})
     standing = Standing(active=EVERYBODY, absent=frozenset(), delegations=(), now=NOW)
+    changed = frozenset({"cho@k"})
     assert asked(matrix, "bob@k").approval is policy
-    assert not may_approve("bob@k", frozenset({"bob@k"}), request, matrix, standing).allowed
-    assert may_approve("cho@k", frozenset({"bob@k"}), request, matrix, standing).allowed
-    assert not may_approve("ann@k", frozenset({"bob@k"}), request, matrix, standing).allowed
+    assert not may_approve("cho@k", request, changed, matrix, standing).allowed
+    assert not may_approve("bob@k", request, frozenset(), matrix, standing).allowed
+    assert may_approve("cho@k", request, frozenset(), matrix, standing).allowed
+    assert not may_approve("ann@k", request, frozenset(), matrix, standing).allowed
 
 
 def lent(**changes: object) -> Delegation:
@@ -228,6 +231,8 @@ def lent(**changes: object) -> Delegation:
         (lent(), {"amount_krw": 1}, False),
         (lent(largest_amount=10), {"amount_krw": 10}, True),
         (lent(largest_amount=10), {"amount_krw": 11}, False),
+        (lent(largest_amount=10), {}, False),
+        (lent(largest_amount=10), {"amount_krw": -1}, False),
         (lent(giver="cho@k"), {}, False),
         (lent(giver="eve@k"), {}, False),
     ],
@@ -276,10 +281,80 @@ def test_disjoint_conditions_have_a_primary_each() -> None:
     matrix = matrix_of(
         role("Cutter", "R!", when=at("CUT")), role("Sewer", "R", when=at("SEW")), role("L", "A")
     )
-    assert codes(matrix) == ["R_PRIMARY_MISSING"]
-    filled, notes = completed(matrix)
+    filled, _ = completed(matrix)
     assert codes(filled) == []
-    assert [(note.what, note.role) for note in notes] == [("primary", "Sewer")]
+    assert case_of(filled, "sew", {"stage": "CUT"}).primary == "Cutter"
+    assert case_of(filled, "sew", {"stage": "SEW"}).primary == "Sewer"
+
+
+@pytest.mark.requirement("RAB")
+def test_an_accountable_who_executes_does_so_under_its_own_conditions() -> None:
+    when = (Condition(field="stage", values=frozenset({"CUT"})),)
+    filled, notes = completed(matrix_of(role("L", "A", "bob@k", when=when)))
+    assert [note.what for note in notes] == ["responsible", "primary"]
+    assert asked(filled, "bob@k", {"stage": "CUT"}).allowed
+    assert not asked(filled, "bob@k", {"stage": "SEW"}).allowed
+
+
+@pytest.mark.requirement("RAB")
+def test_amounts_and_numbers_are_conditions_with_bounds() -> None:
+    small = (Condition(field="amount_krw", up_to=100_000),)
+    large = (Condition(field="amount_krw", above=100_000),)
+    matrix = matrix_of(
+        role("Buyer", "R!", "ann@k", when=small),
+        role("Head", "R!", "dan@k", when=large),
+        role("L", "A", "bob@k"),
+    )
+    assert codes(matrix) == []
+    assert asked(matrix, "ann@k", {"amount_krw": 100_000}).allowed
+    assert not asked(matrix, "ann@k", {"amount_krw": 100_001}).allowed
+    assert not asked(matrix, "dan@k", {"amount_krw": 100_000}).allowed
+    assert asked(matrix, "dan@k", {"amount_krw": 100_001}).allowed
+    for value in (None, "5", True):
+        assert not asked(matrix, "ann@k", {"amount_krw": value}).allowed
+    overlapping = (Condition(field="amount_krw", above=99_999),)
+    both = replace(matrix, roles=(*matrix.roles[:1], role("H", "R!", when=overlapping)))
+    assert "R_PRIMARY_MULTIPLE" in codes(both)
+
+
+@pytest.mark.requirement("RAB")
+def test_an_approval_that_nobody_could_give_is_refused_at_once() -> None:
+    matrix = matrix_of(role("W", "R!", "ann@k"), role("L", "A"), policy=ApprovalPolicy(always=True))
+    assert "nobody else can give it" in asked(matrix, "ann@k").reason
+
+
+@pytest.mark.requirement("RAB")
+def test_delegations_in_a_circle_are_all_void() -> None:
+    circle = (lent(), lent(giver="dan@k", taker="cho@k"), lent(giver="cho@k", taker="ann@k"))
+    assert asked(USUAL, "dan@k", {}, frozenset(), lent()).allowed
+    assert not asked(USUAL, "dan@k", {}, frozenset(), *circle).allowed
+
+
+@pytest.mark.requirement("RAB")
+def test_silence_of_the_primary_sends_work_to_the_next_position_and_then_to_backup() -> None:
+    matrix = matrix_of(
+        role("W1", "R!", "ann@k"),
+        role("W2", "R", "dan@k"),
+        role("L", "A", "bob@k"),
+        role("X", "B", "cho@k"),
+    )
+    case = case_of(matrix, "sew", {})
+
+    def way(*silent: str) -> tuple[str, tuple[str, ...]]:
+        standing = Standing(
+            active=EVERYBODY,
+            absent=frozenset(),
+            delegations=(),
+            now=NOW,
+            silent=frozenset(silent),
+        )
+        found = route(case, standing)
+        return found.position, found.logins
+
+    assert way() == ("W1", ("ann@k",))
+    assert way("W1") == ("W2", ("dan@k",))
+    assert way("W1", "W2") == ("X", ("cho@k",))
+    assert way("W1", "W2", "X") == ("L", ("bob@k",))
 
 
 @pytest.mark.requirement("RAB")

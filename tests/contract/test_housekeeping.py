@@ -16,10 +16,12 @@ from tests.fakes.core import DEMO, OTHER, add_organization
 
 pytestmark = pytest.mark.requirement("DBS")
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-_LINK = "INSERT INTO login_links VALUES ($1, $2, 'lead', now() + $3)"
-_SESSION = (
-    "INSERT INTO web_sessions VALUES ($1, $2, 'lead', now() - interval '60 days', now() + $3)"
-)
+_LINK = """INSERT INTO login_links (organization_id, token_hash, login, expires_at)
+           VALUES ($1, $2, 'lead', now() + $3)"""
+_SESSION = """INSERT INTO web_sessions (organization_id, session_hash, web_session_id, login,
+                                        created_at, expires_at)
+              VALUES ($1, $2, 'web_' || upper(substr(md5($2::bytea), 1, 26)), 'lead',
+                      now() - interval '60 days', now() + $3)"""
 _KEY = """INSERT INTO idempotency_keys (organization_id, user_login, key, payload_hash, created_at)
           VALUES ($1, 'lead', encode($2, 'hex'), 'h', now() + $3)"""
 

@@ -8,6 +8,7 @@ from cloud.composition.core import SettingMissingError, open_bus
 from cloud.composition.serving import serve
 from cloud.composition.workers import migrate_database, run_embedded_broker, work
 from cloud.interfaces.terminal.app import TerminalDoors
+from cloud.interfaces.terminal.quality import QualityDoors
 from cloud.settings import CloudSettings, SettingInvalidError, read_settings
 
 
@@ -22,6 +23,7 @@ def terminal_doors() -> TerminalDoors:
         bus=lambda: open_bus(read_settings()),
         check_org=_check_org,
         known=_known_errors,
+        quality=_quality,
     )
 
 
@@ -35,6 +37,12 @@ async def _up(demo: bool) -> None:
     from cloud.infrastructure.embedded.up import run_up
 
     await run_up(up_parts(read_settings(), demo=demo))
+
+
+def _quality() -> QualityDoors:
+    from cloud.composition.quality_doors import quality_doors
+
+    return quality_doors()
 
 
 def _check_org() -> tuple[list[str], list[str]]:

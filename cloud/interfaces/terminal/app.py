@@ -13,6 +13,7 @@ from cloud.audit.queries import ChainReport, VerifyAuditChain
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
+from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.organizations.commands import CreateApiKey, CreateLoginLink
 from cloud.organizations.queries import IssuedApiKey, LoginLink
 from cloud.permissions.queries import Explanation, WhyAllowed
@@ -39,6 +40,7 @@ class TerminalDoors:
     bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
     check_org: Callable[[], tuple[list[str], list[str]]]
     known: Callable[[], tuple[type[Exception], ...]]
+    quality: Callable[[], QualityDoors]
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -52,6 +54,7 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
     _add_people(app, doors)
     _add_organization(app, doors)
     _add_audit(app, doors)
+    add_quality(app, doors.quality)
     return app
 
 

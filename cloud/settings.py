@@ -98,6 +98,16 @@ class MqttSettings(BaseModel):
     )
 
 
+class GraphSettings(BaseModel):
+    """GraphQL."""
+
+    introspection: bool = Field(True, description="Let whoever is signed in read the schema.")
+    depth_count: int = Field(10, ge=3, description="How deep a question may be nested.")
+    cost_count: int = Field(
+        100_000, ge=100, description="What a question may cost: a field 1, a list per item."
+    )
+
+
 class WebhooksSettings(BaseModel):
     """Messages to other systems."""
 
@@ -173,6 +183,7 @@ class CloudSettings(BaseSettings):
     slack: SlackSignInSettings = SlackSignInSettings()
     stations: StationsSettings = StationsSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
+    graph: GraphSettings = GraphSettings()
 
     @property
     def pki_folder(self) -> Path:

@@ -29,7 +29,7 @@ REQUIREMENTS: dict[str, Part] = {
     "WEB": Part(title="Web dashboard", missing="the screens of parts that are planned"),
     "TER": Part(title="Terminal", missing="the interactive shell"),
     "API": Part(title="REST"),
-    "GQL": Part(title="GraphQL", planned="comes with the application core"),
+    "GQL": Part(title="GraphQL", missing="approvals"),
     "HOK": Part(title="Webhooks"),
     "KSK": Part(title="Kiosk"),
     "VEN": Part(title="Vendor page", planned="comes with the surfaces"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cloud.composition.core import Core, SettingMissingError, compose_core
+from cloud.composition.graph import graph_router
 from cloud.composition.identity import compose_doorkeeper
 from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import delivery_book
@@ -176,6 +177,7 @@ def _application(
                 *rest_routers(settings, core.bus, vault),
                 socket.router(relay, reader.head, doorkeeper.live_context),
                 inbound.router(core.bus, delivery_book(core.pool, core.seal)),
+                graph_router(settings, core.bus, relay, doorkeeper.context),
             ],
             doorkeeper=doorkeeper,
             ids=UlidFactory(),

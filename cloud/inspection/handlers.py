@@ -3,6 +3,7 @@
 from math import isfinite
 
 from cloud.commands.command import Command, Query
+from cloud.commands.errors import PayloadInvalidError
 from cloud.commands.ports import Handler, UnitOfWork
 from cloud.inspection.commands import CorrectInspection, RecordInspection
 from cloud.inspection.errors import (
@@ -17,10 +18,13 @@ from cloud.inspection.ports import Consequences, InspectionStore
 from cloud.inspection.queries import (
     FindInspection,
     InspectionReceipt,
+    InspectionsOfPieces,
     InspectionView,
     ListInspections,
 )
 from cloud.inspection.reading import Measurement, StitchReading, is_critical
+
+_MOST_AT_ONCE = 100
 
 
 async def record_inspection(command: RecordInspection, unit: UnitOfWork) -> InspectionReceipt:
@@ -139,6 +143,15 @@ async def list_inspections(query: ListInspections, unit: UnitOfWork) -> tuple[In
     return await unit.store(InspectionStore).of_piece(query.piece_id)
 
 
+async def inspections_of_pieces(
+    query: InspectionsOfPieces, unit: UnitOfWork
+) -> tuple[InspectionView, ...]:
+    """Return the inspections of some pieces, oldest first."""
+    if len(query.piece_ids) > _MOST_AT_ONCE:
+        raise PayloadInvalidError(f"a question names {_MOST_AT_ONCE} at most", field="piece_ids")
+    return await unit.store(InspectionStore).of_pieces(query.piece_ids)
+
+
 def _judge(command: RecordInspection) -> None:
     numbers = [command.anomaly_score, command.threshold_score, command.elapsed_ms]
     numbers += [finding.score for finding in command.findings]
@@ -171,4 +184,5 @@ COMMANDS: dict[type[Command], Handler] = {
 QUERIES: dict[type[Query], Handler] = {
     FindInspection: find_inspection,
     ListInspections: list_inspections,
+    InspectionsOfPieces: inspections_of_pieces,
 }

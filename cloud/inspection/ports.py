@@ -24,6 +24,10 @@ class InspectionStore(Protocol):
         """Return a piece's inspections, oldest first."""
         ...
 
+    async def of_pieces(self, piece_ids: tuple[str, ...]) -> tuple[InspectionView, ...]:
+        """Return the inspections of some pieces, oldest first."""
+        ...
+
     async def correct(self, correction: CorrectInspection, by: str, at: datetime) -> None:
         """Append a person's word to an inspection."""
         ...

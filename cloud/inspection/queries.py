@@ -22,6 +22,13 @@ class ListInspections(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionsOfPieces(Query):
+    """Inspections of some pieces, a hundred at most, oldest first."""
+
+    piece_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InspectionReceipt:
     """The answer to ``RecordInspection``: it is kept."""
 

@@ -97,6 +97,10 @@ class WorkOrderStore(Protocol):
         """Return one work order whole."""
         ...
 
+    async def some_parts(self, work_order_ids: tuple[str, ...]) -> tuple[WorkOrderParts, ...]:
+        """Return those of the named work orders that exist, whole, by number."""
+        ...
+
     async def open_parts(self, since: datetime) -> tuple[WorkOrderParts, ...]:
         """Return, by number, orders with a piece to be made or one moved after ``since``."""
         ...

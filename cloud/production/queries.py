@@ -34,6 +34,13 @@ class FindWorkOrder(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadWorkOrders(Query):
+    """Where do some work orders stand? A hundred at most; unknown ones are left out."""
+
+    work_order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindPiece(Query):
     """What happened to a piece?"""
 

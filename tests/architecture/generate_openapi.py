@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from cloud.composition.graph import graph_router
 from cloud.composition.serving import rest_routers
 from cloud.infrastructure.system_time import UlidFactory
 from cloud.interfaces.rest_api.app import RestParts, build_app
@@ -15,7 +16,9 @@ from cloud.settings import CloudSettings
 
 if TYPE_CHECKING:
     from cloud.commands.bus import CommandBus
+    from cloud.events.ports import LiveEvents
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault
+    from cloud.interfaces.graph_api.door import Prove
     from cloud.interfaces.rest_api.access import Doorkeeper
     from cloud.interfaces.webhooks.ports import EndpointOwners
 
@@ -31,6 +34,12 @@ def describe() -> str:
                 CloudSettings(), cast("CommandBus", nobody), cast("ObjectPictureVault", nobody)
             ),
             inbound.router(cast("CommandBus", nobody), cast("EndpointOwners", nobody)),
+            graph_router(
+                CloudSettings(),
+                cast("CommandBus", nobody),
+                cast("LiveEvents", nobody),
+                cast("Prove", nobody),
+            ),
         ],
         doorkeeper=cast("Doorkeeper", nobody),
         ids=UlidFactory(),

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from cloud.commands.command import command_type
+from cloud.composition.graph import graph_router
 from cloud.composition.serving import rest_routers
 from cloud.interfaces.edge_intake import events_from_wire
 from cloud.interfaces.edge_intake.servers import Servicers
@@ -92,6 +93,7 @@ ROUTES = {
 GENERIC = {
     ("POST", "/commands/{type}"): "sends the command of the catalogue that its address names",
     ("POST", "/queries/{type}"): "a question with a body; changes nothing",
+    ("POST", "/graphql"): "reads: the graph has no mutations",
 }
 
 # Routes that send none, each with the reason: nobody is known yet, and nothing is anybody's.
@@ -133,6 +135,7 @@ def routes() -> list[BaseRoute]:
     never_used: Any = NeverUsed()
     routers = rest_routers(CloudSettings(), never_used, never_used)
     routers.append(inbound.router(never_used, never_used))
+    routers.append(graph_router(CloudSettings(), never_used, never_used, never_used))
     return [route for router in routers for route in router.routes]
 
 

@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from cloud.commands.ports import UnitOfWork
-from cloud.events.event import DomainEvent
+from cloud.events.event import DomainEvent, RecordedEvent
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.postgres import webhook_store
-from cloud.infrastructure.postgres.outbox_relay import OutboxReader
+from cloud.infrastructure.postgres.outbox_relay import OutboxReader, Place
 from cloud.infrastructure.postgres.webhook_store import PostgresDeliveryBook, PostgresWebhookSecrets
 from cloud.infrastructure.sealed_secrets import SealBrokenError, SecretSeal
 from cloud.infrastructure.webhook_sender import HttpWebhookSender, WebhookUnreachableError
@@ -132,7 +132,7 @@ class Hooks:
     async def tell(self) -> None:
         """Hand every event so far to the fan-out, as the relay does."""
         hearing = WebhookFanOut(self.book)
-        for event in await OutboxReader(self.core.pool).after(DEMO, 0, 1000):
+        for event in await everything(self.core):
             await hearing.hear(event)
 
     async def rows(self, table: str) -> int:
@@ -196,7 +196,7 @@ async def test_a_proven_message_becomes_one_event_however_often_it_comes(hooks: 
     assert (taken.status_code, taken.json()) == (202, {"message_id": "msg_1"})
     again = await hooks.message(endpoint, secret, body)
     assert refused(again, 409) == "WEBHOOK_REPLAYED"
-    events = await OutboxReader(hooks.core.pool).after(DEMO, 0, 100)
+    events = await everything(hooks.core)
     came = [event for event in events if event.type == "webhook_received"]
     assert [event.payload["content"] for event in came] == [{"task": "재단", "n": 1}]
 
@@ -335,7 +335,7 @@ async def test_an_address_that_fails_too_often_is_suspended_with_notice_until_so
     path = f"/webhooks/subscriptions/{subscription}"
     shown = await hooks.client.get(path)
     assert (shown.json()["state"], shown.json()["failures_count"]) == ("SUSPENDED", 4)
-    events = await OutboxReader(hooks.core.pool).after(DEMO, 0, 100)
+    events = await everything(hooks.core)
     notice = [e.payload for e in events if e.type == "webhook_subscription_changed"][-1]
     assert (notice["state"], notice["subscription_id"]) == ("SUSPENDED", subscription)
     await happen(hooks.core)
@@ -426,7 +426,7 @@ async def test_another_organization_sees_and_reaches_nothing_of_it(
         answer = await hooks.client.get(path, headers=stranger)
         assert answer.status_code == 404 or answer.json() == []
     await happen(hooks.core, OTHER, "worker@other.example")
-    for event in await OutboxReader(hooks.core.pool).after(OTHER, 0, 10):
+    for event in await everything(hooks.core, OTHER):
         await WebhookFanOut(hooks.book).hear(event)
     assert await hooks.courier.round() == 0
     assert receiver.came == []
@@ -444,6 +444,11 @@ async def test_a_wish_that_makes_no_sense_is_refused(hooks: Hooks) -> None:
         if code == "PAYLOAD_INVALID" and answer.status_code == 201:
             continue
         assert refused(answer, 422) == code
+
+
+async def everything(core: Core, organization_id: str = DEMO) -> list[RecordedEvent]:
+    """Return the organization's events so far."""
+    return (await OutboxReader(core.pool).after(organization_id, Place(), 1000)).events
 
 
 async def happen(core: Core, organization_id: str = DEMO, user: str = OWNER) -> None:

@@ -49,6 +49,12 @@ LEFT JOIN media m ON m.organization_id = i.organization_id AND m.sha256 = i.pict
 # One inspection.
 _ONE = _VIEW + "WHERE i.organization_id = $1 AND i.inspection_id = $2"
 
+# Some pieces' inspections, oldest first.
+_OF_PIECES = (
+    _VIEW + "WHERE i.organization_id = $1 AND i.piece_id = ANY($2) "
+    "ORDER BY i.inspected_at, i.inspection_id"
+)
+
 # A piece's inspections, oldest first.
 _OF_PIECE = (
     _VIEW + "WHERE i.organization_id = $1 AND i.piece_id = $2 "
@@ -128,6 +134,11 @@ class PostgresInspectionStore:
     async def of_piece(self, piece_id: str) -> tuple[InspectionView, ...]:
         """Return a piece's inspections, oldest first."""
         rows = await self._connection.fetch(_OF_PIECE, self._organization, piece_id)
+        return await self._views(rows)
+
+    async def of_pieces(self, piece_ids: tuple[str, ...]) -> tuple[InspectionView, ...]:
+        """Return the inspections of some pieces, oldest first."""
+        rows = await self._connection.fetch(_OF_PIECES, self._organization, list(piece_ids))
         return await self._views(rows)
 
     async def _views(self, rows: list[asyncpg.Record]) -> tuple[InspectionView, ...]:

@@ -84,6 +84,11 @@ ORDER BY work_order_id, version_number
 # One work order.
 _HEAD = "SELECT * FROM work_orders WHERE organization_id = $1 AND work_order_id = $2"
 
+# Some work orders.
+_HEADS = """
+SELECT * FROM work_orders WHERE organization_id = $1 AND work_order_id = ANY($2) ORDER BY number
+"""
+
 # Work orders with a piece still to be made, or with one that moved lately.
 _OPEN_HEADS = """
 SELECT w.* FROM work_orders w
@@ -334,6 +339,11 @@ class PostgresWorkOrderStore:
         """Return one work order whole."""
         row = await self._connection.fetchrow(_HEAD, self._organization, work_order_id)
         return (await self._with_parts([head_of(row)]))[0] if row else None
+
+    async def some_parts(self, work_order_ids: tuple[str, ...]) -> tuple[WorkOrderParts, ...]:
+        """Return those of the named work orders that exist, whole, by number."""
+        rows = await self._connection.fetch(_HEADS, self._organization, list(work_order_ids))
+        return await self._with_parts([head_of(row) for row in rows])
 
     async def open_parts(self, since: datetime) -> tuple[WorkOrderParts, ...]:
         """Return, by number, orders with a piece to be made or one moved after ``since``."""

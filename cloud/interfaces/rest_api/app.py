@@ -87,7 +87,8 @@ def _add_dashboard(app: FastAPI, folder: Path) -> None:
     def page(path: str) -> Response:
         """Return a file of the dashboard, or its page: the browser routes by itself."""
         if path.startswith(("api/", "health/")):
-            raise HTTPException(404)
+            # No page of ours: an address that takes other methods says which, any other is 404.
+            raise HTTPException(405)
         file = (folder / path).resolve()
         if path and file.is_relative_to(folder.resolve()) and file.is_file():
             return FileResponse(file)

@@ -19,6 +19,7 @@ QUERIES: dict[type[Query], Handler] = {
     queries.WorkPackageContents: package.work_package_contents,
     queries.ListWorkOrders: views.list_work_orders,
     queries.FindWorkOrder: views.find_work_order,
+    queries.ReadWorkOrders: views.read_work_orders,
     queries.FindPiece: views.find_piece,
     queries.FloorPieces: views.floor_pieces,
     queries.ProductionTimes: views.production_times,

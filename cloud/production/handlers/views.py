@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from cloud.commands.errors import NotFoundError
+from cloud.commands.errors import NotFoundError, PayloadInvalidError
 from cloud.commands.ports import UnitOfWork
 from cloud.production.errors import PieceUnknownError, WorkOrderUnknownError
 from cloud.production.piece import DecisionKind, Piece
@@ -30,6 +30,7 @@ from cloud.production.queries import (
     ProductionTimesView,
     ReadGuidePicture,
     ReadStages,
+    ReadWorkOrders,
     ReworkView,
     SpecView,
     WorkOrderPage,
@@ -40,6 +41,7 @@ from cloud.production.times import times_of
 from cloud.production.work_order import Stage
 
 MOST_LINES = 200
+MOST_AT_ONCE = 100
 KOREA = timedelta(hours=9)
 
 
@@ -52,7 +54,23 @@ async def list_work_orders(query: ListWorkOrders, unit: UnitOfWork) -> WorkOrder
 async def find_work_order(query: FindWorkOrder, unit: UnitOfWork) -> WorkOrderView:
     """Return a work order with the table of its pieces and steps."""
     parts = await _parts(query.work_order_id, unit)
-    names = await unit.store(FloorStore).station_names()
+    store = unit.store(FloorStore)
+    return _work_order(parts, await store.station_names(), await store.sequence())
+
+
+async def read_work_orders(query: ReadWorkOrders, unit: UnitOfWork) -> tuple[WorkOrderView, ...]:
+    """Return some work orders, those that there are, by number."""
+    if len(query.work_order_ids) > MOST_AT_ONCE:
+        raise PayloadInvalidError(
+            f"a question names {MOST_AT_ONCE} at most", field="work_order_ids"
+        )
+    found = await unit.store(WorkOrderStore).some_parts(query.work_order_ids)
+    store = unit.store(FloorStore)
+    names, sequence = await store.station_names(), await store.sequence()
+    return tuple(_work_order(parts, names, sequence) for parts in found)
+
+
+def _work_order(parts: WorkOrderParts, names: Mapping[str, str], sequence: int) -> WorkOrderView:
     head = parts.head
     return WorkOrderView(
         work_order_id=head.work_order_id,
@@ -68,7 +86,7 @@ async def find_work_order(query: FindWorkOrder, unit: UnitOfWork) -> WorkOrderVi
         steps=parts.steps,
         pieces=tuple(_piece_line(piece, names) for piece in parts.pieces),
         specs=parts.specs,
-        sequence=await unit.store(FloorStore).sequence(),
+        sequence=sequence,
     )
 
 

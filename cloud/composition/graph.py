@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def graph_router(
-    settings: CloudSettings, bus: "CommandBus", live: "LiveEvents", prove: "Prove"
+    settings: CloudSettings,
+    bus: "CommandBus",
+    live: "LiveEvents",
+    prove: "Prove",
+    prove_live: "Prove",
 ) -> "APIRouter":
     """Return the routes of the graph."""
     from cloud.interfaces.graph_api.door import GraphParts, router
@@ -25,7 +29,9 @@ def graph_router(
         cost_count=graph.cost_count,
         introspection=graph.introspection,
     )
-    return router(GraphParts(bus=bus, live=live, prove=prove, tell=told, limits=limits))
+    return router(
+        GraphParts(bus=bus, live=live, prove=prove, prove_live=prove_live, tell=told, limits=limits)
+    )
 
 
 def told(connection: Any, error: BaseException | None, sentence: str) -> dict[str, Any]:  # noqa: ANN401

@@ -177,7 +177,9 @@ def _application(
                 *rest_routers(settings, core.bus, vault),
                 socket.router(relay, reader.head, doorkeeper.live_context),
                 inbound.router(core.bus, delivery_book(core.pool, core.seal)),
-                graph_router(settings, core.bus, relay, doorkeeper.context),
+                graph_router(
+                    settings, core.bus, relay, doorkeeper.context, doorkeeper.live_context
+                ),
             ],
             doorkeeper=doorkeeper,
             ids=UlidFactory(),

@@ -39,6 +39,7 @@ def describe() -> str:
                 cast("CommandBus", nobody),
                 cast("LiveEvents", nobody),
                 cast("Prove", nobody),
+                cast("Prove", nobody),
             ),
         ],
         doorkeeper=cast("Doorkeeper", nobody),

@@ -135,7 +135,7 @@ def routes() -> list[BaseRoute]:
     never_used: Any = NeverUsed()
     routers = rest_routers(CloudSettings(), never_used, never_used)
     routers.append(inbound.router(never_used, never_used))
-    routers.append(graph_router(CloudSettings(), never_used, never_used, never_used))
+    routers.append(graph_router(CloudSettings(), *[never_used] * 4))
     return [route for router in routers for route in router.routes]
 
 

@@ -78,6 +78,7 @@ def app_of(factory: Factory, folder: Path, live: Any = None, **limits: Any) -> F
         bus=factory.core.bus,
         live=live,
         prove=doorkeeper.context,
+        prove_live=doorkeeper.live_context,
         tell=told,
         limits=Limits(**limits),
     )

@@ -39,11 +39,15 @@ class GraphRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphParts:
-    """What the door works with. ``prove`` says who asks, ``tell`` words a refusal."""
+    """What the door works with.
+
+    ``prove`` says who asks, ``prove_live`` who listens, ``tell`` words a refusal.
+    """
 
     bus: CommandBus
     live: LiveEvents
     prove: Prove
+    prove_live: Prove
     tell: Tell
     limits: Limits
 
@@ -113,7 +117,7 @@ class _Live(GraphQLRouter[GraphContext, None]):
         if context.request is None:
             raise ConnectionRejectionError({"code": "NOT_SIGNED_IN"})
         try:
-            asker = await self._parts.prove(context.request)
+            asker = await self._parts.prove_live(context.request)
         except CommandError as error:
             raise ConnectionRejectionError({"code": error.code}) from error
         _filled(context, self._parts, asker, is_live=True)

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -18,6 +18,7 @@ from cloud.interfaces.rest_api.errors import add_error_answers
 from cloud.interfaces.rest_api.rate_limit import Limits
 from cloud.interfaces.rest_api.reference import add_reference
 from cloud.interfaces.rest_api.request_frame import RequestFrame
+from cloud.interfaces.rest_api.unknown_fields import no_unknown_fields
 
 #: Returns nothing when all is well, else one sentence that says what is not.
 Check = Callable[[], Awaitable[str | None]]
@@ -47,6 +48,7 @@ def build_app(parts: RestParts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=parts.lifespan,
+        dependencies=[Depends(no_unknown_fields)],
     )
     app.state.doorkeeper = parts.doorkeeper
     app.state.if_match_needed = parts.if_match_needed

@@ -7,7 +7,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from cloud.infrastructure.embedded.postgres import DatabaseUrls, EmbeddedPostgres
+from cloud.infrastructure.embedded.postgres import (
+    DatabaseUrls,
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+)
 from cloud.infrastructure.postgres.revision import current_revision, head_revision
 
 
@@ -45,6 +49,16 @@ async def test_every_table_of_an_organization_forces_row_level_security(
     unguarded = {row["relname"] for row in rows if not row["guarded"]}
     assert unguarded == {"organizations", "alembic_version"}
     assert {row["relname"] for row in rows if not row["owned"]} == {"alembic_version"}
+
+
+@pytest.mark.requirement("DEP")
+async def test_a_server_that_ends_at_its_start_says_why(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "data", durable=False)
+    await server.start()
+    await server.stop()
+    (tmp_path / "data" / "postgresql.auto.conf").write_text("nonsense = 1\n")
+    with pytest.raises(EmbeddedPostgresError, match="nonsense"):
+        await EmbeddedPostgres(tmp_path / "data", durable=False).start()
 
 
 @pytest.mark.requirement("DEP")

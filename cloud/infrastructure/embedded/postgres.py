@@ -195,9 +195,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError("the server was not started")
         for _ in range(600):
             if self._process.returncode is not None:
-                raise EmbeddedPostgresError(
-                    f"PostgreSQL ended at start; see {self._data.parent / 'postgres.log'}"
-                )
+                raise EmbeddedPostgresError(f"PostgreSQL ended at start{self._last_words()}")
             ready = await asyncio.create_subprocess_exec(
                 binaries() / "pg_isready", "-h", str(self._socket), "-q"
             )
@@ -205,6 +203,11 @@ class EmbeddedPostgres:
                 return
             await asyncio.sleep(0.05)
         raise EmbeddedPostgresError("PostgreSQL did not answer in 30 s")
+
+    def _last_words(self) -> str:
+        log = self._data.parent / "postgres.log"
+        lines = log.read_text("utf-8", errors="replace").splitlines() if log.exists() else []
+        return f"; see {log}" + "".join(f"\n  {line}" for line in lines[-3:])
 
     async def _ensure_roles(self) -> None:
         connection = await asyncpg.connect(self.url("postgres", "postgres"))

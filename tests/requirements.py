@@ -66,7 +66,7 @@ REQUIREMENTS: dict[str, Part] = {
     "SOT": Part(title="Source of truth", planned="comes with knowledge"),
     "CCH": Part(title="Cache", planned="comes with the application core"),
     "DBS": Part(title="Database", missing="a page of the schema"),
-    "IAM": Part(title="Authentication", missing="Slack OAuth and web tokens"),
+    "IAM": Part(title="Authentication"),
     "ENC": Part(title="Encryption", missing="the envelope scheme"),
     "AUD": Part(title="Audit"),
     "OBS": Part(title="Observability", missing="metrics and traces"),

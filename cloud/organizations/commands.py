@@ -28,7 +28,7 @@ class Noted(StrEnum):
     HOME = "home_organization_id"
     ACCOUNT_LOGIN = "account_login"
     LIMITED = "limited"
-    PROVEN = "proven"
+    PROVEN = "proven_account"
     USER_AGENT = "user_agent"
 
 

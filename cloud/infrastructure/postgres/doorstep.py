@@ -34,9 +34,10 @@ RETURNING full_at"""
 _FULL_AT = "SELECT full_at FROM knocks WHERE organization_id = $1 AND subject = $2"
 _FORGIVE = "DELETE FROM knocks WHERE organization_id = $1 AND subject = $2"
 _TIDY = (
-    "DELETE FROM knocks WHERE organization_id = $1 AND full_at < $2",
-    "DELETE FROM outside_trips WHERE organization_id = $1 AND expires_at < $2",
-    "DELETE FROM device_codes WHERE organization_id = $1 AND expires_at < $2 - interval '1 day'",
+    "DELETE FROM knocks WHERE organization_id = $1 AND full_at < $2::timestamptz",
+    "DELETE FROM outside_trips WHERE organization_id = $1 AND expires_at < $2::timestamptz",
+    """DELETE FROM device_codes
+       WHERE organization_id = $1 AND expires_at < $2::timestamptz - interval '1 day'""",
 )
 _SET_OUT = """
 INSERT INTO outside_trips (organization_id, state_hash, browser_hash, kind, nonce, verifier,

@@ -58,7 +58,8 @@ class ControlChart:
 
     ``sigma_mm`` is the standard deviation within subgroups, ``degrees_count`` how many degrees of
     freedom stand behind it. ``alarms`` tells per Nelson rule which points of the place chart,
-    counted from zero, complete a pattern; ``spread_alarms`` which ranges lie beyond their limits.
+    counted from zero, complete a pattern; ``spread_alarms`` at which points the range lies beyond
+    its limits.
     """
 
     kind: str
@@ -327,6 +328,8 @@ def _chart(
         upper_mm=constants.upper_d4_ratio * mean,
     )
     wide = (ranges > spread.upper_mm) | (ranges < spread.lower_mm)
+    # A moving range belongs to the later of its two values.
+    wide = np.concatenate((np.zeros(places.size - ranges.size, dtype=np.bool_), wide))
     return ControlChart(
         kind=kind,
         subgroup_count=constants.subgroup_count if kind == "xbar-r" else 1,

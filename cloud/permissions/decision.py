@@ -41,6 +41,10 @@ class Case:
     policy: ApprovalPolicy | None
     consultation_s: int = 0
 
+    def holds(self, login: str, letter: Letter) -> bool:
+        """Say whether ``login`` holds ``letter``."""
+        return any(login in holders for _, holders in self.positions.get(letter, ()))
+
     def holders(self, letter: Letter) -> frozenset[str]:
         """Return the logins that hold ``letter``."""
         return frozenset(
@@ -189,16 +193,16 @@ def _no(reason: str) -> Decision:
 
 
 def _own_right(user: str, case: Case, standing: Standing) -> Decision:
-    if user in case.holders(Letter.ACCOUNTABLE):
+    if case.holds(user, Letter.ACCOUNTABLE):
         return Decision(allowed=True, reason="is accountable", letter=Letter.ACCOUNTABLE)
-    if user in case.holders(Letter.RESPONSIBLE):
+    if case.holds(user, Letter.RESPONSIBLE):
         return Decision(allowed=True, reason="is responsible", letter=Letter.RESPONSIBLE)
-    if user in case.holders(Letter.BACKUP):
+    if case.holds(user, Letter.BACKUP):
         return _backup(case, standing)
     passive = [
         letter
         for letter in (Letter.SUPPORT, Letter.CONSULTED, Letter.INFORMED)
-        if user in case.holders(letter)
+        if case.holds(user, letter)
     ]
     if passive:
         words = " and ".join(letter.name.lower() for letter in passive)
@@ -221,6 +225,8 @@ def _backup(case: Case, standing: Standing) -> Decision:
 
 def _lent_right(request: Request, case: Case, standing: Standing) -> Decision | None:
     """Return the best right that somebody lent the asker: the Accountable's before others'."""
+    if not standing.delegations:
+        return None
     accountable = _accountable_right(request.user, case, request, standing)
     if accountable.allowed:
         return accountable

@@ -19,7 +19,7 @@ class Part:
 REQUIREMENTS: dict[str, Part] = {
     "BUS": Part(title="Command bus"),
     "RAB": Part(title="RABSIC permissions"),
-    "APR": Part(title="Approvals", missing="an interface that shows and decides them"),
+    "APR": Part(title="Approvals"),
     "SES": Part(title="Sessions", missing="Slack threads and the agents' context"),
     "EVT": Part(title="Event bus"),
     "REG": Part(title="Plugin registry", missing="modules and automations"),

@@ -3,7 +3,7 @@
 The bare side is asyncpg alone: the same connection pool, one transaction that sets the organization
 and writes the same rows with the same statements, values made beforehand. Both sides run in turns
 in one process on one database, a few at a time. The overhead is by how much the 99th percentile of
-commands, one after another, lies above that of bare transactions; beside it, for reading, how far it
+commands, one after another, lies above that of bare transactions; beside it, how far it
 lies above their median.
 """
 

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { read } from "@/api/client";
-import type { Dispute, Floor, Me, Person, Piece, RegistryProblem, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Approval, ApprovalLine, Dispute, Floor, Me, Person, Piece, RegistryProblem, WorkOrder, WorkOrderPage } from "@/api/schema";
 import { keepResults } from "@/live/floor_patch";
 
 export const keys = {
@@ -15,6 +15,7 @@ export const keys = {
   disputes: ["disputes"] as const,
   openDisputes: ["disputes", "open"] as const,
   allDisputes: ["disputes", "all"] as const,
+  approvals: ["approvals"] as const,
   arrivals: (sha256: string) => ["arrivals", sha256] as const,
   registryProblems: ["registry-problems"] as const,
 };
@@ -61,6 +62,18 @@ export const disputesQuery = (openOnly: boolean) =>
   queryOptions({
     queryKey: openOnly ? keys.openDisputes : keys.allDisputes,
     queryFn: ({ signal }) => read<Dispute[]>(`/disputes?open_only=${String(openOnly)}`, signal),
+  });
+
+export const approvalsQuery = (ownOnly: boolean) =>
+  queryOptions({
+    queryKey: [...keys.approvals, ownOnly ? "own" : "waiting"],
+    queryFn: ({ signal }) => read<ApprovalLine[]>(ownOnly ? "/approvals/own" : "/approvals", signal),
+  });
+
+export const approvalQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...keys.approvals, id],
+    queryFn: ({ signal }) => read<Approval>(`/approvals/${encodeURIComponent(id)}`, signal),
   });
 
 /** How often a picture has arrived while this page was open: each time it is worth another try. */

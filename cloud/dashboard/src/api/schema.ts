@@ -56,6 +56,9 @@ export type Inspection = Answer<Schemas["InspectionView"]>;
 export type HistoryLine = Answer<Schemas["HistoryLine"]>;
 export type Rework = Answer<Schemas["ReworkView"]>;
 export type Piece = Answer<Schemas["PieceView"]>;
+export type ApprovalLine = Answer<Schemas["ApprovalView"]>;
+export type ApprovalField = Answer<Schemas["FieldView"]>;
+export type Approval = Answer<Schemas["ApprovalDetail"]>;
 export type Dispute = Answer<Schemas["DisputeView"]>;
 export type RegistryProblem = Answer<Schemas["RegistryProblem"]>;
 

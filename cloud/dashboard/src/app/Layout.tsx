@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tansta
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 
 import { act } from "@/api/client";
-import { disputesQuery, meQuery } from "@/api/queries";
+import { approvalsQuery, disputesQuery, meQuery } from "@/api/queries";
 import classes from "@/app/Layout.module.css";
 import { changeLanguage, useSpoken } from "@/app/language";
 import { RegistryProblems } from "@/features/registry/RegistryProblems";
@@ -79,6 +79,8 @@ function PersonMenu() {
 function Header() {
   const { t, language } = useSpoken();
   const { data: disputes = [] } = useQuery(disputesQuery(true));
+  const { data: approvals = [] } = useQuery(approvalsQuery(false));
+  const waiting = approvals.filter((one) => one.may_decide).length;
   return (
     <header className={classes.header}>
       <Link to="/" className={classes.brand} aria-label="Kyndof">
@@ -91,6 +93,10 @@ function Header() {
       <nav className={classes.nav} aria-label={t("layout.pages")}>
         <Link to="/" activeOptions={{ exact: true }} activeProps={{ "data-active": true }}>{t("layout.floor")}</Link>
         <Link to="/work-orders" activeProps={{ "data-active": true }}>{t("layout.work_orders")}</Link>
+        <Link to="/approvals" activeProps={{ "data-active": true }}>
+          {t("layout.approvals")}
+          {waiting > 0 ? <b className={classes.count}>{waiting}</b> : null}
+        </Link>
         <Link to="/disputes" activeProps={{ "data-active": true }}>
           {t("layout.disputes")}
           {disputes.length > 0 ? <b className={classes.count}>{disputes.length}</b> : null}

@@ -61,6 +61,11 @@ const disputes = createRoute({
   path: "/disputes",
   component: lazyRouteComponent(() => import("@/features/disputes/DisputesPage"), "DisputesPage"),
 });
+const approvals = createRoute({
+  getParentRoute: () => inside,
+  path: "/approvals",
+  component: lazyRouteComponent(() => import("@/features/approvals/ApprovalsPage"), "ApprovalsPage"),
+});
 const piece = createRoute({
   getParentRoute: () => inside,
   path: "/pieces/$pieceId",
@@ -71,7 +76,7 @@ const piece = createRoute({
 
 export function buildRouter(client: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([login, inside.addChildren([floor, workOrders, newWorkOrder, workOrder, piece, disputes])]),
+    routeTree: root.addChildren([login, inside.addChildren([floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals])]),
     context: { client },
     defaultPreload: false,
     scrollRestoration: true,

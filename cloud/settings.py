@@ -127,6 +127,15 @@ class StationsSettings(BaseModel):
     )
 
 
+class JobsSettings(BaseModel):
+    """The workers of background jobs."""
+
+    lock_s: float = Field(
+        30, gt=0, description="Seconds after which a silent worker's job is lost."
+    )
+    stalled_s: float = Field(30, gt=0, description="Seconds between two looks for lost jobs.")
+
+
 class CloudSettings(BaseSettings):
     """Everything that can be set in the cloud."""
 
@@ -184,6 +193,7 @@ class CloudSettings(BaseSettings):
     stations: StationsSettings = StationsSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     graph: GraphSettings = GraphSettings()
+    jobs: JobsSettings = JobsSettings()
 
     @property
     def pki_folder(self) -> Path:

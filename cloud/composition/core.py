@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloud.composition.identity import Identity, compose_identity, identity_stores
+from cloud.composition.jobs import job_queues, job_stores
 from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
 from cloud.composition.webhooks import webhook_stores
 from cloud.settings import CloudSettings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from cloud.commands.bus import CommandBus
     from cloud.infrastructure.hot_store.memory_sessions import ChosenHotSessions
     from cloud.infrastructure.hot_store.redis_link import RedisLink
+    from cloud.infrastructure.jobs.queues import BullmqQueues
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
     from cloud.infrastructure.registry_files.stage_files import StageFiles
@@ -48,6 +50,7 @@ class Core:
     redis: "RedisLink | None"
     seal: "SecretSeal"
     identity: Identity
+    queues: "BullmqQueues"
 
 
 def database_url(settings: CloudSettings) -> str:
@@ -93,7 +96,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
     from cloud.infrastructure.system_time import SystemClock
 
     url = database_url(settings)
-    redis = _redis(settings)
+    redis, queues = _redis(settings), job_queues(settings)
     pool = await open_pool(url, largest_count=settings.pool_size)
     watcher: asyncio.Task[None] | None = None
     try:
@@ -115,6 +118,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             **session_stores(hot),
             **webhook_stores(settings, seal),
             **identity_stores(identity, registry),
+            **job_stores(queues),
         }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
         identity.words.learn(bus)
@@ -129,11 +133,13 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             redis=redis,
             seal=seal,
             identity=identity,
+            queues=queues,
         )
     finally:
         if watcher:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
+        await queues.close()
         await pool.close()
         if redis:
             await redis.close()
@@ -182,6 +188,7 @@ def compose_bus(
     from cloud.infrastructure.postgres.unit_of_work import PostgresTransactions
     from cloud.infrastructure.system_time import SystemClock, UlidFactory
     from cloud.inspection import handlers as inspection
+    from cloud.jobs import handlers as jobs
     from cloud.organizations import handlers as organizations
     from cloud.organizations.scoped_authorizer import ScopedAuthorizer
     from cloud.permissions import handlers as permissions
@@ -211,7 +218,7 @@ def compose_bus(
             circle=RabsicCircle(),
         )
     )
-    rooms = (audit, inspection, organizations, production, sessions, stations, webhooks)
+    rooms = (audit, inspection, jobs, organizations, production, sessions, stations, webhooks)
     commands = [room.COMMANDS for room in rooms]
     queries = [room.QUERIES for room in rooms]
     for kind, handler in ((k, h) for table in commands for k, h in table.items()):

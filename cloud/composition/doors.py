@@ -17,7 +17,7 @@ def terminal_doors() -> TerminalDoors:
     return TerminalDoors(
         up=_up,
         serve=_with_settings(serve),
-        worker=_with_settings(work),
+        worker=lambda queues, concurrency: work(read_settings(), queues, concurrency),
         broker=_with_settings(run_embedded_broker),
         migrate=_with_settings(migrate_database),
         bus=lambda: open_bus(read_settings()),
@@ -64,6 +64,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from cloud.infrastructure.embedded.up import AlreadyUpError, HomeUnusableError, NotReadyError
     from cloud.infrastructure.hot_store.redis_link import RedisUrlInvalidError
     from cloud.infrastructure.http_server import HttpPortTakenError
+    from cloud.infrastructure.jobs.job_worker import JobWorkerEndedError
     from cloud.infrastructure.object_storage.picture_vault import ObjectStoreSettingError
     from cloud.infrastructure.postgres.pool import DatabaseAwayError, DatabaseRoleError
     from cloud.infrastructure.registry_files.document import RegistryFileError
@@ -75,8 +76,8 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
     return (
         AlreadyUpError, AuthorityDamagedError, DatabaseAwayError, DatabaseRoleError,
-        EmbeddedPostgresError, HomeUnusableError, HttpPortTakenError, MqttBrokerError,
-        NotReadyError, ObjectStoreSettingError, PortNotFreeError, PortTakenError,
+        EmbeddedPostgresError, HomeUnusableError, HttpPortTakenError, JobWorkerEndedError,
+        MqttBrokerError, NotReadyError, ObjectStoreSettingError, PortNotFreeError, PortTakenError,
         RedisUrlInvalidError, RegistryFileError, RegistryRefusedError, SettingInvalidError,
         SettingMissingError, StageFileError, StationFileError,
     )  # fmt: skip

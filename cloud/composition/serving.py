@@ -11,6 +11,7 @@ from cloud.composition.core import Core, SettingMissingError, compose_core
 from cloud.composition.graph import graph_router
 from cloud.composition.identity import compose_doorkeeper
 from cloud.composition.timers import firing_timers
+from cloud.composition.jobs import queue_place
 from cloud.composition.webhooks import delivery_book
 from cloud.settings import CHECKOUT, CloudSettings
 
@@ -44,6 +45,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
     """
     from cloud.infrastructure.hot_store.memory_sessions import MemoryHotSessions
     from cloud.infrastructure.hot_store.session_keeper import HotSessionKeeper
+    from cloud.infrastructure.jobs.feeder import JobFeeder
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
     from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay
     from cloud.interfaces.webhooks.outbound import WebhookFanOut
@@ -60,6 +62,8 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
         HotSessionKeeper(core.hot),
         WebhookFanOut(delivery_book(core.pool, core.seal)),
     ]
+    if queue_place(settings):
+        subscribers.append(JobFeeder(core.queues))
     async with OutboxRelay(core.pool, core.database_url, subscribers) as relay, intake:
         reader = OutboxReader(core.pool)
         yield Serving(
@@ -151,6 +155,7 @@ def _ports_of(settings: CloudSettings) -> dict[str, str]:
     return {
         "database": "PostgreSQL",
         "sessions, hot": "Redis" if settings.redis_url.get_secret_value() else "memory of serve",
+        "jobs": getattr(queue_place(settings), "kind", "none: KYNDOF_DATABASE_JOBS_URL is not set"),
         "wake-ups": "PostgreSQL LISTEN/NOTIFY",
         "object_store": settings.object_store_location.partition("://")[0] or "folder",
         "http": f"{settings.http.host}:{settings.http.port}",
@@ -233,6 +238,7 @@ def rest_routers(
         disputes,
         floor,
         inspections,
+        jobs,
         keys_and_tokens,
         labels,
         media,
@@ -250,6 +256,7 @@ def rest_routers(
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
         sessions, webhooks, members, keys_and_tokens, approvals, authority,
+        sessions, webhooks, members, keys_and_tokens, jobs,
     )  # fmt: skip
     http = settings.http
     return [

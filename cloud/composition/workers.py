@@ -1,11 +1,20 @@
 """The broker, the worker and migrations."""
 
 import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from cloud.composition.core import SettingMissingError, compose_core
 from cloud.composition.timers import firing_timers
+from cloud.composition.core import Core, SettingMissingError, compose_core
+from cloud.composition.jobs import queue_place
 from cloud.composition.webhooks import webhook_courier
 from cloud.settings import CloudSettings
+
+if TYPE_CHECKING:
+    from cloud.infrastructure.jobs.housekeeping import HousekeepingWorker
+    from cloud.infrastructure.jobs.job_worker import JobWorker
+    from cloud.infrastructure.jobs.queues import QueuePlace
 
 
 async def run_embedded_broker(settings: CloudSettings) -> None:
@@ -30,15 +39,17 @@ async def run_embedded_broker(settings: CloudSettings) -> None:
     await asyncio.gather(broker, return_exceptions=True)
 
 
-async def work(settings: CloudSettings) -> None:
-    """Work on background jobs until told to stop.
+async def work(settings: CloudSettings, names: tuple[str, ...], concurrency: int) -> None:
+    """Work on background jobs of the queues with these names, of all without one, until told.
 
     Raises:
-        SettingMissingError: no database for jobs is configured.
+        SettingMissingError: no database for jobs is configured, or there is no such queue.
+        JobWorkerEndedError: a worker takes no more jobs.
     """
     from cloud.infrastructure.embedded.parent_pipe import stop_requested
-    from cloud.infrastructure.jobs.housekeeping import HousekeepingWorker
+    from cloud.infrastructure.jobs.queues import QUEUES
     from cloud.infrastructure.telemetry.json_log import log_to_stderr
+    from cloud.jobs.job import HOUSEKEEPING
 
     log_to_stderr(settings.log_level)
     jobs_url = settings.database_jobs_url.get_secret_value()
@@ -56,6 +67,54 @@ async def work(settings: CloudSettings) -> None:
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
+    place = queue_place(settings)
+    if place is None:
+        raise SettingMissingError(
+            "no database for jobs: set KYNDOF_DATABASE_JOBS_URL, or REDIS_URL for Redis"
+        )
+    if unknown := sorted(set(names) - set(QUEUES)):
+        raise SettingMissingError(
+            f"there is no queue {unknown[0]!r}; --queue knows: {', '.join(QUEUES)}"
+        )
+    async with AsyncExitStack() as stack:
+        core = await stack.enter_async_context(compose_core(settings))
+        ends = [asyncio.create_task(stop_requested(settings.parent_pipe))]
+        stack.push_async_callback(_cancelled, ends)
+        if HOUSEKEEPING in (names or QUEUES):
+            courier = webhook_courier(settings, core.pool, core.bus, core.seal)
+            ends.append(asyncio.create_task(courier.run(), name="webhooks"))
+        for name in names or QUEUES:
+            worker = await stack.enter_async_context(
+                _worker(settings, core, place, (name, concurrency))
+            )
+            ends.append(asyncio.create_task(worker.ended()))
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+async def _cancelled(tasks: "list[asyncio.Task[None]]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _worker(
+    settings: CloudSettings, core: Core, place: "QueuePlace", wanted: tuple[str, int]
+) -> "HousekeepingWorker | JobWorker":
+    from cloud.infrastructure.jobs.housekeeping import HousekeepingWorker
+    from cloud.infrastructure.jobs.job_worker import JobWorker, WorkerPace
+    from cloud.jobs.job import HOUSEKEEPING
+
+    name, concurrency = wanted
+    pace = WorkerPace(
+        concurrency_count=concurrency,
+        lock_s=settings.jobs.lock_s,
+        stalled_s=settings.jobs.stalled_s,
+    )
+    if name == HOUSEKEEPING:
+        return HousekeepingWorker(place, core.pool, pace)
+    return JobWorker(name, place, {}, pace)
 
 
 async def migrate_database(settings: CloudSettings) -> str:

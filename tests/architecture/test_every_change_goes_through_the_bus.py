@@ -64,6 +64,7 @@ ROUTES = {
     ("POST", "/stations/{station_id}/join-tokens"): "issue_join_token",
     ("POST", "/stations/{station_id}/revocation"): "revoke_station",
     ("POST", "/disputes/{event_id}/resolution"): "resolve_dispute",
+    ("POST", "/jobs/{job_id}/redrive"): "redrive_job",
     ("POST", "/sessions"): "start_session",
     ("POST", "/sessions/{session_id}/entries"): "append_to_session",
     ("POST", "/sessions/{session_id}/interface"): "switch_interface",

@@ -1,13 +1,17 @@
 """Hourly clean-up as a BullMQ job: what has expired is removed, for every organization."""
 
 import logging
-from typing import Any, Self
+from typing import Self
 
 import asyncpg
-from bullmq import Queue, Worker
+from bullmq import Queue
+
+from cloud.infrastructure.jobs.job_worker import JobWorker, WorkerPace
+from cloud.infrastructure.jobs.queues import QueuePlace
+from cloud.jobs.job import HOUSEKEEPING, RunningJob
 
 _LOG = logging.getLogger("kyndof.jobs")
-QUEUE = "housekeeping"
+_REMOVE = "remove-expired"
 _HOUR_MS = 3_600_000
 _EXPIRED = (
     "DELETE FROM login_links WHERE organization_id = $1 AND expires_at < now() - interval '1 day'",
@@ -17,29 +21,27 @@ _EXPIRED = (
 )
 
 
-class HousekeepingWorker:
-    """Works on the queue while it is open."""
+class HousekeepingWorker(JobWorker):
+    """Works on the queue while it is open, and has put the hourly job there."""
 
-    def __init__(self, jobs_url: str, pool: asyncpg.Pool) -> None:
-        self._options = {"backend": "postgres", "connection": jobs_url}
+    def __init__(
+        self, place: QueuePlace, pool: asyncpg.Pool, pace: WorkerPace | None = None
+    ) -> None:
+        super().__init__(HOUSEKEEPING, place, {_REMOVE: self._remove}, pace)
         self._pool = pool
-        self._queue: Any = None
-        self._worker: Any = None
 
     async def __aenter__(self) -> Self:
-        self._queue = Queue(QUEUE, self._options)
-        await self._queue.upsertJobScheduler("remove-expired", {"every": _HOUR_MS})
-        self._worker = Worker(QUEUE, self._process, {**self._options, "concurrency": 1})
-        return self
+        queue = Queue(HOUSEKEEPING, dict(self._place.options))
+        try:
+            await queue.upsertJobScheduler(_REMOVE, {"every": _HOUR_MS})
+        finally:
+            await queue.close()
+        return await super().__aenter__()
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._worker.close(True)
-        await self._queue.close()
-
-    async def _process(self, job: Any, _token: str) -> dict[str, int]:  # noqa: ANN401
-        removed = {"removed": await remove_expired(self._pool)}
-        _LOG.info("job %s done", job.name, extra=removed)
-        return removed
+    async def _remove(self, _job: RunningJob) -> dict[str, str | int]:
+        removed = await remove_expired(self._pool)
+        _LOG.info("expired rows are gone", extra={"removed": removed})
+        return {"removed": removed}
 
 
 async def remove_expired(pool: asyncpg.Pool) -> int:

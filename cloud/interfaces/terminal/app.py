@@ -34,7 +34,7 @@ class TerminalDoors:
 
     up: Callable[[bool], Awaitable[None]]
     serve: Callable[[], Awaitable[None]]
-    worker: Callable[[], Awaitable[None]]
+    worker: Callable[[tuple[str, ...], int], Awaitable[None]]
     broker: Callable[[], Awaitable[None]]
     migrate: Callable[[], Awaitable[str]]
     bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
@@ -70,9 +70,16 @@ def _add_processes(app: typer.Typer, doors: TerminalDoors) -> None:
         _run(doors, doors.serve())
 
     @app.command()
-    def worker() -> None:
+    def worker(
+        queue: Annotated[
+            list[str] | None, typer.Option(help="Queue to work on; again for more. All without.")
+        ] = None,
+        concurrency: Annotated[
+            int, typer.Option(min=1, max=100, help="Jobs of a queue at a time.")
+        ] = 5,
+    ) -> None:
         """Work on background jobs."""
-        _run(doors, doors.worker())
+        _run(doors, doors.worker(tuple(queue or ()), concurrency))
 
     @app.command()
     def broker() -> None:

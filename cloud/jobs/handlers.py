@@ -1,0 +1,50 @@
+"""Looking at background jobs, and trying a dead one again."""
+
+from cloud.commands.command import Command, Query
+from cloud.commands.errors import PayloadInvalidError
+from cloud.commands.ports import Handler, UnitOfWork
+from cloud.jobs.commands import RedriveJob
+from cloud.jobs.errors import JobNotFailedError, JobUnknownError
+from cloud.jobs.events import JobRedriven
+from cloud.jobs.job import JobState
+from cloud.jobs.ports import JobBoard
+from cloud.jobs.queries import FindJob, JobView, ListJobs
+
+_LARGEST_PAGE_COUNT = 200
+
+
+async def redrive_job(command: RedriveJob, unit: UnitOfWork) -> JobView:
+    """Try a dead job again; raises JobUnknownError, JobNotFailedError, JobsAwayError.
+
+    The queue is no part of this transaction: the relay tells it after the commit.
+    """
+    job = await _found(command.queue, command.job_id, unit)
+    if job.state != JobState.FAILED:
+        raise JobNotFailedError("this job has not failed", job_id=job.job_id, state=job.state)
+    unit.record(JobRedriven(queue=job.queue, job_id=job.job_id, redriven_by=unit.context.user))
+    return job
+
+
+async def find_job(query: FindJob, unit: UnitOfWork) -> JobView:
+    """Return one job; raises JobUnknownError, JobsAwayError."""
+    return await _found(query.queue, query.job_id, unit)
+
+
+async def list_jobs(query: ListJobs, unit: UnitOfWork) -> tuple[JobView, ...]:
+    """Return jobs in one state; raises JobQueueUnknownError, JobsAwayError."""
+    if not 1 <= query.limit <= _LARGEST_PAGE_COUNT:
+        raise PayloadInvalidError(f"a page has 1 to {_LARGEST_PAGE_COUNT} rows", field="limit")
+    return await unit.store(JobBoard).listed(
+        unit.context.organization_id, query.queue, query.state, query.limit
+    )
+
+
+async def _found(queue: str, job_id: str, unit: UnitOfWork) -> JobView:
+    found = await unit.store(JobBoard).find(unit.context.organization_id, queue, job_id)
+    if found is None:
+        raise JobUnknownError("there is no such job", job_id=job_id)
+    return found
+
+
+COMMANDS: dict[type[Command], Handler] = {RedriveJob: redrive_job}
+QUERIES: dict[type[Query], Handler] = {FindJob: find_job, ListJobs: list_jobs}

@@ -1,0 +1,43 @@
+"""What can be read of background jobs: those of the asker's organization."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud.commands.command import Query
+from cloud.jobs.job import JobState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListJobs(Query):
+    """Jobs in one state, newest first; FAILED is the dead-letter list."""
+
+    queue: str = "ai-agent-tasks"
+    state: JobState = JobState.FAILED
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindJob(Query):
+    """One job."""
+
+    job_id: str
+    queue: str = "ai-agent-tasks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job. ``failed_code`` says why its last attempt failed, "" when none has."""
+
+    job_id: str
+    queue: str
+    name: str
+    state: str
+    subject: dict[str, str]
+    progress_ratio: float
+    attempts_made: int
+    attempts_count: int
+    failed_code: str
+    failed_reason: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None

@@ -64,7 +64,7 @@ REQUIREMENTS: dict[str, Part] = {
     "AUT": Part(title="Automation builder", planned="comes with automations"),
     "KNO": Part(title="Knowledge", planned="comes with knowledge"),
     "SOT": Part(title="Source of truth", planned="comes with knowledge"),
-    "CCH": Part(title="Cache", planned="comes with the application core"),
+    "CCH": Part(title="Cache"),
     "DBS": Part(title="Database", missing="a page of the schema"),
     "IAM": Part(title="Authentication"),
     "ENC": Part(title="Encryption", missing="the envelope scheme"),

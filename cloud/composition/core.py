@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cloud.composition.cache import active_persons, open_cache
 from cloud.composition.identity import Identity, compose_identity, identity_stores
 from cloud.composition.jobs import job_queues, job_stores
 from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from cloud.commands.bus import CommandBus
+    from cloud.infrastructure.cache.layered_cache import LayeredCache
     from cloud.infrastructure.hot_store.memory_sessions import ChosenHotSessions
     from cloud.infrastructure.hot_store.redis_link import RedisLink
     from cloud.infrastructure.jobs.queues import BullmqQueues
@@ -51,6 +53,7 @@ class Core:
     seal: "SecretSeal"
     identity: Identity
     queues: "BullmqQueues"
+    cache: "LayeredCache"
 
 
 def database_url(settings: CloudSettings) -> str:
@@ -86,8 +89,6 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         RegistryRefusedError: a matrix is broken and has no last good version.
         StageFileError: the stages are broken and have no last good version.
     """
-    from cloud.infrastructure.postgres.active_persons import PostgresActivePersons
-    from cloud.infrastructure.postgres.demo_organizations import has_demo_organizations
     from cloud.infrastructure.postgres.pool import open_pool
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
@@ -99,12 +100,9 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
     redis, queues = _redis(settings), job_queues(settings)
     pool = await open_pool(url, largest_count=settings.pool_size)
     watcher: asyncio.Task[None] | None = None
+    stack = AsyncExitStack()
     try:
-        if settings.environment == "production" and await has_demo_organizations(pool):
-            raise SettingMissingError(
-                "production refuses the demo organizations; point KYNDOF_DATABASE_URL at a "
-                "database without them"
-            )
+        await _refuse_demo(settings, pool)
         store = PostgresRegistryStore(pool)
         stages = await _read_stages(settings.registry, store)
         registry = OrgRegistry(settings.registry, store, others=stages.problems)
@@ -122,7 +120,8 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
         identity.words.learn(bus)
-        answer_from_hot_tier(bus, hot, PostgresActivePersons(pool))
+        cache = await stack.enter_async_context(open_cache(pool, url, redis))
+        answer_from_hot_tier(bus, hot, active_persons(cache, pool))
         yield Core(
             pool=pool,
             database_url=url,
@@ -134,15 +133,27 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             seal=seal,
             identity=identity,
             queues=queues,
+            cache=cache,
         )
     finally:
         if watcher:
             watcher.cancel()
             await asyncio.gather(watcher, return_exceptions=True)
+        await stack.aclose()
         await queues.close()
         await pool.close()
         if redis:
             await redis.close()
+
+
+async def _refuse_demo(settings: CloudSettings, pool: "asyncpg.Pool") -> None:
+    from cloud.infrastructure.postgres.demo_organizations import has_demo_organizations
+
+    if settings.environment == "production" and await has_demo_organizations(pool):
+        raise SettingMissingError(
+            "production refuses the demo organizations; point KYNDOF_DATABASE_URL at a "
+            "database without them"
+        )
 
 
 def _redis(settings: CloudSettings) -> "RedisLink | None":

@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cloud.composition.cache import metrics_page
 from cloud.composition.core import Core, SettingMissingError, compose_core
 from cloud.composition.graph import graph_router
 from cloud.composition.identity import compose_doorkeeper
-from cloud.composition.timers import firing_timers
 from cloud.composition.jobs import queue_place
+from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import delivery_book
 from cloud.settings import CHECKOUT, CloudSettings
 
@@ -43,6 +44,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
     Raises:
         PortTakenError: a gRPC address is taken.
     """
+    from cloud.infrastructure.cache.outdating import CacheOutdating
     from cloud.infrastructure.hot_store.memory_sessions import MemoryHotSessions
     from cloud.infrastructure.hot_store.session_keeper import HotSessionKeeper
     from cloud.infrastructure.jobs.feeder import JobFeeder
@@ -60,6 +62,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
         intake.desired,
         intake.accepted,
         HotSessionKeeper(core.hot),
+        CacheOutdating(core.cache),
         WebhookFanOut(delivery_book(core.pool, core.seal)),
     ]
     if queue_place(settings):
@@ -156,6 +159,7 @@ def _ports_of(settings: CloudSettings) -> dict[str, str]:
         "database": "PostgreSQL",
         "sessions, hot": "Redis" if settings.redis_url.get_secret_value() else "memory of serve",
         "jobs": getattr(queue_place(settings), "kind", "none: KYNDOF_DATABASE_JOBS_URL is not set"),
+        "cache": "process and Redis" if settings.redis_url.get_secret_value() else "process",
         "wake-ups": "PostgreSQL LISTEN/NOTIFY",
         "object_store": settings.object_store_location.partition("://")[0] or "folder",
         "http": f"{settings.http.host}:{settings.http.port}",
@@ -189,6 +193,7 @@ def _application(
             doorkeeper=doorkeeper,
             ids=UlidFactory(),
             readiness={**_readiness(settings, core, relay), "stations": intake.problem},
+            metrics=metrics_page(core.cache, core.queues if queue_place(settings) else None),
             limits=_limits(settings),
             away=_away(),
             if_match_needed=settings.http.if_match_needed,
@@ -255,8 +260,7 @@ def rest_routers(
 
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
-        sessions, webhooks, members, keys_and_tokens, approvals, authority,
-        sessions, webhooks, members, keys_and_tokens, jobs,
+        sessions, webhooks, members, keys_and_tokens, approvals, authority, jobs,
     )  # fmt: skip
     http = settings.http
     return [

@@ -4,10 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from cloud.composition.core import SettingMissingError, compose_core
-from cloud.composition.timers import firing_timers
 from cloud.composition.core import Core, SettingMissingError, compose_core
 from cloud.composition.jobs import queue_place
+from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import webhook_courier
 from cloud.settings import CloudSettings
 
@@ -52,21 +51,6 @@ async def work(settings: CloudSettings, names: tuple[str, ...], concurrency: int
     from cloud.jobs.job import HOUSEKEEPING
 
     log_to_stderr(settings.log_level)
-    jobs_url = settings.database_jobs_url.get_secret_value()
-    if not jobs_url:
-        raise SettingMissingError("no database for jobs: set KYNDOF_DATABASE_JOBS_URL")
-    async with (
-        compose_core(settings) as core,
-        HousekeepingWorker(jobs_url, core.pool),
-        firing_timers(core.bus, core.pool),
-    ):
-        courier = webhook_courier(settings, core.pool, core.bus, core.seal)
-        sending = asyncio.create_task(courier.run(), name="webhooks")
-        try:
-            await stop_requested(settings.parent_pipe)
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
     place = queue_place(settings)
     if place is None:
         raise SettingMissingError(
@@ -83,6 +67,7 @@ async def work(settings: CloudSettings, names: tuple[str, ...], concurrency: int
         if HOUSEKEEPING in (names or QUEUES):
             courier = webhook_courier(settings, core.pool, core.bus, core.seal)
             ends.append(asyncio.create_task(courier.run(), name="webhooks"))
+            await stack.enter_async_context(firing_timers(core.bus, core.pool))
         for name in names or QUEUES:
             worker = await stack.enter_async_context(
                 _worker(settings, core, place, (name, concurrency))

@@ -17,7 +17,7 @@ from cloud.infrastructure.hot_store.memory_sessions import ChosenHotSessions, Me
 from cloud.infrastructure.hot_store.redis_link import RedisAwayError, RedisLink
 from cloud.infrastructure.hot_store.session_keeper import HotSessionKeeper
 from cloud.infrastructure.postgres.active_persons import PostgresActivePersons
-from cloud.infrastructure.postgres.outbox_relay import OutboxReader
+from cloud.infrastructure.postgres.outbox_relay import OutboxReader, Place
 from cloud.sessions import handlers
 from cloud.sessions.commands import AppendToSession, CloseSession, StartSession, SwitchInterface
 from cloud.sessions.errors import (
@@ -196,7 +196,7 @@ async def test_a_change_of_another_process_reaches_the_copy_by_its_event(
             SwitchInterface(session_id=session_id, interface=Source.TERMINAL), context()
         )
         keeper = HotSessionKeeper(hot)
-        for event in await OutboxReader(serve.pool).after(DEMO, 0, 100):
+        for event in (await OutboxReader(serve.pool).after(DEMO, Place(), 100)).events:
             assert "text" not in event.payload
             await keeper.hear(event)
         found = await restored(serve, session_id)

@@ -5,13 +5,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from cloud.events.ports import IdFactory
-from cloud.interfaces.rest_api.access import Doorkeeper
+from cloud.interfaces.rest_api.access import Doorkeeper, asker
 from cloud.interfaces.rest_api.body_limit import BodyLimit
 from cloud.interfaces.rest_api.description import describe
 from cloud.interfaces.rest_api.errors import add_error_answers
@@ -22,6 +22,7 @@ from cloud.interfaces.rest_api.unknown_fields import no_unknown_fields
 
 #: Returns nothing when all is well, else one sentence that says what is not.
 Check = Callable[[], Awaitable[str | None]]
+_THIS_MACHINE = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class RestParts:
     ids: IdFactory
     readiness: Mapping[str, Check]
     dashboard: Path
+    metrics: Callable[[], Awaitable[bytes]] | None = None
     limits: Limits | None = None
     away: tuple[type[Exception], ...] = ()
     if_match_needed: bool = False
@@ -58,6 +60,8 @@ def build_app(parts: RestParts) -> FastAPI:
     for routes in parts.routers:
         app.include_router(routes, prefix="/api/v1")
     _add_health(app, parts.readiness)
+    if parts.metrics:
+        _add_metrics(app, parts.metrics)
     describe(app)
     add_reference(app)
     _add_dashboard(app, parts.dashboard)
@@ -78,6 +82,15 @@ def _add_health(app: FastAPI, readiness: Mapping[str, Check]) -> None:
         checks = {name: problem or "ok" for name, problem in problems.items()}
         body = {"status": "ready" if well else "not ready", "checks": checks}
         return JSONResponse(body, status_code=200 if well else 503)
+
+
+def _add_metrics(app: FastAPI, page: Callable[[], Awaitable[bytes]]) -> None:
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        """Return counts for Prometheus: to this machine, and to whoever is signed in."""
+        if request.client is None or request.client.host not in _THIS_MACHINE:
+            await asker(request)
+        return Response(await page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _add_dashboard(app: FastAPI, folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""What was read before: in the process, in Redis, and then in the database."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
+from starlette.requests import HTTPConnection
 
 from cloud.commands.errors import PayloadInvalidError
 
@@ -14,13 +15,13 @@ _DEEPEST = 40
 Find = Callable[[str, str], dict[str, Any] | None]
 
 
-async def no_unknown_fields(request: Request) -> None:
-    """Refuse unknown fields anywhere in a JSON body; a dependency of every route.
+async def no_unknown_fields(request: HTTPConnection) -> None:
+    """Refuse unknown fields anywhere in a JSON body; a dependency of every route, sockets too.
 
     Raises:
         PayloadInvalidError: ``field`` names the first one.
     """
-    if request.method not in _CHANGING:
+    if not isinstance(request, Request) or request.method not in _CHANGING:
         return
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not kind.endswith("json"):

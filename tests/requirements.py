@@ -22,7 +22,7 @@ REQUIREMENTS: dict[str, Part] = {
     "APR": Part(title="Approvals"),
     "SES": Part(title="Sessions", missing="Slack threads and the agents' context"),
     "EVT": Part(title="Event bus"),
-    "REG": Part(title="Plugin registry", missing="modules and automations"),
+    "REG": Part(title="Plugin registry"),
     "JOB": Part(title="Background jobs", missing="the jobs page; jobs of agents"),
     "NOT": Part(title="Notifications", planned="comes with the application core"),
     "SLK": Part(title="Slack app (Bolt)", planned="comes with the surfaces"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cloud.composition.cache import active_persons, open_cache
 from cloud.composition.identity import Identity, compose_identity, identity_stores
 from cloud.composition.jobs import job_queues, job_stores
+from cloud.composition.registries import open_registries
 from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
 from cloud.composition.webhooks import webhook_stores
 from cloud.settings import CloudSettings
@@ -91,7 +92,6 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
     """
     from cloud.infrastructure.postgres.pool import open_pool
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
-    from cloud.infrastructure.registry_files.org_registry import OrgRegistry
     from cloud.infrastructure.sealed_secrets import SecretSeal
     from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
     from cloud.infrastructure.system_time import SystemClock
@@ -105,9 +105,8 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         await _refuse_demo(settings, pool)
         store = PostgresRegistryStore(pool)
         stages = await _read_stages(settings.registry, store)
-        registry = OrgRegistry(settings.registry, store, others=stages.problems)
-        await registry.start()
-        watcher = asyncio.create_task(registry.watch(), name="registry-watch")
+        registries = await open_registries(settings.registry, store, stages)
+        registry, watcher = registries.org, registries.watching(pool, url)
         authority = FolderCertificateAuthority(settings.pki_folder, SystemClock())
         hot = hot_sessions(redis)
         seal = SecretSeal.of_folder(settings.home / "keys")
@@ -117,6 +116,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             **webhook_stores(settings, seal),
             **identity_stores(identity, registry),
             **job_stores(queues),
+            **registries.stores(),
         }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
         identity.words.learn(bus)

@@ -22,6 +22,7 @@ def terminal_doors() -> TerminalDoors:
         migrate=_with_settings(migrate_database),
         bus=lambda: open_bus(read_settings()),
         check_org=_check_org,
+        check_registry=_check_registry,
         known=_known_errors,
         quality=_quality,
     )
@@ -54,6 +55,14 @@ def _check_org() -> tuple[list[str], list[str]]:
     ]
     findings = [f"{f.file}:{f.line}: {f.code}: {f.reason}" for f in found.findings]
     return [*(f"{name}: read" for name in found.files), *completed], findings
+
+
+def _check_registry() -> tuple[list[str], list[str]]:
+    from cloud.infrastructure.registry_files.plugin_files import check_plugin_files
+
+    read, findings = check_plugin_files(read_settings().registry)
+    lines, more = _check_org()
+    return [*lines, *(f"{path}: read" for path in read)], [*more, *findings]
 
 
 def _known_errors() -> tuple[type[Exception], ...]:

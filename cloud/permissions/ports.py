@@ -11,7 +11,7 @@ from cloud.permissions.absence import Absence
 from cloud.permissions.approval import Advice, Approval, Change
 from cloud.permissions.assignment import Assignment, AssignmentState
 from cloud.permissions.delegation import Delegation
-from cloud.permissions.queries import AbsenceView, RegistryProblem
+from cloud.permissions.queries import AbsenceView, PluginView, RegistryProblem
 from cloud.permissions.rabsic import Matrix
 from cloud.permissions.timer import Timer
 
@@ -53,6 +53,14 @@ class Matrices(Protocol):
 
     def problems(self, organization_id: str) -> tuple[RegistryProblem, ...]:
         """Return what is wrong with the files as they lie there now."""
+        ...
+
+
+class Plugins(Protocol):
+    """The plug-ins that are in use."""
+
+    def enabled(self, kind: str = "") -> tuple[PluginView, ...]:
+        """Return those of ``kind``, or of every kind."""
         ...
 
 

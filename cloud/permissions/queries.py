@@ -27,6 +27,24 @@ class RegistryProblem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListPlugins(Query):
+    """Which plug-ins are in use now; ``kind`` empty: of every kind."""
+
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginView:
+    """A plug-in that is in use: an agent, a skill, a workflow module or an automation."""
+
+    kind: str
+    name: str
+    version: str
+    category: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WhyAllowed(Query):
     """Explain what the matrix says about a person and an action.
 

@@ -311,22 +311,6 @@ async def test_a_broken_file_keeps_the_last_good_one_also_over_a_restart(
 
 
 @pytest.mark.requirement("REG")
-async def test_a_change_is_in_use_within_two_seconds_and_a_removed_file_is_gone(
-    kitchen: Kitchen,
-) -> None:
-    watching = asyncio.create_task(kitchen.registry.watch())
-    before = kitchen.registry.version(DEMO)
-    (kitchen.folder / "org" / "kitchen.yml").unlink()
-    async with asyncio.timeout(2):
-        while kitchen.registry.version(DEMO) == before:  # noqa: ASYNC110  a folder tells nobody
-            await asyncio.sleep(0.05)
-    with pytest.raises(ForbiddenError, match="no valid matrix"):
-        await kitchen.bus.send(BoilWater(), context_of(COOK))
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
-
-
-@pytest.mark.requirement("REG")
 @pytest.mark.parametrize(
     ("old", "new", "line", "reason"),
     [

@@ -1,6 +1,5 @@
 """The matrices in use: read from the folder, the last good version when a file is broken."""
 
-import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
@@ -45,6 +44,10 @@ class RegistryStore(Protocol):
         """Return the kept files by path."""
         ...
 
+    async def keep_one(self, organization_id: str, path: str, content: str) -> None:
+        """Keep one file that is no matrix."""
+        ...
+
     async def keep(
         self, organization_id: str, files: tuple[Any, ...], present: tuple[str, ...]
     ) -> None:
@@ -85,7 +88,7 @@ class RegistryRefusedError(Exception):
 
 
 class OrgRegistry:
-    """``Matrices`` from files. ``start`` once, then ``watch`` until cancelled.
+    """``Matrices`` from files. ``start`` once, then ``look`` whenever something may be new.
 
     A broken file keeps its last good version in use, also over a restart; a removed file is
     taken away. The set in use is replaced in one assignment, so no request sees half of it.
@@ -96,12 +99,10 @@ class OrgRegistry:
         folder: Path,
         store: RegistryStore,
         *,
-        poll_s: float = 1.0,
         others: Callable[[], tuple[RegistryProblem, ...]] = tuple,
     ) -> None:
         self._folder = folder
         self._store = store
-        self._poll_s = poll_s
         self._others = others
         self._schema = read_schema(folder / "schemas" / "org.schema.json")
         self._stamp: tuple[tuple[str, int, int], ...] = ()
@@ -133,17 +134,6 @@ class OrgRegistry:
         if not reading.good and not reading.errors:
             raise RegistryRefusedError(f"{self._folder / 'org'}: no matrix (*.yml) lies there")
         await self._use(reading, own)
-
-    async def watch(self) -> None:
-        """Look at the folder again and again; a change is in use within two seconds."""
-        while True:
-            await asyncio.sleep(self._poll_s)
-            try:
-                await self.look()
-            except OSError as error:
-                _log.warning("the registry folder cannot be read: %s", error)
-            except Exception:  # noqa: BLE001  whatever it was, what is in use stays
-                _log.exception("the registry was not reloaded; what is in use stays")
 
     async def look(self) -> bool:
         """Take over what has changed; True when something has."""

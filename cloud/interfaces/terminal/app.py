@@ -39,6 +39,7 @@ class TerminalDoors:
     migrate: Callable[[], Awaitable[str]]
     bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
     check_org: Callable[[], tuple[list[str], list[str]]]
+    check_registry: Callable[[], tuple[list[str], list[str]]]
     known: Callable[[], tuple[type[Exception], ...]]
     quality: Callable[[], QualityDoors]
 
@@ -133,16 +134,15 @@ def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:
     @org.command("check")
     def check() -> None:
         """Read every matrix; show what was completed and what is wrong."""
-        try:
-            completed, findings = doors.check_org()
-        except doors.known() as error:
-            _fail(str(error))
-        for line in completed:
-            typer.echo(line)
-        for line in findings:
-            typer.echo(line, err=True)
-        if findings:
-            raise typer.Exit(1)
+        _checked(doors, doors.check_org)
+
+    registry = typer.Typer(no_args_is_help=True, help="The registry's files.")
+    app.add_typer(registry, name="registry")
+
+    @registry.command("check")
+    def check_registry() -> None:
+        """Read every matrix and plug-in; show what was completed and what is wrong."""
+        _checked(doors, doors.check_registry)
 
     @org.command("why")
     def why(
@@ -170,6 +170,19 @@ def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:
         sentence = "may" if found.allowed else "may not"
         text = "\n".join([f"{user} {sentence} {action}: {found.reason}", *found.steps])
         _show(asdict(found), text, as_json=as_json)
+
+
+def _checked(doors: TerminalDoors, check: Callable[[], tuple[list[str], list[str]]]) -> None:
+    try:
+        lines, findings = check()
+    except doors.known() as error:
+        _fail(str(error))
+    for line in lines:
+        typer.echo(line)
+    for line in findings:
+        typer.echo(line, err=True)
+    if findings:
+        raise typer.Exit(1)
 
 
 def _add_audit(app: typer.Typer, doors: TerminalDoors) -> None:

@@ -33,6 +33,7 @@ from cloud.permissions.queries import (
     ListAssignments,
     ListDelegations,
     ListOwnRequests,
+    ListPlugins,
     RegistryProblems,
     WhyAllowed,
 )
@@ -74,6 +75,7 @@ def queries(held: HeldCommands, matrices: Matrices) -> dict[type[Query], Handler
         ListAbsences: questions.list_absences,
         ListDelegations: questions.list_delegations,
         ListAssignments: questions.list_assignments,
+        ListPlugins: questions.list_plugins,
         RegistryProblems: questions.registry_problems,
         WhyAllowed: questions.why_allowed,
     }

@@ -21,6 +21,7 @@ from cloud.permissions.ports import (
     AssignmentStore,
     HeldCommands,
     Matrices,
+    Plugins,
     StandingStore,
 )
 from cloud.permissions.queries import (
@@ -41,6 +42,8 @@ from cloud.permissions.queries import (
     ListAssignments,
     ListDelegations,
     ListOwnRequests,
+    ListPlugins,
+    PluginView,
     RegistryProblem,
     RegistryProblems,
     WhyAllowed,
@@ -157,6 +160,10 @@ class Questions:
     ) -> tuple[RegistryProblem, ...]:
         """Return what is wrong with the registry files, and what serves instead."""
         return self.matrices.problems(unit.context.organization_id)
+
+    async def list_plugins(self, query: ListPlugins, unit: UnitOfWork) -> tuple[PluginView, ...]:
+        """Return the plug-ins that are in use."""
+        return unit.store(Plugins).enabled(query.kind)
 
     async def why_allowed(self, query: WhyAllowed, unit: UnitOfWork) -> Explanation:
         """Explain a decision without taking it."""

@@ -238,3 +238,23 @@ def test_every_grpc_method_sends_the_commands_that_the_table_names() -> None:
 def test_both_doors_serve_exactly_the_services_of_the_wire() -> None:
     fields = Servicers.__dataclass_fields__
     assert len(fields) == len({method.split(".")[0] for method in wire_methods()})
+
+
+# Every interface that sends anything, with the place where its doors are counted. A new one (Slack
+# actions, MCP tools) is added together with the test that enumerates them.
+SENDING_INTERFACES = {
+    "edge_intake": "METHODS and BOOKKEEPING above",
+    "rest_api": "ROUTES, GENERIC and STRANGERS above",
+    "terminal": "it sends the catalogue's commands by their type, as GENERIC does",
+    "webhooks": "ROUTES above: its routes stand beside those of REST",
+}
+
+
+@pytest.mark.requirement("BUS")
+def test_no_interface_sends_commands_uncounted() -> None:
+    sending = {
+        path.relative_to("cloud/interfaces").parts[0]
+        for path in Path("cloud/interfaces").rglob("*.py")
+        if "bus.send(" in path.read_text(encoding="utf-8")
+    }
+    assert sending <= SENDING_INTERFACES.keys()

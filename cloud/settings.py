@@ -169,6 +169,10 @@ class CloudSettings(BaseSettings):
     firmware_config: Path = Field(
         CHECKOUT / "firmware-config", description="Folder of cameras, scanners, lights and boards."
     )
+    login_path: Path = Field(
+        Path("~/.config/kyndof/login.json"),
+        description="File in which `kyndof login` keeps address and secret; only its owner reads.",
+    )
     pki: Path | None = Field(None, description="Folder of the station CA; empty: pki/ in home.")
     token_keys: Path | None = Field(
         None,

@@ -27,7 +27,7 @@ REQUIREMENTS: dict[str, Part] = {
     "NOT": Part(title="Notifications", planned="comes with the application core"),
     "SLK": Part(title="Slack app (Bolt)", planned="comes with the surfaces"),
     "WEB": Part(title="Web dashboard", missing="the screens of parts that are planned"),
-    "TER": Part(title="Terminal", missing="the interactive shell"),
+    "TER": Part(title="Terminal"),
     "API": Part(title="REST"),
     "GQL": Part(title="GraphQL", missing="approvals"),
     "HOK": Part(title="Webhooks"),

@@ -25,6 +25,7 @@ def terminal_doors() -> TerminalDoors:
         check_registry=_check_registry,
         known=_known_errors,
         quality=_quality,
+        login_file=lambda: read_settings().login_path.expanduser(),
     )
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,6 +15,7 @@ from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
+from cloud.interfaces.terminal.remote_commands import add_remote
 from cloud.organizations.commands import CreateApiKey, CreateLoginLink
 from cloud.organizations.queries import IssuedApiKey, LoginLink
 from cloud.permissions.queries import Explanation, WhyAllowed
@@ -42,6 +44,7 @@ class TerminalDoors:
     check_registry: Callable[[], tuple[list[str], list[str]]]
     known: Callable[[], tuple[type[Exception], ...]]
     quality: Callable[[], QualityDoors]
+    login_file: Callable[[], Path]
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -50,12 +53,13 @@ Organization = Annotated[str, typer.Option(help="Short code of the organization.
 
 def build_terminal(doors: TerminalDoors) -> typer.Typer:
     """Return the application with every command."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     _add_processes(app, doors)
     _add_people(app, doors)
     _add_organization(app, doors)
     _add_audit(app, doors)
     add_quality(app, doors.quality)
+    add_remote(app, doors.login_file)
     return app
 
 

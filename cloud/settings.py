@@ -136,6 +136,26 @@ class JobsSettings(BaseModel):
     stalled_s: float = Field(30, gt=0, description="Seconds between two looks for lost jobs.")
 
 
+class RetentionSettings(BaseModel):
+    """How long facts stay. Whole months; the running month comes on top."""
+
+    executions_months: int = Field(
+        3, ge=2, le=1200, description="Months that answers by idempotency key stay."
+    )
+    events_months: int = Field(
+        13, ge=3, le=1200, description="Months that domain events stay; unheard ones stay longer."
+    )
+    audit_months: int = Field(
+        60, ge=12, le=1200, description="Months that audit rows stay; then sealed and dropped."
+    )
+    ahead_months: int = Field(3, ge=1, le=24, description="Months whose partitions are made ahead.")
+    audit_anchors: str = Field(
+        "",
+        description="Folder of the audit chains' anchors, best on another machine; empty: "
+        "audit-anchors/ in home.",
+    )
+
+
 class CloudSettings(BaseSettings):
     """Everything that can be set in the cloud."""
 
@@ -158,6 +178,13 @@ class CloudSettings(BaseSettings):
     )
     database_jobs_url: SecretStr = Field(
         SecretStr(""), description="PostgreSQL URL of role kyndof_jobs; for background jobs."
+    )
+    credential_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that seal secrets, NAME:BASE64 of 32 bytes each; the first one seals.",
+    )
+    credential_keys_file: Path | None = Field(
+        None, description="File of these keys; read again when a key is not known, no restart."
     )
     redis_url: SecretStr = Field(
         SecretStr(""), validation_alias="REDIS_URL", description="Redis; empty: none is used."
@@ -195,6 +222,7 @@ class CloudSettings(BaseSettings):
     sign_in: SignInSettings = SignInSettings()
     slack: SlackSignInSettings = SlackSignInSettings()
     stations: StationsSettings = StationsSettings()
+    retention: RetentionSettings = RetentionSettings()
     webhooks: WebhooksSettings = WebhooksSettings()
     graph: GraphSettings = GraphSettings()
     jobs: JobsSettings = JobsSettings()
@@ -208,6 +236,12 @@ class CloudSettings(BaseSettings):
     def token_keys_folder(self) -> Path:
         """Folder of the keys that sign access tokens."""
         return self.token_keys or self.home / "tokens"
+
+    @property
+    def audit_anchors_folder(self) -> Path:
+        """Folder of the audit chains' anchors."""
+        chosen = self.retention.audit_anchors
+        return Path(chosen) if chosen else self.home / "audit-anchors"
 
     @property
     def object_store_location(self) -> str:

@@ -67,7 +67,7 @@ REQUIREMENTS: dict[str, Part] = {
     "CCH": Part(title="Cache"),
     "DBS": Part(title="Database", missing="a page of the schema"),
     "IAM": Part(title="Authentication"),
-    "ENC": Part(title="Encryption", missing="the envelope scheme"),
+    "ENC": Part(title="Encryption"),
     "AUD": Part(title="Audit"),
     "OBS": Part(title="Observability", missing="metrics and traces"),
     "DEP": Part(title="Deployment", missing="Kubernetes and Ansible"),

@@ -51,29 +51,55 @@ def row_hash(previous: bytes, row: AuditRow) -> bytes:
     return hashlib.sha256(previous + canonical(fields).encode()).digest()
 
 
-class ChainWalk:
-    """Follows a chain row by row, so that a long one need not lie in memory."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainPoint:
+    """One row of a chain by number and hash: a seal, an anchor or the chain's end."""
 
-    def __init__(self) -> None:
+    sequence: int
+    hash: bytes
+
+
+START = ChainPoint(sequence=0, hash=BEGINNING)
+
+
+class ChainWalk:
+    """Follows a chain row by row, so that a long one need not lie in memory.
+
+    It begins after ``seal``, the last row that was dropped by policy, and compares with every
+    point of ``anchors``, which were noted outside the database.
+    """
+
+    def __init__(self, seal: ChainPoint = START, anchors: Iterable[ChainPoint] = ()) -> None:
         self.row_count = 0
-        self._previous = BEGINNING
+        self._reached = seal.sequence
+        self._previous = seal.hash
+        self._anchors = {point.sequence: point.hash for point in anchors}
+        self._last_anchor = max(self._anchors, default=0)
+
+    @property
+    def reached(self) -> ChainPoint:
+        """Return the last point that holds."""
+        return ChainPoint(sequence=self._reached, hash=self._previous)
 
     def step(self, row: AuditRow, stored: bytes) -> ChainBreak | None:
         """Take the next row with its stored hash; return the break, if this is one."""
-        expected = self.row_count + 1
+        expected = self._reached + 1
         if row.sequence != expected:
             return ChainBreak(sequence=expected, reason="the row is missing")
         if row_hash(self._previous, row) != stored:
             return ChainBreak(sequence=row.sequence, reason="the row or its hash was changed")
-        self._previous, self.row_count = stored, expected
+        if self._anchors.get(expected, stored) != stored:
+            return ChainBreak(sequence=expected, reason="the chain up to this row was written anew")
+        self._previous, self._reached = stored, expected
+        self.row_count += 1
         return None
 
     def end(self, head_sequence: int, head_hash: bytes) -> ChainBreak | None:
         """Compare with what the organization remembers as the end: rows cut off are seen too."""
-        if self.row_count < head_sequence:
-            return ChainBreak(sequence=self.row_count + 1, reason="the row is missing")
-        if self.row_count > head_sequence or self._previous != head_hash:
-            return ChainBreak(sequence=self.row_count, reason="the chain's end was changed")
+        if self._reached < max(head_sequence, self._last_anchor):
+            return ChainBreak(sequence=self._reached + 1, reason="the row is missing")
+        if self._reached > head_sequence or self._previous != head_hash:
+            return ChainBreak(sequence=self._reached, reason="the chain's end was changed")
         return None
 
 

@@ -25,6 +25,32 @@ class ChainReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorAuditChain(Query):
+    """Note the chain's end outside the database, without walking the chain."""
+
+    restricted = True
+    domain = "audit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindSealable(Query):
+    """Which rows recorded before a moment are not sealed yet."""
+
+    restricted = True
+    domain = "audit"
+
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealable:
+    """The last row to seal, by number and hash in hex."""
+
+    number: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListAudit(Query):
     """The newest acts and refusals before the sequence ``before``, of one resource or of all."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from cloud.commands.command import NOT_TOLD, Command, Query, command_type
 from cloud.commands.errors import PayloadInvalidError
+from cloud.commands.secret import Secret
 
 
 def plain(value: object) -> Any:  # noqa: ANN401  plain JSON data
@@ -80,13 +81,20 @@ def canonical(value: object) -> str:
 
 
 def payload_hash(command: Command | Query) -> str:
-    """Return the SHA-256, in hex, of the command's type and fields; secret ones are left out."""
+    """Return the SHA-256, in hex, of the command's type and fields.
+
+    Fields that are not told are left out; of a ``Secret`` its fingerprint stands for it.
+    """
     told: object = command
-    if is_dataclass(command) and any(NOT_TOLD in field.metadata for field in fields(command)):
+    if is_dataclass(command):
         told = {
-            field.name: getattr(command, field.name)
+            field.name: _hashed(getattr(command, field.name))
             for field in fields(command)
             if NOT_TOLD not in field.metadata
         }
     text = canonical({"type": command_type(type(command)), "payload": told})
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hashed(value: object) -> object:
+    return value.fingerprint() if isinstance(value, Secret) else value

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cloud.commands.errors import PayloadInvalidError
+from cloud.commands.secret import Secret
 
 _SEQUENCES = (tuple, list, frozenset, set)
 
@@ -189,6 +190,7 @@ _FROM_TEXT: dict[Any, Callable[[str], Any]] = {
     date: date.fromisoformat,
     bytes: _bytes,
     Decimal: Decimal,
+    Secret: Secret,
 }
 
 

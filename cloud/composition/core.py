@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import asyncpg
 
     from cloud.commands.bus import CommandBus
+    from cloud.credentials.ports import Sealer
     from cloud.infrastructure.cache.layered_cache import LayeredCache
     from cloud.infrastructure.hot_store.memory_sessions import ChosenHotSessions
     from cloud.infrastructure.hot_store.redis_link import RedisLink
     from cloud.infrastructure.jobs.queues import BullmqQueues
+    from cloud.infrastructure.postgres.months import MonthKeeper
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
     from cloud.infrastructure.registry_files.stage_files import StageFiles
@@ -117,6 +119,8 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             **identity_stores(identity, registry),
             **job_stores(queues),
             **registries.stores(),
+            **credential_stores(settings),
+            **anchors(settings),
         }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
         identity.words.learn(bus)
@@ -194,6 +198,7 @@ def compose_bus(
     from cloud.audit import handlers as audit
     from cloud.commands.bus import CommandBus
     from cloud.commands.middleware import BusPorts
+    from cloud.credentials import handlers as credentials
     from cloud.infrastructure.postgres.audit_store import PostgresAuditTrail
     from cloud.infrastructure.postgres.idempotency_store import PostgresIdempotencyStore
     from cloud.infrastructure.postgres.unit_of_work import PostgresTransactions
@@ -229,7 +234,17 @@ def compose_bus(
             circle=RabsicCircle(),
         )
     )
-    rooms = (audit, inspection, jobs, organizations, production, sessions, stations, webhooks)
+    rooms = (
+        audit,
+        credentials,
+        inspection,
+        jobs,
+        organizations,
+        production,
+        sessions,
+        stations,
+        webhooks,
+    )
     commands = [room.COMMANDS for room in rooms]
     queries = [room.QUERIES for room in rooms]
     for kind, handler in ((k, h) for table in commands for k, h in table.items()):
@@ -243,8 +258,59 @@ def compose_bus(
     return bus
 
 
+def _sealer(settings: CloudSettings) -> "Sealer":
+    """Return what seals secrets; a missing key is told when the first secret needs it."""
+    from cloud.infrastructure.signing.envelope import EnvelopeSealer, KeyRing
+
+    file = settings.credential_keys_file
+    if file is not None:
+        return EnvelopeSealer(KeyRing(lambda: file.read_text(encoding="utf-8")))
+    return EnvelopeSealer(KeyRing(settings.credential_keys.get_secret_value))
+
+
+def anchors(settings: CloudSettings) -> "dict[type, Callable[[Any, str], object]]":
+    """Return where the audit chains' ends are noted, outside the database."""
+    from cloud.audit.ports import AuditAnchors
+    from cloud.infrastructure.audit_anchors import FolderAuditAnchors
+
+    folder = FolderAuditAnchors(settings.audit_anchors_folder)
+    return {AuditAnchors: lambda _connection, _organization: folder}
+
+
+def month_keeper(settings: CloudSettings, core: Core) -> "MonthKeeper":
+    """Return what keeps the months."""
+    from cloud.infrastructure.postgres.months import MonthKeeper, Retention
+    from cloud.infrastructure.system_time import SystemClock
+
+    kept = settings.retention
+    retention = Retention(
+        executions_count=kept.executions_months,
+        events_count=kept.events_months,
+        audit_count=kept.audit_months,
+        ahead_count=kept.ahead_months,
+    )
+    return MonthKeeper(core.pool, core.bus, retention, SystemClock())
+
+
+def credential_stores(
+    settings: CloudSettings,
+) -> "dict[type, Callable[[Any, str], object]]":
+    """Return the sealer, and the vault that opens secrets for whoever speaks to a service."""
+    from cloud.credentials.ports import CredentialVault, Sealer
+    from cloud.infrastructure.postgres.credential_store import STORES, vault
+
+    sealer = _sealer(settings)
+    return {
+        **STORES,
+        Sealer: lambda _connection, _organization: sealer,
+        CredentialVault: lambda connection, organization: vault(connection, organization, sealer),
+    }
+
+
 def _stores(
-    registry: "OrgRegistry", stages: "StageFiles", authority: "FolderCertificateAuthority"
+    registry: "OrgRegistry",
+    stages: "StageFiles",
+    authority: "FolderCertificateAuthority",
 ) -> "dict[type, Callable[[Any, str], object]]":
     from cloud.infrastructure.labels import printer
     from cloud.infrastructure.postgres import (

@@ -23,6 +23,7 @@ def terminal_doors() -> TerminalDoors:
         bus=lambda: open_bus(read_settings()),
         check_org=_check_org,
         check_registry=_check_registry,
+        new_credential_key=_new_credential_key,
         known=_known_errors,
         quality=_quality,
         login_file=lambda: read_settings().login_path.expanduser(),
@@ -45,6 +46,12 @@ def _quality() -> QualityDoors:
     from cloud.composition.quality_doors import quality_doors
 
     return quality_doors()
+
+
+def _new_credential_key(name: str) -> str:
+    from cloud.infrastructure.signing.envelope import new_key
+
+    return new_key(name)
 
 
 def _check_org() -> tuple[list[str], list[str]]:

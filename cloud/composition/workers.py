@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from cloud.composition.core import Core, SettingMissingError, compose_core
+from cloud.composition.core import Core, SettingMissingError, compose_core, month_keeper
 from cloud.composition.jobs import queue_place
 from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import webhook_courier
@@ -67,6 +67,7 @@ async def work(settings: CloudSettings, names: tuple[str, ...], concurrency: int
         if HOUSEKEEPING in (names or QUEUES):
             courier = webhook_courier(settings, core.pool, core.bus, core.seal)
             ends.append(asyncio.create_task(courier.run(), name="webhooks"))
+            ends.append(asyncio.create_task(month_keeper(settings, core).run(), name="months"))
             await stack.enter_async_context(firing_timers(core.bus, core.pool))
         for name in names or QUEUES:
             worker = await stack.enter_async_context(

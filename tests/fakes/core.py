@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 from ulid import ULID
 
+from cloud.audit.chain import ChainPoint
+from cloud.audit.ports import AuditAnchors
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import Command, CommandContext, Query, Source
 from cloud.commands.middleware import BusPorts
@@ -53,6 +55,20 @@ class AllowEverybody:
     async def decide(self, command: Command | Query, unit: UnitOfWork) -> Permission:
         self.asked.append(command)
         return Permission(allowed=True, reason="everybody may", letter="R")
+
+
+@dataclass
+class KeptAnchors:
+    """Anchors of audit chains, kept in memory."""
+
+    points: dict[str, list[ChainPoint]] = field(default_factory=dict)
+
+    def known(self, organization_id: str) -> list[ChainPoint]:
+        return self.points.get(organization_id, [])
+
+    def note(self, organization_id: str, point: ChainPoint, at: datetime) -> None:
+        if point not in self.known(organization_id):
+            self.points.setdefault(organization_id, []).append(point)
 
 
 class NoApprovals:
@@ -123,10 +139,11 @@ async def core_over(
 ) -> AsyncIterator[Core]:
     """Open a bus as composition does, with an authorizer of the test's choice."""
     pool = await open_pool(app_url)
-    clock, ids = SetClock(), FreshIds()
+    clock, ids, anchors = SetClock(), FreshIds(), KeptAnchors()
+    own: dict[type, StoreFactory] = {AuditAnchors: lambda _connection, _organization: anchors}
     transactions = PostgresTransactions(
         pool=pool,
-        stores={**AUDIT_STORES, **IDEMPOTENCY_STORES, **LOCK_STORES, **(stores or {})},
+        stores={**own, **AUDIT_STORES, **IDEMPOTENCY_STORES, **LOCK_STORES, **(stores or {})},
         clock=clock,
         ids=ids,
     )

@@ -28,7 +28,18 @@ def kyndof(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_every_process_and_errand_has_a_command(kyndof) -> None:
     told = kyndof("--help")
     assert told.exit_code == 0
-    for name in ("up", "serve", "worker", "broker", "migrate", "login-link", "key", "org", "audit"):
+    for name in (
+        "up",
+        "serve",
+        "worker",
+        "broker",
+        "migrate",
+        "login-link",
+        "key",
+        "org",
+        "audit",
+        "credentials",
+    ):
         assert name in told.stdout
 
 

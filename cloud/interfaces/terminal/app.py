@@ -14,6 +14,7 @@ from cloud.audit.queries import ChainReport, VerifyAuditChain
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
+from cloud.interfaces.terminal.credentials import CredentialTools, add_credentials
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.interfaces.terminal.remote_commands import add_remote
 from cloud.organizations.commands import CreateApiKey, CreateLoginLink
@@ -42,6 +43,7 @@ class TerminalDoors:
     bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
     check_org: Callable[[], tuple[list[str], list[str]]]
     check_registry: Callable[[], tuple[list[str], list[str]]]
+    new_credential_key: Callable[[str], str]
     known: Callable[[], tuple[type[Exception], ...]]
     quality: Callable[[], QualityDoors]
     login_file: Callable[[], Path]
@@ -58,6 +60,7 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
     _add_people(app, doors)
     _add_organization(app, doors)
     _add_audit(app, doors)
+    add_credentials(app, _credential_tools(doors))
     add_quality(app, doors.quality)
     add_remote(app, doors.login_file)
     return app
@@ -213,6 +216,16 @@ def _add_audit(app: typer.Typer, doors: TerminalDoors) -> None:
             raise typer.Exit(1)
 
 
+def _credential_tools(doors: TerminalDoors) -> CredentialTools:
+    return CredentialTools(
+        bus=doors.bus,
+        run=lambda work: _run(doors, work),
+        context=lambda opened, code: _context(opened, "", code),
+        show=lambda data, text, as_json: _show(data, text, as_json=as_json),
+        new_key=doors.new_credential_key,
+    )
+
+
 def _context(opened: OpenedBus, user: str, organization: str) -> CommandContext:
     """Whoever owns the machine acts as the program, for the organization that is named.
 
@@ -244,5 +257,5 @@ def _fail(sentence: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _show(data: dict[str, Any], text: str, *, as_json: bool) -> None:
+def _show(data: Any, text: str, *, as_json: bool) -> None:  # noqa: ANN401
     typer.echo(json.dumps(data, default=str, ensure_ascii=False) if as_json else text)

@@ -1,0 +1,1 @@
+"""Secrets of outside services, sealed for their place."""

@@ -60,7 +60,7 @@ proto: $(DEV)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.architecture.generate_wire
 
 schema: $(DEV)
-	$(BIN)/python -m tests.schema
+	$(BIN)/python -m tests.schema $(if $(KEEP),--keep)
 
 clean:
 	rm -rf .kyndof $(VENV) cloud/dashboard/dist cloud/dashboard/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

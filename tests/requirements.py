@@ -65,7 +65,7 @@ REQUIREMENTS: dict[str, Part] = {
     "KNO": Part(title="Knowledge", planned="comes with knowledge"),
     "SOT": Part(title="Source of truth", planned="comes with knowledge"),
     "CCH": Part(title="Cache"),
-    "DBS": Part(title="Database", missing="a page of the schema"),
+    "DBS": Part(title="Database"),
     "IAM": Part(title="Authentication"),
     "ENC": Part(title="Encryption"),
     "AUD": Part(title="Audit"),

@@ -1,22 +1,25 @@
 """The live schema as PostgreSQL's own ``pg_dump`` tells it.
 
-``make schema`` keeps the schema of the newest revision under ``tests/contract/schemas``; a test
-migrates each kept one on and compares with a database that was migrated from nothing.
+``make schema`` writes the page of the schema; ``make schema KEEP=1`` keeps the schema of the newest
+revision under ``tests/contract/schemas`` too, as it is delivered. A test migrates each kept one on
+and compares with a database that was migrated from nothing.
 """
 
 import asyncio
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 from cloud.infrastructure.embedded.postgres import EmbeddedPostgres, binaries
 from cloud.infrastructure.postgres.migration import migrate
 from cloud.infrastructure.postgres.revision import head_revision
+from tests.schema_page import PAGE, page
 
 KEPT = Path(__file__).parent / "contract" / "schemas"
 _HEAD = """\
--- The schema at revision {revision}, by `make schema`; partitions of single months left out.
+-- The schema at revision {revision}, by `make schema KEEP=1`; partitions of single months left out.
 """
 # A month's partition follows the calendar, not the revision.
 _MONTHS = "--exclude-table=*_20??_??"
@@ -51,8 +54,8 @@ def load(superuser_url: str, file: Path) -> None:
     )  # fmt: skip
 
 
-async def keep_newest() -> Path:
-    """Write the schema of the newest revision to its file."""
+async def renew(*, keep: bool) -> list[Path]:
+    """Write the page, and with ``keep`` the schema of the newest revision to its file."""
     with tempfile.TemporaryDirectory(prefix="kyndof-schema-") as folder:
         server = EmbeddedPostgres(Path(folder) / "postgres", durable=False)
         await server.start()
@@ -60,12 +63,16 @@ async def keep_newest() -> Path:
             urls = await server.ensure_database("schema")
             await migrate(urls.owner)
             schema = dump(server.url("postgres", "schema"))
+            PAGE.write_text(await page(urls.owner), encoding="utf-8")
         finally:
             await server.stop()
+    if not keep:
+        return [PAGE]
     file = KEPT / f"{head_revision()}.sql"
     file.write_text(kept(head_revision(), schema), encoding="utf-8")
-    return file
+    return [PAGE, file]
 
 
 if __name__ == "__main__":
-    print(asyncio.run(keep_newest()))
+    for written in asyncio.run(renew(keep="--keep" in sys.argv[1:])):
+        print(written.relative_to(Path.cwd()))

@@ -11,6 +11,7 @@ from cloud.infrastructure.postgres.migration import migrate
 from cloud.infrastructure.postgres.revision import current_revision, head_revision
 from tests.postgres import PostgresForTests
 from tests.schema import KEPT, dump, load
+from tests.schema_page import PAGE, page
 
 
 @pytest.fixture
@@ -35,6 +36,11 @@ async def test_a_delivered_schema_migrates_to_the_same_as_an_empty_database(
     assert await migrate(empty_database.owner) == head_revision()
     delivered = dump(as_superuser(empty_database.owner))
     assert delivered == dump(as_superuser(database.owner))
+
+
+@pytest.mark.requirement("DBS", "DOC")
+async def test_the_page_of_the_schema_is_what_the_database_says(database: DatabaseUrls) -> None:
+    assert PAGE.read_text(encoding="utf-8") == await page(database.owner), "run: make schema"
 
 
 @pytest.mark.requirement("DBS")

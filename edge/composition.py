@@ -143,7 +143,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
             home / "join-token.json", addresses.enrolment, settings.station, identity, status
         ),
         media=media,
-        reporter=LinkReporter(home / "link.json", status, outbox.unsent, mqtt.alarm, clock),
+        reporter=LinkReporter(home / "link.json", status, outbox, mqtt.alarm, clock),
     )
     with sole_process(home / "sync.lock"):
         identity.settle()

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.infrastructure.durable_files import write_replacing
+from edge.infrastructure.sqlite_outbox_thread import OutboxThread
 from edge.station.ports import Clock
 
 CHECK_S = 1.0
@@ -33,36 +34,39 @@ class LinkReporter:
         self,
         path: Path,
         status: LinkStatus,
-        unsent: Callable[[], Awaitable[int]],
+        outbox: OutboxThread,
         alarm: Callable[[], str],
         clock: Clock,
     ) -> None:
         self._path = path
         self._status = status
-        self._unsent = unsent
+        self._outbox = outbox
         self._alarm = alarm
         self._clock = clock
 
     async def run(self) -> None:
         """Report for ever; the last word is that the link is down."""
-        last: tuple[bool, int, str] | None = None
+        last: tuple[bool, int, bool, str] | None = None
         written_s = 0.0
         try:
             while True:
                 now_s = self._clock.monotonic_ns() / 1e9
-                unsent = await self._unsent()
-                report = (self._status.cloud, unsent, self._alarm() or self._status.detail)
+                unsent, reserve = await self._outbox.unsent(), await self._outbox.has_reserve()
+                detail = self._alarm() or self._status.detail
+                report = (self._status.cloud, unsent, not reserve, detail)
                 if report != last or now_s - written_s >= REFRESH_S:
                     self._write(*report)
                     last, written_s = report, now_s
                 await asyncio.sleep(CHECK_S)
         finally:
-            self._write(False, last[1] if last else 0, "AGENT_STOPPED")
+            unsent, low = (last[1], last[2]) if last else (0, False)
+            self._write(False, unsent, low, "AGENT_STOPPED")
 
-    def _write(self, cloud: bool, unsent: int, detail: str) -> None:
+    def _write(self, cloud: bool, unsent: int, disk_low: bool, detail: str) -> None:
         report = {
             "cloud": cloud,
             "unsent": unsent,
+            "disk_low": disk_low,
             "detail": detail,
             "at": self._clock.now().isoformat(),
         }

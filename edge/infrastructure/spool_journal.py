@@ -197,8 +197,8 @@ def restored_tally(spool: SqliteSpool) -> DayTally | None:
     kept = spool.tally()
     if kept is None:
         return None
-    day, finished, failed = kept
-    return DayTally(day=date.fromisoformat(day), finished_count=finished, failed_count=failed)
+    day, verdicts = kept
+    return DayTally(day=date.fromisoformat(day), verdicts=verdicts)
 
 
 def restored_worker(spool: SqliteSpool) -> Worker | None:

@@ -452,6 +452,11 @@ class SqliteOutbox:
         finally:
             self._ballast.restore()
 
+    def has_reserve(self) -> bool:
+        """Say whether the ballast is there; take it back where there is room again."""
+        self._ballast.restore()
+        return self._ballast.is_there
+
     def _trim_all_acknowledged(self) -> None:
         now_ms = int(self._clock.now().timestamp() * 1000)
         while self._trim_slice(now_ms + 1, now_ms):

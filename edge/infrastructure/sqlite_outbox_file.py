@@ -21,6 +21,11 @@ class Ballast:
         self._path = path
         self._size_bytes = size_bytes
 
+    @property
+    def is_there(self) -> bool:
+        """Say whether the room is reserved, or none was asked for."""
+        return self._size_bytes == 0 or self._path.exists()
+
     def restore(self) -> None:
         """Take the room, if as much again stays free."""
         if self._size_bytes == 0 or self._path.exists():

@@ -119,6 +119,10 @@ class OutboxThread:
         """Return how many events the cloud has not committed."""
         return await self._run(self._outbox.unsent)
 
+    async def has_reserve(self) -> bool:
+        """Say whether the outbox's ballast is there; take it back where there is room."""
+        return await self._run(self._outbox.has_reserve)
+
     async def start_over(self, reason: str) -> None:
         """Become a new outbox."""
         await self._run(self._mending, self._outbox.start_over, reason)

@@ -16,6 +16,7 @@ import sqlite_utils
 from edge.outbox.spooling import SpooledEvent, SpoolPolicy
 from edge.station.errors import DiskFullError
 from edge.station.progress import StepRecord
+from edge.station.tally import Attempt
 
 _FULL, _IOERR, _NOTADB, _CORRUPT = 13, 10, 26, 11
 _PAGE_BYTES = 4096
@@ -92,8 +93,10 @@ class SqliteSpool:
             "order_unconfirmed": int,
         }
         tables["progress"].create(progress, pk="id", if_not_exists=True)  # type: ignore[union-attr]
-        tally = {"day": str, "finished": int, "failed": int}
-        tables["tally"].create(tally, pk="day", if_not_exists=True)  # type: ignore[union-attr]
+        today = {"day": str, "piece_id": str, "step_id": str, "attempt": int, "verdict": str}
+        attempt = ("piece_id", "step_id", "attempt")
+        tables["today"].create(today, pk=attempt, if_not_exists=True)  # type: ignore[union-attr]
+        connection.execute("DROP TABLE IF EXISTS tally")
         return connection
 
     def _begin(self, producer_id: str) -> str:
@@ -152,26 +155,28 @@ class SqliteSpool:
             self._set("next_pseq", str(pseq + len(new)))
             self._add_progress(records)
             if day:
-                self._count_for(day, [r.verdict for r in records if r.kind == "finished"])
+                self._count_for(day, [r for r in records if r.kind == "finished"])
         self.waiting_count += len(new)
 
-    def _count_for(self, day: str, verdicts: Sequence[str]) -> None:
-        """Add finished steps to a day's tally; only the newest day is kept."""
-        if not verdicts:
+    def _count_for(self, day: str, finished: Sequence[StepRecord]) -> None:
+        """Note a day's finished attempts, each once; only the newest day is kept."""
+        if not finished:
             return
-        self._connection.execute("DELETE FROM tally WHERE day <> ?", (day,))
-        self._connection.execute(
-            "INSERT INTO tally (day, finished, failed) VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE"
-            " SET finished = finished + excluded.finished, failed = failed + excluded.failed",
-            (day, len(verdicts), verdicts.count("FAIL")),
+        self._connection.execute("DELETE FROM today WHERE day <> ?", (day,))
+        self._connection.executemany(
+            "INSERT INTO today (day, piece_id, step_id, attempt, verdict) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (piece_id, step_id, attempt) DO UPDATE SET verdict = excluded.verdict",
+            [(day, r.piece_id, r.step_id, r.attempt, r.verdict) for r in finished],
         )
 
-    def tally(self) -> tuple[str, int, int] | None:
-        """Return the newest day that something was finished on: day, finished, failed."""
-        row = self._connection.execute(
-            "SELECT day, finished, failed FROM tally ORDER BY day DESC LIMIT 1"
-        ).fetchone()
-        return (str(row[0]), int(row[1]), int(row[2])) if row else None
+    def tally(self) -> tuple[str, dict[Attempt, str]] | None:
+        """Return the newest day that something was finished on, and its attempts' verdicts."""
+        rows = self._connection.execute(
+            "SELECT day, piece_id, step_id, attempt, verdict FROM today"
+        ).fetchall()
+        if not rows:
+            return None
+        return str(rows[0][0]), {(row[1], row[2], row[3]): row[4] for row in rows}
 
     def add_progress(self, records: Sequence[StepRecord]) -> None:
         """Keep what neighbours told.

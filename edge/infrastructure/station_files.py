@@ -1,6 +1,7 @@
 """What the agent leaves in the station's home: identity, package, state of the cloud's link."""
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from edge.station.ports import Clock
 from edge.station.work_package import WorkPackage
 
 _STALE_S = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudLinkReport:
+    """What the agent says: does the cloud hear it, what waits, is its reserve spent."""
+
+    cloud: bool = False
+    unsent_count: int = 0
+    disk_low: bool = False
 
 
 class StationFiles:
@@ -74,12 +84,16 @@ class StationFiles:
             self._seen.pop(self._digest, None)
             raise
 
-    def cloud_link(self) -> tuple[bool, int]:
-        """Return whether the agent speaks with the cloud, and its unsent events."""
+    def cloud_link(self) -> CloudLinkReport:
+        """Return what the agent last said of itself; an old word of the cloud does not count."""
         try:
             content = json.loads(self._link.read_text(encoding="utf-8"))
             at = datetime.fromisoformat(str(content["at"]))
             fresh = abs((self._clock.now() - at).total_seconds()) <= _STALE_S
-            return bool(content["cloud"]) and fresh, int(content.get("unsent", 0))
+            return CloudLinkReport(
+                cloud=bool(content["cloud"]) and fresh,
+                unsent_count=int(content.get("unsent", 0)),
+                disk_low=bool(content.get("disk_low", False)),
+            )
         except (OSError, ValueError, KeyError, TypeError):
-            return False, 0
+            return CloudLinkReport()

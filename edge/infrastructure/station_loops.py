@@ -122,9 +122,11 @@ class StationLoops:
         await self._look_at_camera()
         await self._look_at_identity()
         await self._look_at_package()
-        cloud, self.cloud_unsent = await asyncio.to_thread(around.files.cloud_link)
+        link = await asyncio.to_thread(around.files.cloud_link)
+        self.cloud_unsent = link.unsent_count
         trouble = await asyncio.to_thread(around.desk.trouble)
-        await station.observe(broker=around.producer.connected, cloud=cloud, camera=trouble)
+        station.agent_disk_low = link.disk_low
+        await station.observe(broker=around.producer.connected, cloud=link.cloud, camera=trouble)
         await station.alarm("scanner_unplugged", on=not around.scanner_plugged())
         counts = (station.unsent_count, self.cloud_unsent)
         if counts != self._counts:

@@ -84,6 +84,8 @@ class Workstation:
         self.progress = progress
         self.state = GuideState(worker=worker)
         self.bundle = ""
+        #: The agent's own reserve, on the same disk, is spent.
+        self.agent_disk_low = False
         self._ports = ports
         self._tally = tally or DayTally(day=self._today())
         self._lock = asyncio.Lock()
@@ -204,7 +206,8 @@ class Workstation:
             if (record := record_of(fact, self.rules.name)) is not None:
                 self.progress.note(record)
             if isinstance(fact, StepFinished):
-                self._tally = self.tally.with_finish(fact.verdict)
+                attempt = (fact.piece_id, fact.step_id, fact.attempt)
+                self._tally = self.tally.with_finish(attempt, fact.verdict)
         self.state = decision.state
         if _worth_remembering(self._remembered, self.state.worker):
             self._remembered = self.state.worker
@@ -372,7 +375,7 @@ class Workstation:
 
     async def _watch_reserve(self) -> None:
         """Warn while the disk is so full that its reserve is spent; work goes on."""
-        low = not await self._ports.journal.has_reserve()
+        low = self.agent_disk_low or not await self._ports.journal.has_reserve()
         if self.alarms.set("disk_low", on=low):
             await self.touch()
 

@@ -72,6 +72,9 @@ async def test_a_spent_reserve_is_told_at_the_kiosk_and_work_goes_on() -> None:
     stand.journal.reserve = True
     await stand.station.tick()
     assert "disk_low" not in stand.station.alarms.codes()
+    stand.station.agent_disk_low = True
+    await stand.station.tick()
+    assert "disk_low" in stand.station.alarms.codes()
 
 
 async def test_the_counters_of_today_start_anew_at_local_midnight() -> None:
@@ -86,6 +89,20 @@ async def test_the_counters_of_today_start_anew_at_local_midnight() -> None:
     stand.clock.at += timedelta(minutes=11)
     await stand.station.tick()
     assert (stand.journal.snapshots[-1].finished_count, stand.station.tally.failed_count) == (0, 0)
+
+
+async def test_a_retake_does_not_count_its_attempt_a_second_time() -> None:
+    stand = await Stand().ready()
+    stand.inspector.answer = judged("REVIEW")
+    await stand.begun()
+    await stand.station.act("finish")
+    await stand.settled()
+    stand.inspector.answer = judged("FAIL")
+    await stand.station.act("retake")
+    await stand.settled()
+    assert stand.types().count("step_finished") == 2
+    shown = stand.station.snapshot()
+    assert (shown.finished_count, shown.failed_count) == (1, 1)
 
 
 async def test_a_full_disk_at_the_start_button_is_told_to_who_pressed() -> None:

@@ -11,6 +11,7 @@ from edge.infrastructure.sqlite_outbox_schema import migrate_outbox
 from edge.infrastructure.sqlite_outbox_thread import OutboxThread
 from edge.infrastructure.station_files import StationFiles
 from edge.infrastructure.system_time import SystemClock, UlidFactory
+from tests.fakes.floor import until
 
 CLOCK = SystemClock()
 MORE_THAN_ANY_DISK_BYTES = 1 << 60
@@ -33,9 +34,7 @@ async def test_the_outboxs_spent_reserve_is_told_to_the_station(
     reporter = LinkReporter(tmp_path / "link.json", status, outbox, lambda: "", CLOCK)
     reporting = asyncio.create_task(reporter.run())
     try:
-        async with asyncio.timeout(30):
-            while not (tmp_path / "link.json").exists():
-                await asyncio.sleep(0.01)
+        await until((tmp_path / "link.json").exists, 30)
         told = StationFiles(tmp_path, CLOCK).cloud_link()
         assert (told.cloud, told.unsent_count, told.disk_low) == (True, 0, low)
     finally:

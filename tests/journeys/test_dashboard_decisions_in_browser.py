@@ -57,24 +57,33 @@ async def _start_of(cloud: Cloud, number: int) -> StepStarted:
     )  # fmt: skip
 
 
-@pytest.mark.requirement("WEB", "TRK")
-async def test_a_fact_of_an_unknown_worker_waits_on_its_page_until_a_person_decides(
+@pytest.mark.requirement("WEB", "TRK", "WOR")
+async def test_what_a_rule_refused_waits_for_a_person_and_a_person_makes_orders_by_hand(
     factory: Factory, browser: Browser, tmp_path: Path
 ) -> None:
-    cloud = await factory.sign_in("owner@demo.example")
     context, page = await signed_in(browser, factory, "lead@demo.example")
+    cloud = await factory.sign_in("owner@demo.example")
+    await _disputes_are_decided(factory, cloud, page, tmp_path)
+    await _an_order_is_made_by_hand(cloud, page)
+    await context.close()
+
+
+async def _disputes_are_decided(factory: Factory, cloud: Cloud, page: Page, tmp_path: Path) -> None:
     await page.get_by_role("link", name="확인할 기록").click()
     await expect(page.get_by_text("확인할 기록이 없습니다")).to_be_visible(timeout=15_000)
 
     async with _journal_of_a_stranger(factory, tmp_path / "stranger.db") as journal:
-        for number in (1, 2):
+        for number in (1, 2, 3):
             await journal.append([await _start_of(cloud, number)], STRANGER)
         lines = page.get_by_role("listitem").filter(has_text="ghost@demo.example")
         # By the live view: nobody reloads the page.
-        await expect(lines).to_have_count(2, timeout=30_000)
+        await expect(lines).to_have_count(3, timeout=30_000)
     await expect(lines.first).to_contain_text("CUT-01")
     await expect(lines.first).to_contain_text("공정 시작")
     assert not re.search(r"(pc|stp|sta|wo)_[0-9A-Z]{26}", await lines.first.inner_text())
+
+    await _accept(page, lines.last, cloud)
+    await expect(lines).to_have_count(2, timeout=15_000)
 
     dialog = await _decide(page, lines.first)
     save = dialog.get_by_role("button", name="무효로 처리")
@@ -87,7 +96,7 @@ async def test_a_fact_of_an_unknown_worker_waits_on_its_page_until_a_person_deci
     (left,) = await cloud.get("/disputes")
     word = {"decision": "REJECTED", "reason": "먼저 결정"}
     at = f"{factory.http}/api/v1/disputes/{left['event_id']}/resolution"
-    elsewhere = await context.request.post(at, data=word, headers={"Origin": factory.http})
+    elsewhere = await page.request.post(at, data=word, headers={"Origin": factory.http})
     assert elsewhere.ok
     await dialog.get_by_label("사유").fill("늦은 결정")
     await dialog.get_by_role("button", name="무효로 처리").click()
@@ -100,6 +109,23 @@ async def test_a_fact_of_an_unknown_worker_waits_on_its_page_until_a_person_deci
     await expect(decided).to_contain_text("이반장")
 
 
+async def _accept(page: Page, line: Locator, cloud: Cloud) -> None:
+    """The oldest line is the first piece's: with the lead's rights it is started after all."""
+    await line.get_by_role("button", name="사실로 인정").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("결정한 사람의 권한으로 다시 반영합니다")
+    await dialog.get_by_label("사유").fill("새로 온 사람이 맞습니다")
+    await dialog.get_by_role("button", name="사실로 인정").click()
+    await expect(dialog).to_have_count(0, timeout=15_000)
+    listed = await cloud.get("/work-orders")
+    order = await cloud.get(f"/work-orders/{listed['items'][0]['work_order_id']}")
+    await page.get_by_role("link", name="작업지시", exact=True).click()
+    await page.get_by_role("link", name=order["number"]).first.click()
+    # The order's page is live: nobody reloads it.
+    await expect(page.get_by_text("작업 중").first).to_be_visible(timeout=30_000)
+    await page.get_by_role("link", name="확인할 기록").click()
+
+
 async def _decide(page: Page, line: Locator) -> Locator:
     await line.get_by_role("button", name="무효로 처리").click()
     dialog = page.get_by_role("dialog")
@@ -107,11 +133,8 @@ async def _decide(page: Page, line: Locator) -> Locator:
     return dialog
 
 
-@pytest.mark.requirement("WEB", "WOR")
-async def test_an_order_made_by_hand_says_what_is_missing_and_is_there_once_it_is_whole(
-    factory: Factory, browser: Browser
-) -> None:
-    _, page = await signed_in(browser, factory, "lead@demo.example")
+async def _an_order_is_made_by_hand(cloud: Cloud, page: Page) -> None:
+    """It says what is missing, and is there once it is whole."""
     await page.get_by_role("link", name="작업지시", exact=True).click()
     await page.get_by_role("link", name="작업지시 만들기").click()
     make = page.get_by_role("button", name="만들기", exact=True)
@@ -147,7 +170,6 @@ async def test_an_order_made_by_hand_says_what_is_missing_and_is_there_once_it_i
     await _refused_for_an_unknown_stage(page)
     await page.get_by_role("button", name="Make it", exact=True).click()
     await expect(page.get_by_role("heading", name="Made by hand")).to_be_visible(timeout=15_000)
-    cloud = await factory.sign_in("owner@demo.example")
     made = next(
         one for one in (await cloud.get("/work-orders"))["items"] if one["number"] == "WO-HAND-1"
     )

@@ -16,7 +16,7 @@ import { SignDrawing, StatusMark } from "@/status/StatusMark";
 
 type Decision = "ACCEPTED" | "REJECTED";
 
-function ResolveDialog({ dispute, decision, close }: { dispute: Dispute; decision: Decision; close: () => void }) {
+function ResolveDialog({ dispute, decision, done, close }: { dispute: Dispute; decision: Decision; done: () => void; close: () => void }) {
   const { t, name } = useSpoken();
   const [reason, setReason] = useState("");
   const client = useQueryClient();
@@ -26,6 +26,7 @@ function ResolveDialog({ dispute, decision, close }: { dispute: Dispute; decisio
       return act<Dispute>(`/disputes/${encodeURIComponent(dispute.event_id)}/resolution`, resolution);
     },
     onSuccess: async () => {
+      done();
       await client.invalidateQueries({ queryKey: keys.disputes });
       close();
     },
@@ -45,7 +46,7 @@ function ResolveDialog({ dispute, decision, close }: { dispute: Dispute; decisio
   );
 }
 
-function Line({ dispute, decide }: { dispute: Dispute; decide: (decision: Decision) => void }) {
+function Line({ dispute, isReopened, decide }: { dispute: Dispute; isReopened: boolean; decide: (decision: Decision) => void }) {
   const { t, name } = useSpoken();
   const { full } = useTimes();
   const who = usePeople();
@@ -60,6 +61,7 @@ function Line({ dispute, decide }: { dispute: Dispute; decide: (decision: Decisi
           {dispute.worker ? ` · ${who(dispute.worker)}` : ""} · {full(dispute.occurred_at ?? dispute.disputed_at)}
         </Text>
         <Text fz="sm" c="dimmed">{dispute.code}: {dispute.detail}</Text>
+        {isReopened ? <Text fz="sm" fw={700} role="status">{t("dispute.reopened")}</Text> : null}
         {dispute.decision ? (
           <Text fz="sm">
             <StatusMark code={dispute.decision === "ACCEPTED" ? "PASS" : "FAIL"} size="sm" label={name("dispute", `was_${dispute.decision}`)} />{" "}
@@ -82,6 +84,9 @@ export function DisputesPage() {
   const { t } = useSpoken();
   const [isAll, setAll] = useState(false);
   const [chosen, setChosen] = useState<{ dispute: Dispute; decision: Decision } | null>(null);
+  // Accepted in this window: one that is open with another mark than then was refused again.
+  const [accepted, setAccepted] = useState<Readonly<Record<string, string>>>({});
+  const isReopened = (one: Dispute) => !one.decision && one.event_id in accepted && accepted[one.event_id] !== one.disputed_at;
   const query = useQuery(disputesQuery(!isAll));
   return (
     <>
@@ -101,10 +106,10 @@ export function DisputesPage() {
         </section>
       ) : (
         <ul className={classes.list}>
-          {query.data.map((dispute) => <Line key={dispute.event_id} dispute={dispute} decide={(decision) => { setChosen({ dispute, decision }); }} />)}
+          {query.data.map((dispute) => <Line key={dispute.event_id} dispute={dispute} isReopened={isReopened(dispute)} decide={(decision) => { setChosen({ dispute, decision }); }} />)}
         </ul>
       )}
-      {chosen ? <ResolveDialog {...chosen} close={() => { setChosen(null); }} /> : null}
+      {chosen ? <ResolveDialog {...chosen} done={() => { if (chosen.decision === "ACCEPTED") setAccepted({ ...accepted, [chosen.dispute.event_id]: chosen.dispute.disputed_at }); }} close={() => { setChosen(null); }} /> : null}
     </>
   );
 }

@@ -21,7 +21,7 @@ b.m{display:inline-block;min-width:4.2rem;font-family:ui-monospace,monospace}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 td,th{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;border-top:1px solid #8883}
 pre{overflow:auto;background:#8881;padding:.7rem;border-radius:.4rem;font-size:.85rem}
-nav a{margin-right:1rem}
+nav{display:flex;flex-wrap:wrap;gap:.3rem 1rem}
 """
 _DEEPEST = 6
 _WORDS = ("TITLE", "ABOUT", "PARAMETERS", "BODY", "CODES")

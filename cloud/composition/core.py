@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cloud.composition.cache import active_persons, open_cache
 from cloud.composition.identity import Identity, compose_identity, identity_stores
 from cloud.composition.jobs import job_queues, job_stores
+from cloud.composition.notifications import notification_stores
 from cloud.composition.registries import open_registries
 from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
 from cloud.composition.webhooks import webhook_stores
@@ -121,6 +122,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             **registries.stores(),
             **credential_stores(settings),
             **anchors(settings),
+            **notification_stores(),
         }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
         identity.words.learn(bus)
@@ -205,6 +207,7 @@ def compose_bus(
     from cloud.infrastructure.system_time import SystemClock, UlidFactory
     from cloud.inspection import handlers as inspection
     from cloud.jobs import handlers as jobs
+    from cloud.notifications import handlers as notifications
     from cloud.organizations import handlers as organizations
     from cloud.organizations.scoped_authorizer import ScopedAuthorizer
     from cloud.permissions import handlers as permissions
@@ -239,6 +242,9 @@ def compose_bus(
         credentials,
         inspection,
         jobs,
+        inspection,
+        jobs,
+        notifications,
         organizations,
         production,
         sessions,

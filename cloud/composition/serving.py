@@ -12,6 +12,7 @@ from cloud.composition.core import Core, SettingMissingError, compose_core
 from cloud.composition.graph import graph_router
 from cloud.composition.identity import compose_doorkeeper
 from cloud.composition.jobs import queue_place
+from cloud.composition.notifications import notification_feed
 from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import delivery_book
 from cloud.settings import CHECKOUT, CloudSettings
@@ -63,6 +64,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
         intake.accepted,
         HotSessionKeeper(core.hot),
         CacheOutdating(core.cache),
+        notification_feed(core.bus, core.registry),
         WebhookFanOut(delivery_book(core.pool, core.seal)),
     ]
     if queue_place(settings):
@@ -248,6 +250,7 @@ def rest_routers(
         labels,
         media,
         members,
+        notifications,
         outside_accounts,
         pieces,
         registry,
@@ -261,6 +264,7 @@ def rest_routers(
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
         sessions, webhooks, members, keys_and_tokens, approvals, authority, jobs,
+        notifications,
     )  # fmt: skip
     http = settings.http
     return [

@@ -33,6 +33,7 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "seal_audit_chain": "the retention policy seals what it drops; the chain must hold",
     "register_station": "`kyndof up` brings its own stations",
     "issue_join_token": "`kyndof up` brings its own stations",
+    "raise_notifications": "the outbox tells persons of what happened",
     "append_to_session": "an agent's answer, or a colleague's reply in a thread",
     "dispute_event": "the projector keeps a fact that a rule refuses",
     "reopen_dispute": "a fact that a person accepted and a rule still refuses goes back to them",
@@ -48,6 +49,8 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
 OWN_RIGHTS: Mapping[str, str] = {
     "use_login_link": "the link is the proof",
     "end_session": "everybody may sign out",
+    "change_notification_wishes": "everybody says how he or she wants to be told",
+    "mark_notifications_read": "everybody reads what he or she was told",
     "start_session": "everybody may begin a conversation",
     "append_to_session": "the handler asks for the session's owner",
     "switch_interface": "the handler asks for the session's owner",

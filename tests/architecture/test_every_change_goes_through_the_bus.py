@@ -65,6 +65,8 @@ ROUTES = {
     ("POST", "/stations/{station_id}/revocation"): "revoke_station",
     ("POST", "/disputes/{event_id}/resolution"): "resolve_dispute",
     ("POST", "/jobs/{job_id}/redrive"): "redrive_job",
+    ("POST", "/notifications/read"): "mark_notifications_read",
+    ("POST", "/notifications/wishes"): "change_notification_wishes",
     ("POST", "/sessions"): "start_session",
     ("POST", "/sessions/{session_id}/entries"): "append_to_session",
     ("POST", "/sessions/{session_id}/interface"): "switch_interface",

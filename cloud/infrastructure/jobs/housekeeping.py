@@ -14,6 +14,8 @@ _LOG = logging.getLogger("kyndof.jobs")
 _REMOVE = "remove-expired"
 _HOUR_MS = 3_600_000
 _EXPIRED = (
+    """DELETE FROM notifications
+       WHERE organization_id = $1 AND told_at < now() - interval '90 days'""",
     "DELETE FROM login_links WHERE organization_id = $1 AND expires_at < now() - interval '1 day'",
     "DELETE FROM web_sessions WHERE organization_id = $1 AND expires_at < now()",
     """DELETE FROM idempotency_keys

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
 import { read } from "@/api/client";
-import type { Approval, ApprovalLine, Dispute, Floor, Me, Person, Piece, RegistryProblem, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Approval, ApprovalLine, Dispute, Floor, Me, NotificationPage, Person, Piece, RegistryProblem, WorkOrder, WorkOrderPage } from "@/api/schema";
 import { keepResults } from "@/live/floor_patch";
 
 export const keys = {
@@ -17,6 +17,7 @@ export const keys = {
   allDisputes: ["disputes", "all"] as const,
   approvals: ["approvals"] as const,
   arrivals: (sha256: string) => ["arrivals", sha256] as const,
+  notifications: ["notifications"] as const,
   registryProblems: ["registry-problems"] as const,
 };
 
@@ -56,6 +57,13 @@ export const personsQuery = queryOptions({
   queryKey: keys.persons,
   queryFn: ({ signal }) => read<Person[]>("/persons", signal),
   staleTime: 10 * 60_000,
+});
+
+/** What is put off by quiet hours or a digest comes without an event: it is asked for again. */
+export const notificationsQuery = queryOptions({
+  queryKey: keys.notifications,
+  queryFn: ({ signal }) => read<NotificationPage>("/notifications?limit=50", signal),
+  refetchInterval: 60_000,
 });
 
 export const disputesQuery = (openOnly: boolean) =>

@@ -13,6 +13,10 @@ type Answer<T> = T extends readonly (infer Item)[]
 
 export type Verdict = Schemas["CorrectionRequest"]["verdict"];
 
+export type Notification = Answer<Schemas["NotificationView"]>;
+export type NotificationPage = Omit<Answer<Schemas["NotificationPage"]>, "notifications"> & { notifications: Notification[] };
+export type MarkedRead = Answer<Schemas["MarkedRead"]>;
+
 export type Person = Answer<Schemas["PersonView"]>;
 export type Me = Answer<Schemas["Me"]>;
 

@@ -6,6 +6,7 @@ import { act } from "@/api/client";
 import { approvalsQuery, disputesQuery, meQuery } from "@/api/queries";
 import classes from "@/app/Layout.module.css";
 import { changeLanguage, useSpoken } from "@/app/language";
+import { Bell } from "@/features/notifications/Bell";
 import { RegistryProblems } from "@/features/registry/RegistryProblems";
 import { useLive } from "@/live/live";
 import { LiveProvider } from "@/live/LiveProvider";
@@ -112,6 +113,7 @@ function Header() {
         >
           {language === "ko" ? "English" : "한국어"}
         </button>
+        <Bell />
         <Schemes />
         <PersonMenu />
       </div>

@@ -28,6 +28,7 @@ export function touched(event: LiveEvent): QueryKey[] {
   if (typeof piece === "string" && piece && event.type !== "station_state_changed") found.push(keys.piece(piece));
   if (typeof order === "string" && order) found.push(keys.workOrder(order), keys.workOrders);
   if (typeof event.payload.approval_id === "string" && event.payload.approval_id) found.push(keys.approvals);
+  if (event.type === "notification_raised") found.push(keys.notifications);
   if (OF_DISPUTES.has(event.type)) found.push(keys.disputes);
   if (OF_STATIONS.has(event.type) || OF_COUNTS.has(event.type)) found.push(keys.floor);
   return found;

@@ -1,0 +1,58 @@
+"""What the asker was told, and how the asker wants to be told."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from cloud.commands.bus import CommandBus
+from cloud.interfaces.rest_api.access import Asker
+from cloud.notifications.commands import ChangeNotificationWishes, MarkNotificationsRead
+from cloud.notifications.queries import (
+    FindNotificationWishes,
+    ListNotifications,
+    MarkedRead,
+    NotificationPage,
+    WishesView,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRequest:
+    """Which were read; none means all."""
+
+    notification_ids: tuple[str, ...] = ()
+
+
+def router(bus: CommandBus) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["notifications"])
+
+    @routes.get("/notifications")
+    async def notifications(
+        context: Asker, *, limit: int = 50, unread_only: bool = False
+    ) -> NotificationPage:
+        """Return what the asker was told, newest first."""
+        query = ListNotifications(limit=limit, unread_only=unread_only)
+        page: NotificationPage = await bus.ask(query, context)
+        return page
+
+    @routes.post("/notifications/read")
+    async def read(body: ReadRequest, context: Asker) -> MarkedRead:
+        """Note that these were read."""
+        command = MarkNotificationsRead(notification_ids=body.notification_ids)
+        marked: MarkedRead = await bus.send(command, context)
+        return marked
+
+    @routes.get("/notifications/wishes")
+    async def wishes(context: Asker) -> WishesView:
+        """Return how the asker wants to be told."""
+        found: WishesView = await bus.ask(FindNotificationWishes(), context)
+        return found
+
+    @routes.post("/notifications/wishes")
+    async def change(body: ChangeNotificationWishes, context: Asker) -> WishesView:
+        """Say how the asker wants to be told."""
+        changed: WishesView = await bus.send(body, context)
+        return changed
+
+    return routes

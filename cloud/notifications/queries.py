@@ -1,0 +1,74 @@
+"""What can be read of notifications: the asker's own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cloud.commands.command import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListNotifications(Query):
+    """What the asker was told, newest first."""
+
+    limit: int = 50
+    unread_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindNotificationWishes(Query):
+    """How the asker wants to be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationView:
+    """One thing told. ``repeats`` counts how often it was said again.
+
+    ``digest`` names the bundle with which it came, "" when it came alone.
+    """
+
+    notification_id: str
+    kind: str
+    letter: str
+    subject: str
+    details: dict[str, str]
+    repeats: int
+    occurred_at: datetime
+    told_at: datetime
+    read_at: datetime | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationPage:
+    """The newest notifications, and how many are unread."""
+
+    notifications: tuple[NotificationView, ...]
+    unread: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WishesView:
+    """How a person wants to be told."""
+
+    channels: tuple[str, ...]
+    muted_letters: tuple[str, ...]
+    quiet_from: str
+    quiet_until: str
+    time_zone: str
+    digest_min: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raised:
+    """How many were told anew, again, and not at all because they muted the letter."""
+
+    told: int
+    repeated: int
+    muted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedRead:
+    """How many were marked."""
+
+    count: int

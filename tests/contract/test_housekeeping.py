@@ -11,6 +11,7 @@ import pytest
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.jobs.housekeeping import HousekeepingWorker, remove_expired
+from cloud.infrastructure.jobs.queues import QueuePlace
 from cloud.infrastructure.postgres.pool import open_pool
 from tests.fakes.core import DEMO, OTHER, add_organization
 
@@ -82,11 +83,15 @@ async def test_the_job_says_how_much_it_removed_and_two_at_once_agree(
 ) -> None:
     caplog.set_level(logging.INFO, "kyndof.jobs")
     await insert(pool, DEMO, *EXPIRED, *FRESH)
-    worker, job = HousekeepingWorker(database.jobs, pool), SimpleNamespace(name="remove-expired")
+    place = QueuePlace(kind="postgres", url=database.jobs)
+    worker = HousekeepingWorker(place, pool)
+    job = SimpleNamespace(
+        name="remove-expired", data=None, id="1", attemptsMade=0, updateProgress=None
+    )
     told = await asyncio.gather(worker._process(job, ""), worker._process(job, ""))
     assert sum(answer["removed"] for answer in told) == len(EXPIRED)
     assert await kept(pool, DEMO) == {name.decode() for _, name, _ in FRESH}
-    assert [record.message for record in caplog.records] == ["job remove-expired done"] * 2
+    assert [record.message for record in caplog.records] == ["expired rows are gone"] * 2
 
 
 async def test_a_job_ended_in_the_middle_removes_all_of_an_organization_or_nothing(

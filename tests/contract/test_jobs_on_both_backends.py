@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from bullmq import Queue
 
 from cloud.commands.errors import PayloadInvalidError
 from cloud.composition.jobs import job_stores
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.jobs.feeder import JobFeeder
+from cloud.infrastructure.jobs.housekeeping import HousekeepingWorker
 from cloud.infrastructure.jobs.job_worker import JobWorker, JobWorkerEndedError, WorkerPace
 from cloud.infrastructure.jobs.queues import BullmqQueues, QueuePlace
 from cloud.infrastructure.postgres.outbox_relay import OutboxRelay, RelayPace
@@ -327,6 +329,20 @@ async def test_a_killed_workers_job_is_taken_over_and_a_second_kill_does_not_fai
 ) -> None:
     took_s = await kill_twice(place, queues, WorkerPace(lock_s=10, stalled_s=5), tmp_path)
     print(f"\n{place.kind}: taken over after {took_s} s of 10 + 5 s")
+
+
+@pytest.mark.requirement("JOB")
+async def test_the_hourly_job_is_put_there_and_done(place: QueuePlace, core: Core) -> None:
+    queue = Queue("housekeeping", dict(place.options))
+    try:
+        async with HousekeepingWorker(place, core.pool, QUICK), asyncio.timeout(BOUND_S):
+            await queue.add("remove-expired", None)
+            while not (await queue.getJobCounts("completed"))["completed"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert (await queue.getJobCounts("failed"))["failed"] == 0
+        assert await queue.isJobScheduler("remove-expired")
+    finally:
+        await queue.close()
 
 
 @pytest.mark.requirement("JOB")

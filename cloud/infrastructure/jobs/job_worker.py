@@ -11,7 +11,7 @@ from bullmq import Worker
 from bullmq.custom_errors import UnrecoverableError
 
 from cloud.commands.errors import CommandError
-from cloud.infrastructure.jobs.queues import QueuePlace
+from cloud.infrastructure.jobs.queues import QueuePlace, data_of
 from cloud.jobs.errors import JobCrashedError, JobKindUnknownError
 from cloud.jobs.job import (
     CONCURRENCY_COUNT,
@@ -129,11 +129,12 @@ class JobWorker:
         _LOG.warning("queue %s: %s", self._queue, error)
 
     async def _process(self, job: Any, _token: str) -> dict[str, str | int]:  # noqa: ANN401
+        data = data_of(job)
         running = RunningJob(
-            organization_id=str(job.data.get("organization_id", "")),
+            organization_id=str(data.get("organization_id", "")),
             job_id=str(job.id),
             name=job.name,
-            subject=dict(job.data.get("subject", {})),
+            subject=dict(data.get("subject", {})),
             attempt=int(job.attemptsMade) + 1,
             progress=job.updateProgress,
         )

@@ -103,7 +103,7 @@ class BullmqQueues:
         """Return jobs of this organization in one state, newest first."""
         found: list[JobView] = []
         async for job in self._scanned(self._queue(queue), state):
-            if job.data.get("organization_id") == organization_id:
+            if data_of(job).get("organization_id") == organization_id:
                 found.append(_view(queue, job, state.value))
                 if len(found) == limit:
                     break
@@ -133,7 +133,7 @@ class BullmqQueues:
         if not job_id or not is_storable(job_id):
             return None
         job = await _answered(Job.fromId(queue, job_id))
-        if job is None or job.data.get("organization_id") != organization_id:
+        if job is None or data_of(job).get("organization_id") != organization_id:
             return None
         return job
 
@@ -148,6 +148,11 @@ class BullmqQueues:
         if name not in self._queues:
             self._queues[name] = Queue(name, dict(self._place.options))
         return self._queues[name]
+
+
+def data_of(job: Any) -> dict[str, Any]:  # noqa: ANN401  a job of BullMQ
+    """Return a job's data; a scheduled one has none."""
+    return job.data if isinstance(job.data, dict) else {}
 
 
 async def _answered(act: Awaitable[Answer]) -> Answer:
@@ -182,7 +187,7 @@ def _view(queue: str, job: Any, state: str) -> JobView:  # noqa: ANN401  a job o
         queue=queue,
         name=job.name,
         state={"wait": "waiting", "prioritized": "waiting"}.get(state, state),
-        subject={str(key): str(value) for key, value in job.data.get("subject", {}).items()},
+        subject={str(key): str(value) for key, value in data_of(job).get("subject", {}).items()},
         progress_ratio=float(progress),
         attempts_made=int(job.attemptsMade),
         attempts_count=int(job.opts.get("attempts") or 1),

@@ -13,9 +13,12 @@ import { startLanguage } from "@/app/language";
 import { buildRouter } from "@/app/router";
 import { theme, variables } from "@/app/theme";
 
+/** Pages of whoever is not signed in. */
+const DOORS = new Set(["/login", "/login/openid", "/password", "/invitation"]);
+
 /** A session that ended sends the person to the door, whatever was asked for. */
 function leaveIfSignedOut(error: unknown): void {
-  if (!(error instanceof ApiError) || error.status !== 401 || window.location.pathname === "/login") return;
+  if (!(error instanceof ApiError) || error.code !== "NOT_SIGNED_IN" || DOORS.has(window.location.pathname)) return;
   client.removeQueries({ queryKey: keys.me });
   void router.navigate({ to: "/login" });
 }

@@ -1,11 +1,14 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import { read } from "@/api/client";
-import type { Approval, ApprovalLine, Dispute, Floor, Me, NotificationPage, Person, Piece, RegistryProblem, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Approval, ApprovalLine, Dispute, Floor, Invitation, Me, MyAccess, NotificationPage, Organization, Person, Piece, RegistryProblem, SignInMethods, WorkOrder, WorkOrderPage } from "@/api/schema";
+import { act, read } from "@/api/client";
 import { keepResults } from "@/live/floor_patch";
 
 export const keys = {
   me: ["me"] as const,
+  access: ["access"] as const,
+  myOrganizations: ["my-organizations"] as const,
+  signInMethods: ["sign-in-methods"] as const,
   floor: ["floor"] as const,
   workOrders: ["work-orders"] as const,
   workOrder: (id: string) => ["work-order", id] as const,
@@ -26,6 +29,29 @@ export const meQuery = queryOptions({
   queryFn: ({ signal }) => read<Me>("/me", signal),
   staleTime: Infinity,
 });
+
+export const accessQuery = queryOptions({
+  queryKey: keys.access,
+  queryFn: ({ signal }) => read<MyAccess>("/me/access", signal),
+  staleTime: 0,
+});
+
+export const myOrganizationsQuery = queryOptions({
+  queryKey: keys.myOrganizations,
+  queryFn: ({ signal }) => read<Organization[]>("/me/organizations", signal),
+});
+
+export const signInMethodsQuery = queryOptions({
+  queryKey: keys.signInMethods,
+  queryFn: ({ signal }) => read<SignInMethods>("/login/methods", signal),
+});
+
+export const invitationQuery = (token: string) =>
+  queryOptions({
+    queryKey: ["invitation", token],
+    queryFn: () => act<Invitation>("/invitations/description", { token }),
+    retry: false,
+  });
 
 export const floorQuery = queryOptions({
   queryKey: keys.floor,

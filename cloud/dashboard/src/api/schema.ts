@@ -19,6 +19,12 @@ export type MarkedRead = Answer<Schemas["MarkedRead"]>;
 
 export type Person = Answer<Schemas["PersonView"]>;
 export type Me = Answer<Schemas["Me"]>;
+export type MyAccess = Answer<Schemas["MyAccess"]>;
+export type Organization = Answer<Schemas["OrganizationView"]>;
+export type SignInMethods = Answer<Schemas["SignInMethods"]>;
+export type Invitation = Answer<Schemas["InvitationDescription"]>;
+export type Device = Answer<Schemas["DeviceView"]>;
+export type IssuedKey = Answer<Schemas["IssuedApiKey"]>;
 
 export type Snapshot = Answer<Schemas["SnapshotView"]>;
 export type CurrentPiece = Answer<Schemas["CurrentPiece"]>;

@@ -71,6 +71,7 @@ function PersonMenu() {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{me.person.login}</Menu.Label>
+        <Menu.Item component={Link} to="/account">{t("layout.account")}</Menu.Item>
         <Menu.Item onClick={() => { leave.mutate(); }}>{t("layout.sign_out")}</Menu.Item>
       </Menu.Dropdown>
     </Menu>

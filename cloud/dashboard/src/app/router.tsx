@@ -10,6 +10,7 @@ import {
 
 import { ApiError } from "@/api/client";
 import { meQuery } from "@/api/queries";
+import { remember } from "@/app/destination";
 import { Layout } from "@/app/Layout";
 import { Loading } from "@/app/Loading";
 import { Trouble } from "@/app/Trouble";
@@ -23,16 +24,34 @@ const root = createRootRouteWithContext<{ client: QueryClient }>()({
 });
 
 const login = createRoute({ getParentRoute: () => root, path: "/login", component: SignInPage });
+const openId = createRoute({
+  getParentRoute: () => root,
+  path: "/login/openid",
+  component: lazyRouteComponent(() => import("@/features/sign_in/OpenIdReturnPage"), "OpenIdReturnPage"),
+});
+const password = createRoute({
+  getParentRoute: () => root,
+  path: "/password",
+  component: lazyRouteComponent(() => import("@/features/sign_in/TokenPages"), "SetPasswordPage"),
+});
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: "/invitation",
+  component: lazyRouteComponent(() => import("@/features/sign_in/TokenPages"), "InvitationPage"),
+});
 
 const inside = createRoute({
   getParentRoute: () => root,
   id: "inside",
   component: Layout,
-  beforeLoad: async ({ context }) => {
+  beforeLoad: async ({ context, location }) => {
     try {
       await context.client.query({ ...meQuery, staleTime: "static" });
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) throw redirect({ to: "/login" });
+      if (error instanceof ApiError && error.status === 401) {
+        remember(location.href);
+        throw redirect({ to: "/login" });
+      }
       throw error;
     }
   },
@@ -56,6 +75,21 @@ const workOrder = createRoute({
   path: "/work-orders/$workOrderId",
   component: lazyRouteComponent(() => import("@/features/work_orders/WorkOrderPage"), "WorkOrderPage"),
 });
+const account = createRoute({
+  getParentRoute: () => inside,
+  path: "/account",
+  component: lazyRouteComponent(() => import("@/features/account/AccountPage"), "AccountPage"),
+});
+const slackReturn = createRoute({
+  getParentRoute: () => inside,
+  path: "/account/slack",
+  component: lazyRouteComponent(() => import("@/features/account/SlackReturnPage"), "SlackReturnPage"),
+});
+const device = createRoute({
+  getParentRoute: () => inside,
+  path: "/device",
+  component: lazyRouteComponent(() => import("@/features/account/DevicePage"), "DevicePage"),
+});
 const disputes = createRoute({
   getParentRoute: () => inside,
   path: "/disputes",
@@ -76,7 +110,7 @@ const piece = createRoute({
 
 export function buildRouter(client: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([login, inside.addChildren([floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals])]),
+    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals])]),
     context: { client },
     defaultPreload: false,
     scrollRestoration: true,

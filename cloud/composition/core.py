@@ -350,6 +350,7 @@ def _stores(
 @asynccontextmanager
 async def open_bus(settings: CloudSettings) -> "AsyncIterator[OpenedBus]":
     """Open the bus for one act of the command line."""
+    from cloud.infrastructure.system_time import UlidFactory
     from cloud.interfaces.terminal.app import OpenedBus
 
     async with compose_core(settings) as core:
@@ -358,4 +359,5 @@ async def open_bus(settings: CloudSettings) -> "AsyncIterator[OpenedBus]":
             bus=core.bus,
             organizations={row["code"]: row["organization_id"] for row in rows},
             address=f"http://{settings.http.host}:{settings.http.port}",
+            ids=UlidFactory(),
         )

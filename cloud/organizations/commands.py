@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from cloud.commands.command import Command, secret_field
+from cloud.organizations.person import plain_code, plain_login, plain_name
 
 
 class Proof(StrEnum):
@@ -44,6 +45,13 @@ class CreateOrganization(Command):
     owner_login: str
     owner_name_ko: str
     owner_name_en: str
+
+    def check(self) -> None:
+        """Refuse what cannot be before anything is written: there is no audit chain for it yet."""
+        plain_code(self.code)
+        plain_login(self.owner_login)
+        for name in ("name_ko", "name_en", "owner_name_ko", "owner_name_en"):
+            plain_name(getattr(self, name), name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ FAMILY_LIFETIME = timedelta(days=180)
 #: Clocks of two machines may differ by this much.
 SKEW = timedelta(seconds=30)
 REFRESH_PREFIX = "kyndof_rt_"
-KEY_PREFIX = "kyndof_"
+KEY_PREFIX = "kyndof_ak_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

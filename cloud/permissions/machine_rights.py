@@ -24,7 +24,7 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "create_login_link": "`kyndof up` prints a link for whoever owns the machine",
     "use_login_link": "whoever holds the link is not signed in yet",
     "create_api_key": "`kyndof key create` works for whoever owns the machine",
-    "create_organization": "`kyndof organization create` works for whoever owns the machine",
+    "create_organization": "`kyndof create-organization` works for whoever owns the machine",
     "create_password_link": "`kyndof password-link` works for whoever owns the machine",
     "store_credential": "`kyndof credentials` works for whoever owns the machine",
     "replace_credential": "`kyndof credentials` works for whoever owns the machine",

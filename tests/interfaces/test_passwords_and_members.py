@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
+from cloud.commands.errors import CommandError
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.infrastructure.jobs.housekeeping import remove_expired
+from cloud.infrastructure.system_time import UlidFactory
+from cloud.organizations.commands import CreateOrganization
 from cloud.settings import SignInSettings
 from tests.fakes.identity import DEMO, OTHER, OWNER, PASSWORD, House, house_over, refused
 
@@ -217,3 +221,38 @@ async def test_logins_that_look_like_machines_or_not_at_all_are_refused(house: H
         for name in ("", " ", "x" * 101, "a\u200bb"):
             body = {"login": "p@demo.example", "name_ko": name, "name_en": "Kim"}
             assert refused(await owner.post("/persons", json=body), 422) == "NAME_INVALID"
+
+
+async def test_an_organization_is_made_with_its_first_person(house: House) -> None:
+    made = {
+        "code": "sewing", "name_ko": "바느질 공방", "name_en": "Sewing", "owner_name_ko": "한대표",
+        "owner_login": "han@sewing.example", "owner_name_en": "Han",
+    }  # fmt: skip
+    new = UlidFactory().new("org")
+    link = await house.system(CreateOrganization(**made), new)
+    async with house.browser() as first:
+        body = {"token": link.token, "password": PASSWORD}
+        assert (await first.post("/password/link", json=body)).status_code == 200
+        assert (await first.get("/me")).json()["organization_code"] == "sewing"
+        assert [one["login"] for one in (await first.get("/persons")).json()] == [
+            "han@sewing.example"
+        ]
+    for field, value in (
+        ("code", "한글"), ("code", ""), ("name_ko", " "), ("owner_login", "station:x@y"),
+    ):  # fmt: skip
+        with pytest.raises(CommandError) as refusal:
+            await house.system(
+                CreateOrganization(**{**made, field: value}), UlidFactory().new("org")
+            )
+        assert refusal.value.code in {"NAME_INVALID", "LOGIN_INVALID"}
+
+
+async def test_what_has_expired_is_removed(house: House) -> None:
+    async with house.signed_in() as owner:
+        await owner.post("/persons/password-links", json={"login": "lead@demo.example"})
+        await owner.post("/tokens", json={"client": "tool"})
+        await house.write("UPDATE password_links SET expires_at = now() - interval '2 days'")
+        await house.write("UPDATE token_families SET expires_at = now() - interval '40 days'")
+        assert await remove_expired(house.core.pool) >= 3
+        assert not await house.write("SELECT FROM refresh_tokens")
+        assert (await owner.get("/me")).status_code == 200

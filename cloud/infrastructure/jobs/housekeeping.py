@@ -18,6 +18,16 @@ _EXPIRED = (
        WHERE organization_id = $1 AND told_at < now() - interval '90 days'""",
     "DELETE FROM login_links WHERE organization_id = $1 AND expires_at < now() - interval '1 day'",
     "DELETE FROM web_sessions WHERE organization_id = $1 AND expires_at < now()",
+    """DELETE FROM password_links
+       WHERE organization_id = $1 AND expires_at < now() - interval '1 day'""",
+    """DELETE FROM invitations
+       WHERE organization_id = $1 AND expires_at < now() - interval '90 days'""",
+    # Its refresh tokens go with it; a used one stays as long as a copy of it may come.
+    """DELETE FROM token_families
+       WHERE organization_id = $1
+         AND least(expires_at, coalesce(ended_at, expires_at)) < now() - interval '30 days'""",
+    """DELETE FROM device_decisions
+       WHERE organization_id = $1 AND decided_at < now() - interval '1 day'""",
     """DELETE FROM idempotency_keys
        WHERE organization_id = $1 AND created_at < now() - interval '30 days'""",
 )

@@ -14,10 +14,17 @@ from cloud.audit.queries import ChainReport, VerifyAuditChain
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
+from cloud.events.ports import IdFactory
 from cloud.interfaces.terminal.credentials import CredentialTools, add_credentials
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.interfaces.terminal.remote_commands import add_remote
-from cloud.organizations.commands import CreateApiKey, CreateLoginLink
+from cloud.organizations.commands import (
+    CreateApiKey,
+    CreateLoginLink,
+    CreateOrganization,
+    CreatePasswordLink,
+)
+from cloud.organizations.errors import OrganizationCodeTakenError
 from cloud.organizations.queries import IssuedApiKey, LoginLink
 from cloud.permissions.queries import Explanation, WhyAllowed
 
@@ -29,6 +36,7 @@ class OpenedBus:
     bus: CommandBus
     organizations: dict[str, str]
     address: str
+    ids: IdFactory | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,7 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     _add_processes(app, doors)
     _add_people(app, doors)
+    _add_first_steps(app, doors)
     _add_organization(app, doors)
     _add_audit(app, doors)
     add_credentials(app, _credential_tools(doors))
@@ -132,6 +141,57 @@ def _add_people(app: typer.Typer, doors: TerminalDoors) -> None:
 
         issued = _run(doors, work())
         _show(asdict(issued), issued.key, as_json=as_json)
+
+
+def _add_first_steps(app: typer.Typer, doors: TerminalDoors) -> None:
+    @app.command("password-link")
+    def password_link(user: str, organization: Organization = "", as_json: Json = False) -> None:
+        """Print a one-time link with which USER sets a password, good for 24 hours."""
+
+        async def work() -> tuple[LoginLink, str]:
+            async with doors.bus() as opened:
+                context = _context(opened, user, organization)
+                link = await opened.bus.send(CreatePasswordLink(login=user), context)
+                return link, opened.address
+
+        link, address = _run(doors, work())
+        _show(asdict(link), f"{address}/password#{link.token}", as_json=as_json)
+
+    @app.command("create-organization")
+    def create_organization(
+        code: str,
+        owner: str,
+        name_ko: Annotated[str, typer.Option(help="The organization's name in Korean.")],
+        name_en: Annotated[str, typer.Option(help="The organization's name in English.")],
+        owner_name: Annotated[str, typer.Option(help="The first person's name.")],
+        as_json: Json = False,
+    ) -> None:
+        """Make an organization with the short CODE and its first person OWNER.
+
+        Prints the link with which OWNER sets a password. OWNER's positions stand in registry/org.
+        """
+        command = CreateOrganization(
+            code=code,
+            name_ko=name_ko,
+            name_en=name_en,
+            owner_login=owner,
+            owner_name_ko=owner_name,
+            owner_name_en=owner_name,
+        )
+
+        async def work() -> tuple[LoginLink, str]:
+            async with doors.bus() as opened:
+                if opened.ids is None:
+                    _fail("identifiers cannot be made here")
+                if code in opened.organizations:
+                    raise OrganizationCodeTakenError("this code is taken", code=code)
+                context = CommandContext(
+                    organization_id=opened.ids.new("org"), user="system", source=Source.TERMINAL
+                )
+                return await opened.bus.send(command, context), opened.address
+
+        link, address = _run(doors, work())
+        _show(asdict(link), f"{address}/password#{link.token}", as_json=as_json)
 
 
 def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:

@@ -242,8 +242,6 @@ def compose_bus(
         credentials,
         inspection,
         jobs,
-        inspection,
-        jobs,
         notifications,
         organizations,
         production,

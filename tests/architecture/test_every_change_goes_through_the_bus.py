@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from cloud.commands.command import command_type
+from cloud.composition.core import compose_bus
 from cloud.composition.graph import graph_router
 from cloud.composition.serving import rest_routers
 from cloud.interfaces.edge_intake import events_from_wire
@@ -260,3 +261,10 @@ def test_no_interface_sends_commands_uncounted() -> None:
         if "bus.send(" in path.read_text(encoding="utf-8")
     }
     assert sending <= SENDING_INTERFACES.keys()
+
+
+@pytest.mark.requirement("BUS")
+def test_every_command_of_every_room_is_on_the_composed_bus_once() -> None:
+    never_used: Any = NeverUsed()
+    bus = compose_bus(never_used, never_used, never_used, never_used, {})
+    assert set(bus.catalogue()) == set(commands())

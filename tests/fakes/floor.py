@@ -17,6 +17,7 @@ import pytest
 from kyndof_wire.floor.v1.floor_pb2 import InspectionRecorded
 from kyndof_wire.sync.v1.sync_pb2 import Event, Stored
 
+from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.system_time import UlidFactory
 
 ROOT = Path(__file__).parents[2]
@@ -231,8 +232,7 @@ class Producer:
         return self
 
     async def __aexit__(self, *_):
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks([self._task])
 
     async def _run(self):
         while True:
@@ -260,8 +260,7 @@ class Producer:
                     for pseq in [p for p in self.spool if p <= self.stored]:
                         del self.spool[pseq]
             finally:
-                publishing.cancel()
-                await asyncio.gather(publishing, return_exceptions=True)
+                await end_tasks([publishing])
 
     async def _publish(self, client):
         loop = asyncio.get_running_loop()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.mqtt_producer import BrokerAddress, MqttProducer
 from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal
 from edge.infrastructure.sqlite_spool import SqliteSpool
@@ -42,8 +43,7 @@ async def _journal_of_a_stranger(factory: Factory, path: Path) -> AsyncIterator[
     )  # fmt: skip
     producer = asyncio.create_task(MqttProducer(address, journal, _heard, clock, ids).run())
     yield journal
-    producer.cancel()
-    await asyncio.gather(producer, return_exceptions=True)
+    await end_tasks([producer])
     await journal.close()
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import websockets
 from websockets.asyncio.client import connect
 
+from edge.infrastructure.ending_tasks import end_tasks
 from tests.simulators.http_client import Answer, HttpClient
 
 Json = dict[str, Any]
@@ -62,8 +63,7 @@ class Stream:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     async def _run(self) -> None:
         while True:
@@ -207,8 +207,7 @@ class Table:
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     def put(self, picture: bytes) -> None:
         """Lay something else on the table; ``picture`` is an encoded JPEG."""

@@ -69,10 +69,11 @@ class RegistryWatch:
             lost = asyncio.Event()
             try:
                 connection = await asyncpg.connect(self._url)
-                connection.add_termination_listener(lambda *_, lost=lost: lost.set())
-                await connection.add_listener(_CHANNEL, lambda *_: self._woken.set())
-                self._woken.set()
+                # From here on it is closed, also when the end comes while it begins to listen.
                 try:
+                    connection.add_termination_listener(lambda *_, lost=lost: lost.set())
+                    await connection.add_listener(_CHANNEL, lambda *_: self._woken.set())
+                    self._woken.set()
                     await lost.wait()
                 finally:
                     with contextlib.suppress(Exception):

@@ -7,6 +7,7 @@ process's own memory is believed; when the line is there again, what was kept be
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -42,7 +43,7 @@ class Bell(Protocol):
         ...
 
 
-class _Line:
+class _Line(ABC):
     """Holds a line open, and opens it again when it is lost."""
 
     def __init__(self) -> None:
@@ -66,8 +67,9 @@ class _Line:
         self._hear("")
         self._listening = True
 
+    @abstractmethod
     async def _hold(self) -> None:
-        raise NotImplementedError
+        """Listen until the line is lost; raises what says so."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -114,7 +116,9 @@ class PostgresBell(_Line):
             await lost.wait()
         finally:
             self._listening = False
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(
+                OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
+            ):
                 await connection.close(timeout=1)
 
 

@@ -185,6 +185,8 @@ class CommandBus:
         act.permission = await self._ports.authorizer.decide(command, acting)
         if not act.permission.allowed:
             raise ForbiddenError(act.permission.reason, reason=act.permission.reason)
+        if act.permission.approval_needed and not approved_by:
+            raise ForbiddenError("an approval is needed by now, and nobody gave it")
         result = await _handle(act)
         if act.permission.informed:
             self._ports.circle.tell(command, act.permission, acting)

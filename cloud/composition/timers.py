@@ -43,7 +43,12 @@ def compose_timers(bus: "CommandBus", pool: "asyncpg.Pool", clock: "Clock") -> "
         return outcome
 
     async def give_up(organization_id: str, timer_id: str, error: CommandError) -> None:
-        command = CloseTimer(timer_id=timer_id, code=error.code, reason=error.message)
+        command = CloseTimer(
+            timer_id=timer_id,
+            code=error.code,
+            reason=error.message,
+            approval_id=str(error.details.get("approval_id", "")),
+        )
         await bus.send(command, context(organization_id))
 
     return TimerRunner(pool, TimerActs(fire=fire, give_up=give_up), clock)

@@ -59,7 +59,7 @@ ROUTES: Mapping[str, Route] = {
         letter="A", subject="approval_id", shown=_APPROVAL, whom=_field("approvers")
     ),
     "approval_escalated": Route(
-        letter="A", subject="approval_id", shown=_APPROVAL, whom=_field("approvers")
+        letter="A", subject="approval_id", shown=_APPROVAL, whom=_field("told")
     ),
     **{
         kind: Route(letter="R", subject="approval_id", shown=_APPROVAL, whom=_field("requester"))

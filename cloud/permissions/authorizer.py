@@ -93,10 +93,12 @@ class RabsicAuthorizer:
         return _permission(await approver_decision(approval, self.matrices, unit))
 
 
-async def approver_decision(approval: Approval, matrices: Matrices, unit: UnitOfWork) -> Decision:
-    """Judge whether the context's user may decide ``approval``."""
+async def approver_decision(
+    approval: Approval, matrices: Matrices, unit: UnitOfWork, approver: str | None = None
+) -> Decision:
+    """Judge whether ``approver``, or else the context's user, may decide ``approval`` now."""
     matrix = matrices.matrix(unit.context.organization_id, approval.domain)
-    user = unit.context.user
+    user = approver or unit.context.user
     request = Request(user=user, action=approval.action, fields=approval.payload)
     standing = await standing_for(request, matrix, unit, with_delegations=True)
     changes = await unit.store(ApprovalStore).changes(approval.approval_id)

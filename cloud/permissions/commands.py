@@ -202,10 +202,14 @@ class FireTimer(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseTimer(Command):
-    """Give up what was due and could not be done, and tell whom it concerns."""
+    """Give up what was due and could not be done, and tell whom it concerns.
+
+    ``approval_id`` names the held command that it was about, for the audit.
+    """
 
     domain = "permissions"
 
     timer_id: str
     code: str
     reason: str
+    approval_id: str = ""

@@ -33,6 +33,12 @@ class ApprovalPayloadChangedError(PermissionsError):
     code = "APPROVAL_PAYLOAD_CHANGED"
 
 
+class ApproverRightLostError(PermissionsError):
+    """Who approved a command had no right to it any more when its moment came."""
+
+    code = "APPROVER_RIGHT_LOST"
+
+
 class DelegationInvalidError(PermissionsError):
     """The delegation is wider than the giver's own rights, or makes a circle."""
 

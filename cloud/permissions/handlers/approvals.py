@@ -9,6 +9,7 @@ from cloud.commands.payload import payload_hash, plain
 from cloud.commands.ports import UnitOfWork
 from cloud.commands.typed import check
 from cloud.permissions.approval import Approval, Change, differences
+from cloud.permissions.authorizer import approver_decision
 from cloud.permissions.commands import (
     ApproveRequest,
     GiveAdvice,
@@ -22,6 +23,7 @@ from cloud.permissions.errors import (
     ApprovalClosedError,
     ApprovalPayloadChangedError,
     ApprovalUnknownError,
+    ApproverRightLostError,
 )
 from cloud.permissions.events import (
     AdviceGiven,
@@ -84,8 +86,11 @@ class Approvals:
         """Carry out a locked approval in this transaction, as its requester.
 
         Carried out and closed commit together or not at all, which is what makes it once.
+        Rights may have ended while it waited, so the approver's are judged again beside the
+        requester's; raises ApproverRightLostError.
         """
         wanted = self._wanted(approval)
+        await self._refuse_lost_approver(approval, unit)
         requester = CommandContext(
             organization_id=unit.context.organization_id,
             user=approval.requester,
@@ -258,6 +263,19 @@ class Approvals:
         )
         await unit.store(ApprovalStore).save(approval)
         await request_approval(approval, self.matrices, unit)
+
+    async def _refuse_lost_approver(self, approval: Approval, unit: UnitOfWork) -> None:
+        approver = approval.decided_by
+        if approver is None:
+            return
+        decision = await approver_decision(approval, self.matrices, unit, approver)
+        if not decision.allowed:
+            raise ApproverRightLostError(
+                f"{approver} approved this and may not any more: {decision.reason}",
+                approval_id=approval.approval_id,
+                approved_by=approver,
+                reason=decision.reason,
+            )
 
     def _wanted(self, approval: Approval) -> Command:
         """Return the held command, when it is the one that was asked for."""

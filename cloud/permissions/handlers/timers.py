@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from cloud.commands.errors import CommandError
 from cloud.commands.ports import UnitOfWork
 from cloud.permissions.approval import Approval
 from cloud.permissions.commands import CloseTimer, FireTimer
@@ -58,7 +59,11 @@ class Timers:
         # Taken back and approved again: the newer timer carries it out.
         if approval.execute_at is None or approval.execute_at > unit.clock.now():
             return "nothing to do"
-        return (await self.approvals.execute(approval, unit)).state
+        try:
+            return (await self.approvals.execute(approval, unit)).state
+        except CommandError as error:
+            error.details.setdefault("approval_id", approval.approval_id)
+            raise
 
     async def _escalated(self, approval: Approval, unit: UnitOfWork) -> str:
         if approval.escalated_at is not None:

@@ -27,12 +27,15 @@ class Command:
     ``secret_answer`` marks one whose answer holds a secret: it is told once and never stored, so
     a repeated idempotency key is refused instead of answered again. ``undo_window_s`` is how long
     an approved one waits before it is carried out, so that the approver may take the word back.
+    ``founds_organization`` marks one whose organization is not there before it: a refusal of it
+    has no chain that it could be audited in, and is logged alone.
     """
 
     __slots__ = ()
     domain: str = ""
     secret_answer: bool = False
     undo_window_s: int = 0
+    founds_organization: bool = False
 
 
 class Query:

@@ -252,6 +252,8 @@ class AuditRefusal:
         except ApprovalPendingError:
             raise
         except CommandError as error:
+            if act.registration.kind.founds_organization:
+                raise
             async with self.transactions.begin(act.context) as unit:
                 await self.audit.append(
                     entry_of(act, "refused", code=error.code, why=error.message), unit

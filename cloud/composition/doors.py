@@ -5,6 +5,7 @@ from typing import Any
 
 from cloud.composition.bringing_up import up_parts
 from cloud.composition.core import SettingMissingError, open_bus
+from cloud.composition.registry_checks import check_org, check_registry
 from cloud.composition.serving import serve
 from cloud.composition.workers import migrate_database, run_embedded_broker, work
 from cloud.interfaces.terminal.app import TerminalDoors
@@ -21,8 +22,8 @@ def terminal_doors() -> TerminalDoors:
         broker=_with_settings(run_embedded_broker),
         migrate=_with_settings(migrate_database),
         bus=lambda: open_bus(read_settings()),
-        check_org=_check_org,
-        check_registry=_check_registry,
+        check_org=lambda database: check_org(read_settings(), database),
+        check_registry=lambda database: check_registry(read_settings(), database),
         new_credential_key=_new_credential_key,
         known=_known_errors,
         quality=_quality,
@@ -52,25 +53,6 @@ def _new_credential_key(name: str) -> str:
     from cloud.infrastructure.signing.envelope import new_key
 
     return new_key(name)
-
-
-def _check_org() -> tuple[list[str], list[str]]:
-    from cloud.infrastructure.registry_files.org_check import check_org_files
-
-    found = check_org_files(read_settings().registry)
-    completed = [
-        f"{name}: {c.action}: {c.what} completed with {c.role}" for name, c in found.completions
-    ]
-    findings = [f"{f.file}:{f.line}: {f.code}: {f.reason}" for f in found.findings]
-    return [*(f"{name}: read" for name in found.files), *completed], findings
-
-
-def _check_registry() -> tuple[list[str], list[str]]:
-    from cloud.infrastructure.registry_files.plugin_files import check_plugin_files
-
-    read, findings = check_plugin_files(read_settings().registry)
-    lines, more = _check_org()
-    return [*lines, *(f"{path}: read" for path in read)], [*more, *findings]
 
 
 def _known_errors() -> tuple[type[Exception], ...]:

@@ -39,6 +39,7 @@ class CreateOrganization(Command):
 
     domain = "organizations"
     secret_answer = True
+    founds_organization = True
     code: str
     name_ko: str
     name_en: str

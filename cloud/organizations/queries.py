@@ -107,6 +107,21 @@ class InvitationView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizationMade:
+    """A new organization: the link with which its first person sets a password.
+
+    ``owner_has_position`` is false until a matrix lets that person manage the others; positions
+    are written in `registry/org`, nothing else gives a right.
+    """
+
+    organization_id: str
+    token: str
+    login: str
+    expires_at: datetime
+    owner_has_position: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoginLink:
     """A one-time token and until when it opens."""
 

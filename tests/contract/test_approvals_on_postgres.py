@@ -55,7 +55,6 @@ from tests.fakes.office import (
     DEPUTY,
     FRIEND,
     LEAD,
-    OFFICE,
     OWNER,
     SECOND,
     TAILOR,
@@ -300,96 +299,6 @@ async def test_an_approval_is_taken_back_within_its_window(office: Office) -> No
     assert await office.traded() == [9]
     with pytest.raises(ApprovalClosedError):
         await send(office, undo, DEPUTY)
-
-
-async def given(office: Office, approver: str, amount_krw: int = 9) -> str:
-    """Let a sale be approved by ``approver``; it waits out its minute."""
-    approval_id = await held(office, SellCloth(amount_krw=amount_krw))
-    await send(office, GiveAdvice(approval_id=approval_id, advice="네"), TAILOR)
-    outcome = await send(office, ApproveRequest(approval_id=approval_id), approver)
-    assert outcome.state == "approved"
-    return approval_id
-
-
-async def lose_the_position(office: Office, registry: Path) -> None:
-    matrix = OFFICE.replace("[lead@demo.example, deputy@demo.example]", "[deputy@demo.example]")
-    (registry / "org" / "office.yml").write_text(matrix, encoding="utf-8")
-    await office.registry.look()
-
-
-async def leave_the_organization(office: Office, _registry: Path) -> None:
-    await office.rows(f"UPDATE persons SET active = false WHERE login = '{LEAD}'")  # noqa: S608
-
-
-async def change_the_letters(office: Office, registry: Path) -> None:
-    rule = "{action: sell-cloth, accountable: true}"
-    matrix = OFFICE.replace(f"      - {rule}\n", "", 1).replace(
-        "    holders: [clerk@demo.example]\n    rabsic:\n",
-        f"    holders: [clerk@demo.example]\n    rabsic:\n      - {rule}\n",
-    )
-    (registry / "org" / "office.yml").write_text(matrix, encoding="utf-8")
-    await office.registry.look()
-
-
-@pytest.mark.requirement("APR", "RAB", "AUD")
-@pytest.mark.parametrize("lose", [lose_the_position, leave_the_organization, change_the_letters])
-async def test_who_lost_the_right_while_it_waited_has_not_approved(
-    office: Office, tmp_path: Path, lose: Any
-) -> None:
-    approval_id = await given(office, LEAD)
-    await lose(office, tmp_path)
-    await refused_at_its_moment(office, approval_id, LEAD)
-
-
-@pytest.mark.requirement("APR", "RAB", "AUD")
-async def test_a_delegation_that_ended_while_it_waited_has_not_approved(office: Office) -> None:
-    lending = lent(office, largest_amount_krw=300_000, actions=("sell-cloth",))
-    view = await send(office, lending, LEAD)
-    kept = await given(office, FRIEND, 8)
-    office.core.clock.advance(seconds=61)
-    await office.timers.look()
-    assert (await detail(office, kept)).approval.state == "executed"
-    lost = await given(office, FRIEND)
-    await send(office, RevokeDelegation(delegation_id=view.delegation_id), LEAD)
-    await refused_at_its_moment(office, lost, FRIEND, traded=[8])
-
-
-async def refused_at_its_moment(
-    office: Office, approval_id: str, approver: str, traded: list[int] | None = None
-) -> None:
-    office.core.clock.advance(seconds=61)
-    await office.timers.look()
-    await office.timers.look()
-    assert await office.traded() == (traded or [])
-    approval = (await detail(office, approval_id, BUYER)).approval
-    assert approval.state == "failed"
-    (failed,) = await office.events("approval_failed")
-    assert (failed["code"], failed["requester"]) == ("APPROVER_RIGHT_LOST", BUYER)
-    assert approver in failed["reason"]
-    (audited,) = await office.rows(
-        "SELECT metadata->'fields'->>'approval_id' AS approval,"
-        " metadata->'fields'->>'reason' AS why FROM audit_log WHERE action = 'close_timer'"
-    )
-    assert audited["approval"] == approval_id
-    assert approver in audited["why"]
-
-
-@pytest.mark.requirement("APR", "RAB")
-async def test_what_only_waited_for_advice_is_not_done_when_an_approval_is_needed_by_then(
-    office: Office, tmp_path: Path
-) -> None:
-    approval_id = await held(office, CutPrice(amount_krw=7))
-    await send(office, GiveAdvice(approval_id=approval_id, advice="네"), TAILOR)
-    matrix = OFFICE.replace(
-        "  - action: cut-price\n",
-        "  - action: cut-price\n    approval: {always: true, sla: 1h, expires: 24h}\n",
-    )
-    (tmp_path / "org" / "office.yml").write_text(matrix, encoding="utf-8")
-    await office.registry.look()
-    await office.timers.look()
-    assert await office.traded() == []
-    (failed,) = await office.events("approval_failed")
-    assert failed["approval_id"] == approval_id
 
 
 @pytest.mark.requirement("APR")

@@ -247,6 +247,42 @@ async def test_an_organization_is_made_with_its_first_person(house: House) -> No
         assert refusal.value.code in {"NAME_INVALID", "LOGIN_INVALID"}
 
 
+async def test_of_two_who_take_a_code_at_once_one_is_refused_in_words(house: House) -> None:
+    made = CreateOrganization(
+        code="loom", name_ko="베틀", name_en="Loom", owner_login="han@loom.example",
+        owner_name_ko="한대표", owner_name_en="Han",
+    )  # fmt: skip
+    answers = await asyncio.gather(
+        *(house.system(made, UlidFactory().new("org")) for _ in range(6)), return_exceptions=True
+    )
+    refusals = [one for one in answers if isinstance(one, BaseException)]
+    assert len(refusals) == 5
+    assert {getattr(one, "code", repr(one)) for one in refusals} == {"ORGANIZATION_CODE_TAKEN"}
+    (count,) = await house.write("SELECT count(*) AS n FROM organizations WHERE code = 'loom'")
+    assert count["n"] == 1
+
+
+async def test_who_founds_an_organization_has_no_right_until_a_matrix_names_them(
+    house: House,
+) -> None:
+    made = await house.system(
+        CreateOrganization(
+            code="yarn", name_ko="실", name_en="Yarn", owner_login="lee@yarn.example",
+            owner_name_ko="이대표", owner_name_en="Lee",
+        ),
+        UlidFactory().new("org"),
+    )  # fmt: skip
+    assert not made.owner_has_position
+    named = await house.system(
+        CreateOrganization(
+            code="silk", name_ko="비단", name_en="Silk", owner_login=OWNER,
+            owner_name_ko="대표", owner_name_en="Owner",
+        ),
+        UlidFactory().new("org"),
+    )  # fmt: skip
+    assert named.owner_has_position
+
+
 async def test_what_has_expired_is_removed(house: House) -> None:
     async with house.signed_in() as owner:
         await owner.post("/persons/password-links", json={"login": "lead@demo.example"})

@@ -15,9 +15,11 @@ from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.events.ports import IdFactory
+from cloud.interfaces.terminal.checks import Check, add_checks
 from cloud.interfaces.terminal.credentials import CredentialTools, add_credentials
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.interfaces.terminal.remote_commands import add_remote
+from cloud.interfaces.terminal.words import say
 from cloud.organizations.commands import (
     CreateApiKey,
     CreateLoginLink,
@@ -25,7 +27,7 @@ from cloud.organizations.commands import (
     CreatePasswordLink,
 )
 from cloud.organizations.errors import OrganizationCodeTakenError
-from cloud.organizations.queries import IssuedApiKey, LoginLink
+from cloud.organizations.queries import IssuedApiKey, LoginLink, OrganizationMade
 from cloud.permissions.queries import Explanation, WhyAllowed
 
 
@@ -49,8 +51,8 @@ class TerminalDoors:
     broker: Callable[[], Awaitable[None]]
     migrate: Callable[[], Awaitable[str]]
     bus: Callable[[], AbstractAsyncContextManager[OpenedBus]]
-    check_org: Callable[[], tuple[list[str], list[str]]]
-    check_registry: Callable[[], tuple[list[str], list[str]]]
+    check_org: Check
+    check_registry: Check
     new_credential_key: Callable[[str], str]
     known: Callable[[], tuple[type[Exception], ...]]
     quality: Callable[[], QualityDoors]
@@ -168,7 +170,8 @@ def _add_first_steps(app: typer.Typer, doors: TerminalDoors) -> None:
     ) -> None:
         """Make an organization with the short CODE and its first person OWNER.
 
-        Prints the link with which OWNER sets a password. OWNER's positions stand in registry/org.
+        Prints the link with which OWNER sets a password, and what is left to do while no position
+        in registry/org lets OWNER manage people.
         """
         command = CreateOrganization(
             code=code,
@@ -179,7 +182,7 @@ def _add_first_steps(app: typer.Typer, doors: TerminalDoors) -> None:
             owner_name_en=owner_name,
         )
 
-        async def work() -> tuple[LoginLink, str]:
+        async def work() -> tuple[OrganizationMade, str]:
             async with doors.bus() as opened:
                 if opened.ids is None:
                     _fail("identifiers cannot be made here")
@@ -190,26 +193,21 @@ def _add_first_steps(app: typer.Typer, doors: TerminalDoors) -> None:
                 )
                 return await opened.bus.send(command, context), opened.address
 
-        link, address = _run(doors, work())
-        _show(asdict(link), f"{address}/password#{link.token}", as_json=as_json)
+        made, address = _run(doors, work())
+        _show(asdict(made), f"{address}/password#{made.token}", as_json=as_json)
+        if not made.owner_has_position:
+            typer.echo(say("OWNER_WITHOUT_POSITION", login=made.login), err=True)
 
 
 def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:
     org = typer.Typer(no_args_is_help=True, help="RABSIC matrices of the registry.")
     app.add_typer(org, name="org")
 
-    @org.command("check")
-    def check() -> None:
-        """Read every matrix; show what was completed and what is wrong."""
-        _checked(doors, doors.check_org)
-
     registry = typer.Typer(no_args_is_help=True, help="The registry's files.")
     app.add_typer(registry, name="registry")
-
-    @registry.command("check")
-    def check_registry() -> None:
-        """Read every matrix and plug-in; show what was completed and what is wrong."""
-        _checked(doors, doors.check_registry)
+    add_checks(
+        org, registry, (doors.check_org, doors.check_registry), lambda work: _run(doors, work)
+    )
 
     @org.command("why")
     def why(
@@ -237,19 +235,6 @@ def _add_organization(app: typer.Typer, doors: TerminalDoors) -> None:
         sentence = "may" if found.allowed else "may not"
         text = "\n".join([f"{user} {sentence} {action}: {found.reason}", *found.steps])
         _show(asdict(found), text, as_json=as_json)
-
-
-def _checked(doors: TerminalDoors, check: Callable[[], tuple[list[str], list[str]]]) -> None:
-    try:
-        lines, findings = check()
-    except doors.known() as error:
-        _fail(str(error))
-    for line in lines:
-        typer.echo(line)
-    for line in findings:
-        typer.echo(line, err=True)
-    if findings:
-        raise typer.Exit(1)
 
 
 def _add_audit(app: typer.Typer, doors: TerminalDoors) -> None:

@@ -62,8 +62,8 @@ from cloud.organizations.queries import (
     ListInvitations,
     ListMyOrganizations,
     ListPersons,
-    LoginLink,
     Me,
+    OrganizationMade,
     OrganizationView,
     PersonView,
     SessionOpened,
@@ -93,7 +93,7 @@ def _new_badge(unit: UnitOfWork) -> str:
     return unit.ids.new("badge").removeprefix("badge_")
 
 
-async def create_organization(command: CreateOrganization, unit: UnitOfWork) -> LoginLink:
+async def create_organization(command: CreateOrganization, unit: UnitOfWork) -> OrganizationMade:
     """Write the organization of the context and its first person.
 
     Answers a link with which that person sets a password; raises OrganizationCodeTakenError,
@@ -119,7 +119,14 @@ async def create_organization(command: CreateOrganization, unit: UnitOfWork) -> 
     unit.record(OrganizationCreated(code=code, owner_login=owner.login))
     token, expires_at = new_secret(), unit.clock.now() + PASSWORD_LINK_LIFETIME
     await unit.store(PasswordStore).add_link(secret_hash(token), owner.user_id, expires_at)
-    return LoginLink(token=token, login=owner.login, expires_at=expires_at)
+    organization_id = unit.context.organization_id
+    return OrganizationMade(
+        organization_id=organization_id,
+        token=token,
+        login=owner.login,
+        expires_at=expires_at,
+        owner_has_position=owner.login in unit.store(OwnerRegister).owners(organization_id),
+    )
 
 
 async def rename_organization(command: RenameOrganization, unit: UnitOfWork) -> None:

@@ -143,6 +143,10 @@ class PersonStore(Protocol):
         """Make a person inactive."""
         ...
 
+    async def move_home(self, user_id: str) -> None:
+        """Let another of the person's organizations keep the password from now on."""
+        ...
+
     async def rename(self, login: str, name_ko: str, name_en: str) -> None:
         """Write another name."""
         ...

@@ -213,6 +213,49 @@ async def test_a_person_belongs_to_two_organizations_and_switches(house: House) 
         assert refused(answer, 403) == "OWN_PROOF_NEEDED"
 
 
+async def test_who_is_let_go_at_home_still_signs_in_elsewhere_and_comes_back(
+    house: House,
+) -> None:
+    login = "worker@demo.example"
+    me = {"login": login, "name_ko": "김작업", "name_en": "Kim"}
+    gone, signed = {"login": login, "reason": "left"}, {"login": login, "password": PASSWORD}
+    async with (
+        house.signed_in("owner@other.example", OTHER) as other,
+        house.signed_in() as owner,
+        house.signed_in(login) as worker,
+        house.browser() as fresh,
+    ):
+        early = await owner.post("/persons/password-links", json={"login": login})
+        token = (await other.post("/invitations", json=me)).json()["token"]
+        await worker.post("/invitations/acceptance", json={"token": token})
+        assert (await owner.post("/persons/removal", json=gone)).status_code == 204
+        entered = await fresh.post("/login/password", json=signed)
+        assert entered.json()["organization_code"] == "other"
+        codes = [one["code"] for one in (await fresh.get("/me/organizations")).json()]
+        assert codes == ["other"]
+        late = {"token": early.json()["token"], "password": NEW}
+        assert refused(await fresh.post("/password/link", json=late), 401)
+        link = await other.post("/persons/password-links", json={"login": login})
+        assert link.status_code == 201
+        kept = await house.write(
+            "SELECT FROM passwords JOIN persons USING (organization_id, user_id) WHERE login = $1",
+            login,
+        )
+        assert not kept
+        # Back at the first organization, the password stays with the person.
+        again = (await owner.post("/invitations", json=me)).json()["token"]
+        back = await fresh.post("/invitations/acceptance", json={"token": again})
+        assert back.json()["organization_code"] == "demo"
+        link = await owner.post("/persons/password-links", json={"login": login})
+        assert refused(link, 422) == "PASSWORD_NOT_HERE"
+        assert (await fresh.post("/login/password", json=signed)).status_code == 200
+        assert (await other.post("/persons/removal", json=gone)).status_code == 204
+        entered = await fresh.post("/login/password", json=signed)
+        assert entered.json()["organization_code"] == "demo"
+        assert (await owner.post("/persons/removal", json=gone)).status_code == 204
+        assert refused(await fresh.post("/login/password", json=signed), 401) == "SIGN_IN_REFUSED"
+
+
 async def test_logins_that_look_like_machines_or_not_at_all_are_refused(house: House) -> None:
     async with house.signed_in() as owner:
         for login in ("station:sta_1@x.example", "system", "한글@demo.example", "a b@c", "@", ""):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import asyncpg
 
-from cloud.infrastructure.postgres import sign_in_store, token_store
+from cloud.infrastructure.postgres import person_home, sign_in_store, token_store
 from cloud.organizations.person import Person
 from cloud.organizations.ports import (
     InvitationStore,
@@ -167,6 +167,10 @@ class PostgresPersonStore:
     async def remove(self, login: str, now: datetime) -> None:
         """Make a person inactive."""
         await self._connection.execute(REMOVE, self._organization_id, login, now)
+
+    async def move_home(self, user_id: str) -> None:
+        """Let another of the person's organizations keep the password from now on."""
+        await person_home.move_home(self._connection, self._organization_id, user_id)
 
     async def rename(self, login: str, name_ko: str, name_en: str) -> None:
         """Write another name."""

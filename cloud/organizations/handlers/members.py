@@ -247,6 +247,8 @@ async def _end_membership(person: Person, unit: UnitOfWork) -> None:
     if not (members - {person.login}) & owners:
         raise LastOwnerError("nobody would be left who manages people", login=person.login)
     await persons.remove(person.login, now)
+    if not person.home_organization_id:
+        await persons.move_home(person.user_id)
     secrets = unit.store(SecretStore)
     await secrets.end_sessions(person.login, now)
     await secrets.revoke_keys(person.login, now)

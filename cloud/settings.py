@@ -184,7 +184,7 @@ class CloudSettings(BaseSettings):
         description="Keys that seal secrets, NAME:BASE64 of 32 bytes each; the first one seals.",
     )
     credential_keys_file: Path | None = Field(
-        None, description="File of these keys; read again when a key is not known, no restart."
+        None, description="File of these keys, read again while running; none: `up` makes one."
     )
     redis_url: SecretStr = Field(
         SecretStr(""), validation_alias="REDIS_URL", description="Redis; empty: none is used."

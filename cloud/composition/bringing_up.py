@@ -30,6 +30,7 @@ def up_parts(settings: CloudSettings, *, demo: bool) -> "UpParts":
     from cloud.infrastructure.embedded.parent_pipe import stop_requested
     from cloud.infrastructure.embedded.screen import TerminalScreen
     from cloud.infrastructure.embedded.up import HomeUnusableError, UpParts
+    from cloud.infrastructure.signing.own_keys import make_own_keys
 
     if settings.environment == "production" and not settings.allow_embedded:
         raise SettingMissingError(
@@ -38,6 +39,8 @@ def up_parts(settings: CloudSettings, *, demo: bool) -> "UpParts":
         )
     settings = settings.model_copy(update={"home": settings.home.resolve()})
     try:
+        if not (settings.credential_keys_file or settings.credential_keys.get_secret_value()):
+            make_own_keys(settings.home)
         plan = _plan(settings, demo=demo)
     except OSError as error:
         raise HomeUnusableError(settings.home, error) from error

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
     from cloud.infrastructure.registry_files.org_registry import OrgRegistry
     from cloud.infrastructure.registry_files.stage_files import StageFiles
-    from cloud.infrastructure.sealed_secrets import SecretSeal
     from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
     from cloud.interfaces.terminal.app import OpenedBus
 
@@ -54,7 +53,7 @@ class Core:
     authority: "FolderCertificateAuthority"
     hot: "ChosenHotSessions"
     redis: "RedisLink | None"
-    seal: "SecretSeal"
+    sealer: "Sealer"
     identity: Identity
     queues: "BullmqQueues"
     cache: "LayeredCache"
@@ -95,7 +94,6 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
     """
     from cloud.infrastructure.postgres.pool import open_pool
     from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
-    from cloud.infrastructure.sealed_secrets import SecretSeal
     from cloud.infrastructure.signing.certificate_authority import FolderCertificateAuthority
     from cloud.infrastructure.system_time import SystemClock
 
@@ -112,15 +110,15 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         registry, watcher = registries.org, registries.watching(pool, url)
         authority = FolderCertificateAuthority(settings.pki_folder, SystemClock())
         hot = hot_sessions(redis)
-        seal = SecretSeal.of_folder(settings.home / "keys")
+        sealer = _sealer(settings)
         identity = compose_identity(settings)
         more_stores = {
             **session_stores(hot),
-            **webhook_stores(settings, seal),
+            **webhook_stores(settings, sealer),
             **identity_stores(identity, registry),
             **job_stores(queues),
             **registries.stores(),
-            **credential_stores(settings),
+            **credential_stores(sealer),
             **anchors(settings),
             **notification_stores(),
         }
@@ -136,7 +134,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             authority=authority,
             hot=hot,
             redis=redis,
-            seal=seal,
+            sealer=sealer,
             identity=identity,
             queues=queues,
             cache=cache,
@@ -265,11 +263,14 @@ def compose_bus(
 def _sealer(settings: CloudSettings) -> "Sealer":
     """Return what seals secrets; a missing key is told when the first secret needs it."""
     from cloud.infrastructure.signing.envelope import EnvelopeSealer, KeyRing
+    from cloud.infrastructure.signing.own_keys import read_own_keys
 
-    file = settings.credential_keys_file
+    file, keys = settings.credential_keys_file, settings.credential_keys
     if file is not None:
         return EnvelopeSealer(KeyRing(lambda: file.read_text(encoding="utf-8")))
-    return EnvelopeSealer(KeyRing(settings.credential_keys.get_secret_value))
+    if keys.get_secret_value():
+        return EnvelopeSealer(KeyRing(keys.get_secret_value))
+    return EnvelopeSealer(KeyRing(lambda: read_own_keys(settings.home)))
 
 
 def anchors(settings: CloudSettings) -> "dict[type, Callable[[Any, str], object]]":
@@ -296,17 +297,16 @@ def month_keeper(settings: CloudSettings, core: Core) -> "MonthKeeper":
     return MonthKeeper(core.pool, core.bus, retention, SystemClock())
 
 
-def credential_stores(
-    settings: CloudSettings,
-) -> "dict[type, Callable[[Any, str], object]]":
+def credential_stores(sealer: "Sealer") -> "dict[type, Callable[[Any, str], object]]":
     """Return the sealer, and the vault that opens secrets for whoever speaks to a service."""
-    from cloud.credentials.ports import CredentialVault, Sealer
+    from cloud.credentials.ports import CredentialVault, SealedElsewhere, Sealer
     from cloud.infrastructure.postgres.credential_store import STORES, vault
+    from cloud.infrastructure.postgres.webhook_secret_store import SealedTables
 
-    sealer = _sealer(settings)
     return {
         **STORES,
         Sealer: lambda _connection, _organization: sealer,
+        SealedElsewhere: SealedTables,
         CredentialVault: lambda connection, organization: vault(connection, organization, sealer),
     }
 

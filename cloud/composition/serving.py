@@ -65,7 +65,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
         HotSessionKeeper(core.hot),
         CacheOutdating(core.cache),
         notification_feed(core.bus, core.registry),
-        WebhookFanOut(delivery_book(core.pool, core.seal)),
+        WebhookFanOut(delivery_book(core.pool, core.sealer)),
     ]
     if queue_place(settings):
         subscribers.append(JobFeeder(core.queues))
@@ -187,7 +187,7 @@ def _application(
             routers=[
                 *rest_routers(settings, core.bus, vault),
                 socket.router(relay, reader.head, doorkeeper.live_context),
-                inbound.router(core.bus, delivery_book(core.pool, core.seal)),
+                inbound.router(core.bus, delivery_book(core.pool, core.sealer)),
                 graph_router(
                     settings, core.bus, relay, doorkeeper.context, doorkeeper.live_context
                 ),

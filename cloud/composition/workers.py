@@ -65,7 +65,7 @@ async def work(settings: CloudSettings, names: tuple[str, ...], concurrency: int
         ends = [asyncio.create_task(stop_requested(settings.parent_pipe))]
         stack.push_async_callback(_cancelled, ends)
         if HOUSEKEEPING in (names or QUEUES):
-            courier = webhook_courier(settings, core.pool, core.bus, core.seal)
+            courier = webhook_courier(settings, core.pool, core.bus, core.sealer)
             ends.append(asyncio.create_task(courier.run(), name="webhooks"))
             ends.append(asyncio.create_task(month_keeper(settings, core).run(), name="months"))
             await stack.enter_async_context(firing_timers(core.bus, core.pool))

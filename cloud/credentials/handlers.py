@@ -17,7 +17,7 @@ from cloud.credentials.errors import (
     CredentialUnknownError,
 )
 from cloud.credentials.events import CredentialRemoved, CredentialReplaced, CredentialStored
-from cloud.credentials.ports import CredentialStore, Sealer
+from cloud.credentials.ports import CredentialStore, SealedElsewhere, SealedRows, Sealer
 from cloud.credentials.queries import (
     CheckCredentials,
     CredentialsReport,
@@ -81,17 +81,20 @@ async def reencrypt_credentials(command: ReencryptCredentials, unit: UnitOfWork)
     A batch is one transaction, and what is left to do is what the rows themselves say: whoever
     is killed leaves nothing half done and the next one goes on.
     """
-    store, sealer = unit.store(CredentialStore), unit.store(Sealer)
+    sealer = unit.store(Sealer)
     key_id = sealer.current_key()
-    stale = await store.sealed_by_others(key_id, command.limit)
-    anew = []
-    for credential in stale:
-        place = place_of(credential, store)
-        secret = sealer.open(place, credential.sealed)
-        anew.append(replace(credential, sealed=sealer.seal(place, secret)))
-    await store.reseal(anew)
-    remaining_count = await store.count_sealed_by_others(key_id)
-    return Reencrypted(key_id=key_id, done_count=len(anew), remaining_count=remaining_count)
+    done_count, remaining_count = 0, 0
+    for rows in _tables(unit):
+        stale = await rows.sealed_by_others(key_id, command.limit - done_count)
+        anew = []
+        for credential in stale:
+            place = place_of(credential, rows)
+            secret = sealer.open(place, credential.sealed)
+            anew.append(replace(credential, sealed=sealer.seal(place, secret)))
+        await rows.reseal(anew)
+        done_count += len(anew)
+        remaining_count += await rows.count_sealed_by_others(key_id)
+    return Reencrypted(key_id=key_id, done_count=done_count, remaining_count=remaining_count)
 
 
 async def list_credentials(query: ListCredentials, unit: UnitOfWork) -> tuple[CredentialView, ...]:
@@ -101,19 +104,24 @@ async def list_credentials(query: ListCredentials, unit: UnitOfWork) -> tuple[Cr
 
 async def check_credentials(query: CheckCredentials, unit: UnitOfWork) -> CredentialsReport:
     """Open every secret, and forget it at once."""
-    store, sealer = unit.store(CredentialStore), unit.store(Sealer)
+    sealer = unit.store(Sealer)
     opened_count, closed = 0, []
-    async for credential in store.every():
-        try:
-            sealer.open(place_of(credential, store), credential.sealed)
-        except CredentialsError as error:
-            closed.append((credential.credential_id, error.code))
-        else:
-            opened_count += 1
+    for rows in _tables(unit):
+        async for credential in rows.every():
+            try:
+                sealer.open(place_of(credential, rows), credential.sealed)
+            except CredentialsError as error:
+                closed.append((credential.credential_id, error.code))
+            else:
+                opened_count += 1
     return CredentialsReport(opened_count=opened_count, closed=tuple(closed))
 
 
-def place_of(credential: StoredCredential, store: CredentialStore) -> SecretPlace:
+def _tables(unit: UnitOfWork) -> tuple[SealedRows, ...]:
+    return (unit.store(CredentialStore), *unit.store(SealedElsewhere).tables)
+
+
+def place_of(credential: StoredCredential, store: SealedRows) -> SecretPlace:
     """Return where the credential's secret belongs."""
     return SecretPlace(
         organization_id=store.organization_id,

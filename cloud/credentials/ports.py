@@ -25,13 +25,42 @@ class Sealer(Protocol):
         ...
 
 
-class CredentialStore(Protocol):
-    """The organization's sealed secrets."""
+class SealedRows(Protocol):
+    """One table of the organization's sealed secrets, as a change of keys sees it."""
 
     @property
     def organization_id(self) -> str:
         """Return whose they are."""
         ...
+
+    def every(self) -> AsyncIterator[StoredCredential]:
+        """Yield all, sealed."""
+        ...
+
+    async def sealed_by_others(self, key_id: str, limit: int) -> Sequence[StoredCredential]:
+        """Return some that another key sealed, for a change; skips those that somebody changes."""
+        ...
+
+    async def count_sealed_by_others(self, key_id: str) -> int:
+        """Return how many another key has sealed."""
+        ...
+
+    async def reseal(self, credentials: Sequence[StoredCredential]) -> None:
+        """Write the sealed secrets of ``credentials``, nothing else of them."""
+        ...
+
+
+class SealedElsewhere(Protocol):
+    """The tables in which other features keep sealed secrets of their own."""
+
+    @property
+    def tables(self) -> Sequence[SealedRows]:
+        """Return them; each names its rows as credentials, by identifier and field."""
+        ...
+
+
+class CredentialStore(SealedRows, Protocol):
+    """The organization's credentials."""
 
     async def add(self, credential: StoredCredential, by: str, at: datetime) -> bool:
         """Store a new one; False when its name and field are taken."""
@@ -55,22 +84,6 @@ class CredentialStore(Protocol):
 
     async def views(self) -> tuple[CredentialView, ...]:
         """Return all without what they hold, by name and field."""
-        ...
-
-    def every(self) -> AsyncIterator[StoredCredential]:
-        """Yield all, sealed."""
-        ...
-
-    async def sealed_by_others(self, key_id: str, limit: int) -> Sequence[StoredCredential]:
-        """Return some that another key sealed, for a change; skips those that somebody changes."""
-        ...
-
-    async def count_sealed_by_others(self, key_id: str) -> int:
-        """Return how many another key has sealed."""
-        ...
-
-    async def reseal(self, credentials: Sequence[StoredCredential]) -> None:
-        """Write the sealed secrets of ``credentials``, nothing else of them."""
         ...
 
 

@@ -21,6 +21,12 @@ class WebhookSignatureInvalidError(WebhooksError):
     code = "WEBHOOK_SIGNATURE_INVALID"
 
 
+class WebhookSecretMissingError(WebhooksError):
+    """No secret holds for this endpoint or subscription; a new one is to be made."""
+
+    code = "WEBHOOK_SECRET_MISSING"
+
+
 class WebhookExpiredError(WebhooksError):
     """The message's moment is too far from now."""
 

@@ -78,7 +78,7 @@ async def create_webhook_endpoint(
     unit.record(WebhookEndpointOpened(endpoint_id=endpoint_id, name=endpoint.name))
     secret = unit.store(WebhookSecrets).fresh()
     await unit.store(WebhookSecrets).add(endpoint_id, secret, now, now)
-    return IssuedWebhookSecret(owner_id=endpoint_id, secret=secret, path=endpoint.path)
+    return IssuedWebhookSecret(owner_id=endpoint_id, secret=secret.reveal(), path=endpoint.path)
 
 
 async def rotate_webhook_secret(
@@ -96,7 +96,7 @@ async def rotate_webhook_secret(
     old_until = now + timedelta(hours=command.overlap_h)
     await unit.store(WebhookSecrets).add(command.owner_id, secret, now, old_until)
     unit.record(WebhookSecretRotated(owner_id=command.owner_id))
-    return IssuedWebhookSecret(owner_id=command.owner_id, secret=secret, path=path)
+    return IssuedWebhookSecret(owner_id=command.owner_id, secret=secret.reveal(), path=path)
 
 
 async def close_webhook_endpoint(command: CloseWebhookEndpoint, unit: UnitOfWork) -> None:
@@ -156,7 +156,7 @@ async def create_webhook_subscription(
     _tell(view, unit)
     secret = unit.store(WebhookSecrets).fresh()
     await unit.store(WebhookSecrets).add(view.subscription_id, secret, now, now)
-    return IssuedWebhookSecret(owner_id=view.subscription_id, secret=secret)
+    return IssuedWebhookSecret(owner_id=view.subscription_id, secret=secret.reveal())
 
 
 async def change_webhook_subscription(
@@ -256,7 +256,7 @@ async def _proven(message: CheckWebhook | ReceiveWebhook, unit: UnitOfWork) -> E
     endpoint, now = await _endpoint(message.endpoint_id, unit), unit.clock.now()
     secrets = await unit.store(WebhookSecrets).of(message.endpoint_id, now)
     headers = (message.message_id, message.timestamp, message.signature)
-    verify(secrets, headers, message.body, now)
+    verify([secret.reveal() for secret in secrets], headers, message.body, now)
     return endpoint
 
 

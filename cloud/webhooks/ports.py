@@ -4,21 +4,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from cloud.commands.secret import Secret
 from cloud.webhooks.queries import DeliveryView, EndpointView, SubscriptionView
 
 
 class WebhookSecrets(Protocol):
     """Keeps secrets sealed; several of one owner hold at once while one is exchanged."""
 
-    async def of(self, owner_id: str, now: datetime) -> tuple[str, ...]:
-        """Return the secrets that hold now, the newest first."""
+    async def of(self, owner_id: str, now: datetime) -> tuple[Secret, ...]:
+        """Return the secrets that hold now, the newest first.
+
+        Raises WebhookSecretMissingError when none does, or whatever opening one raises.
+        """
         ...
 
-    async def add(self, owner_id: str, secret: str, now: datetime, old_until: datetime) -> None:
+    async def add(self, owner_id: str, secret: Secret, now: datetime, old_until: datetime) -> None:
         """Keep a new secret; all before it hold until ``old_until`` at most."""
         ...
 
-    def fresh(self) -> str:
+    def fresh(self) -> Secret:
         """Return a new secret."""
         ...
 

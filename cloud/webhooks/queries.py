@@ -113,7 +113,10 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueDelivery:
-    """A delivery that is to be tried now, claimed by whoever reads it, and already signed."""
+    """A delivery that is to be tried now, claimed by whoever reads it, and already signed.
+
+    ``problem`` says why it could not be signed; such a one is not sent.
+    """
 
     organization_id: str
     delivery_id: str
@@ -124,6 +127,7 @@ class DueDelivery:
     timestamp: str
     signature: str
     attempts_count: int
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from cloud.credentials.errors import (
     CredentialKeyUnknownError,
     CredentialUnknownError,
 )
-from cloud.credentials.ports import Sealer
+from cloud.credentials.ports import SealedElsewhere, Sealer
 from cloud.credentials.queries import (
     CheckCredentials,
     CredentialsReport,
@@ -42,7 +42,9 @@ from cloud.infrastructure.postgres.credential_store import (
     PostgresCredentialStore,
     SealedCredentialVault,
 )
+from cloud.infrastructure.postgres.webhook_secret_store import SealedTables
 from cloud.infrastructure.signing.envelope import EnvelopeSealer, KeyRing, new_key
+from cloud.infrastructure.signing.own_keys import make_own_keys, read_own_keys
 from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
 
 pytestmark = pytest.mark.requirement("ENC")
@@ -90,8 +92,12 @@ async def world(database: DatabaseUrls) -> AsyncIterator[World]:
     await add_organization(database.owner, DEMO, "demo", OWNER)
     await add_organization(database.owner, OTHER, "other")
     worlds: list[World] = []
-    sealer = {Sealer: lambda _connection, _organization: worlds[0].sealer}
-    async with core_over(database.app, {**STORES, **sealer}) as core:
+    more = {
+        **STORES,
+        Sealer: lambda _connection, _organization: worlds[0].sealer,
+        SealedElsewhere: SealedTables,
+    }
+    async with core_over(database.app, more) as core:
         for kind, handler in handlers.COMMANDS.items():
             core.bus.register(kind, handler)
         for question, answer in handlers.QUERIES.items():
@@ -335,3 +341,14 @@ def test_a_ring_in_a_file_is_read_again_when_a_name_is_not_known(tmp_path: Path)
     file.unlink()
     with pytest.raises(CredentialKeysInvalidError, match="KYNDOF_CREDENTIAL_KEYS_FILE"):
         serving.seal(place, Secret("z"))
+
+
+def test_a_home_makes_its_own_key_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    assert read_own_keys(tmp_path) == ""
+    make_own_keys(tmp_path)
+    first = read_own_keys(tmp_path)
+    make_own_keys(tmp_path)
+    assert read_own_keys(tmp_path) == first
+    assert KeyRing(lambda: first).current()[0] == "own-1"
+    (file,) = (tmp_path / "keys").iterdir()
+    assert file.stat().st_mode & 0o077 == 0

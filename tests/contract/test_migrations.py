@@ -125,3 +125,35 @@ async def test_facts_of_the_first_revision_come_over_into_their_months(
         assert head["recorded_at"].isoformat() == "2026-02-05T00:00:00+00:00"
     finally:
         await connection.close()
+
+
+SECRETS_OF_THE_FORM_BEFORE = """
+INSERT INTO organizations (organization_id, code, name_ko, name_en)
+  VALUES ('org_01K0DEM0000000000000000000', 'demo', '데모', 'Demo');
+INSERT INTO webhook_subscriptions
+  (organization_id, subscription_id, url, events, state, created_by, created_at, changed_at)
+  SELECT organization_id, 'whs_' || lpad(n::text, 26, '0'), 'https://example.com/', '{*}', 'ACTIVE',
+         'u', now(), now()
+  FROM organizations, generate_series(1, 2) n;
+INSERT INTO webhook_secrets
+  SELECT organization_id, 'whs_' || lpad('1', 26, '0'), 1, 'sealed otherwise', now()
+  FROM organizations;
+"""
+
+
+@pytest.mark.requirement("DBS", "ENC", "HOK")
+async def test_a_webhook_whose_secret_was_sealed_otherwise_waits_and_says_why(
+    empty_database: DatabaseUrls,
+) -> None:
+    await migrate(empty_database.owner, "0009")
+    connection = await asyncpg.connect(as_superuser(empty_database.owner))
+    try:
+        await connection.execute(SECRETS_OF_THE_FORM_BEFORE)
+        await migrate(empty_database.owner)
+        found = await connection.fetch(
+            "SELECT state, reason <> '' AS told FROM webhook_subscriptions ORDER BY subscription_id"
+        )
+        assert [tuple(row) for row in found] == [("SUSPENDED", True), ("ACTIVE", False)]
+        assert await connection.fetchval("SELECT count(*) FROM webhook_secrets") == 0
+    finally:
+        await connection.close()

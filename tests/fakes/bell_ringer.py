@@ -14,10 +14,11 @@ from cloud.commands.command import Command
 from cloud.commands.ports import UnitOfWork
 from cloud.credentials import handlers as credentials
 from cloud.credentials.commands import ReencryptCredentials
-from cloud.credentials.ports import Sealer
+from cloud.credentials.ports import SealedElsewhere, Sealer
 from cloud.events.event import DomainEvent, RecordedEvent
 from cloud.infrastructure.postgres.credential_store import STORES as CREDENTIAL_STORES
 from cloud.infrastructure.postgres.outbox_relay import OutboxRelay, RelayPace
+from cloud.infrastructure.postgres.webhook_secret_store import SealedTables
 from cloud.infrastructure.signing.envelope import EnvelopeSealer, KeyRing
 from tests.fakes.core import Core, context_of, core_over
 
@@ -69,7 +70,11 @@ class Answering:
 async def ringing(url: str, keys: str = "") -> AsyncIterator[Core]:
     """Open a bus with the commands of this module."""
     sealer = EnvelopeSealer(KeyRing(lambda: keys))
-    stores = {**CREDENTIAL_STORES, Sealer: lambda _connection, _organization: sealer}
+    stores = {
+        **CREDENTIAL_STORES,
+        Sealer: lambda _connection, _organization: sealer,
+        SealedElsewhere: SealedTables,
+    }
     async with core_over(url, stores) as core:
         core.bus.register(RingBell, ring_bell)
         core.bus.register(AnswerBell, answer_bell)

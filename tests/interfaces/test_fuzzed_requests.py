@@ -16,7 +16,7 @@ from cloud.composition.graph import told
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.postgres import organization_store, station_store, webhook_store
 from cloud.infrastructure.postgres.webhook_store import PostgresDeliveryBook
-from cloud.infrastructure.sealed_secrets import SecretSeal
+from cloud.infrastructure.signing.envelope import new_key
 from cloud.interfaces.graph_api import door
 from cloud.interfaces.graph_api.limits import Limits
 from cloud.interfaces.rest_api import (
@@ -39,8 +39,8 @@ from cloud.webhooks.signature import signed
 from tests.fakes.core import DEMO, OTHER, context_of
 from tests.fakes.fuzz import NASTY_TEXTS, Answer, Nonsense, Sent, call
 from tests.fakes.production import STORES, Factory, factory_over, wish
+from tests.fakes.webhooks import sealer_of, stores
 from tests.interfaces.test_bad_requests import Secrets
-from tests.interfaces.test_webhooks import stores
 
 pytestmark = pytest.mark.requirement("API", "GQL", "HOK")
 SEED = 20260302
@@ -88,11 +88,11 @@ class Doors:
 
 @pytest.fixture
 async def doors(database: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Doors]:
-    seal = SecretSeal.of_folder(tmp_path / "keys")
+    sealer = sealer_of([new_key("one")])
     STORES.update(station_store.STORES)
     STORES.update(organization_store.STORES)
     STORES.update(webhook_store.STORES)
-    STORES.update(stores(seal))
+    STORES.update(stores(sealer))
     async with factory_over(database) as factory:
         core = factory.core
         for kind, answer in {**station_handlers.QUERIES, **webhook_handlers.QUERIES}.items():
@@ -108,7 +108,7 @@ async def doors(database: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Doors]:
         issued = await core.bus.send(
             CreateWebhookEndpoint(name="fuzzed"), context_of("lead@demo.example")
         )
-        book = PostgresDeliveryBook(core.pool, core.clock, core.ids, seal)
+        book = PostgresDeliveryBook(core.pool, core.clock, core.ids, sealer)
         doorkeeper = Doorkeeper(Secrets())
         graph = door.GraphParts(
             bus=core.bus,

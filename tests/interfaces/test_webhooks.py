@@ -3,93 +3,30 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 
-from cloud.commands.ports import UnitOfWork
-from cloud.events.event import DomainEvent, RecordedEvent
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
-from cloud.infrastructure.postgres import webhook_store
-from cloud.infrastructure.postgres.outbox_relay import OutboxReader, Place
-from cloud.infrastructure.postgres.webhook_store import PostgresDeliveryBook, PostgresWebhookSecrets
-from cloud.infrastructure.sealed_secrets import SealBrokenError, SecretSeal
 from cloud.infrastructure.webhook_sender import HttpWebhookSender, WebhookUnreachableError
-from cloud.interfaces.rest_api import webhooks
 from cloud.interfaces.rest_api.access import Doorkeeper
-from cloud.interfaces.rest_api.app import RestParts, build_app
-from cloud.interfaces.webhooks import inbound
-from cloud.interfaces.webhooks.outbound import WebhookCourier, WebhookFanOut, WebhookPace
-from cloud.webhooks import handlers
-from cloud.webhooks.commands import CreateWebhookEndpoint, CreateWebhookSubscription
+from cloud.interfaces.webhooks.outbound import WebhookFanOut
 from cloud.webhooks.errors import WebhookTargetRefusedError
-from cloud.webhooks.ports import TargetRules, WebhookSecrets
 from cloud.webhooks.signature import signed, verify
-from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
+from tests.fakes.core import OTHER
+from tests.fakes.webhooks import (
+    Hooks,
+    Receiver,
+    everything,
+    happen,
+    hooks_over,
+    receiving,
+)
 from tests.interfaces.test_bad_requests import Secrets, refused
 
 pytestmark = pytest.mark.requirement("HOK")
-OWNER = "lead@demo.example"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DemoHappened(DomainEvent):
-    word: str
-
-
-@dataclass
-class Rules:
-    allow_private: bool = True
-
-
-@dataclass
-class Receiver:
-    """Answers as it is told, and remembers what came."""
-
-    port: int = 0
-    status: int = 200
-    answer: bytes = b"thanks"
-    came: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    location: str = ""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook?who=us"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        lines = head.split("\r\n")[1:]
-        headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in lines if line)}
-        body = await reader.readexactly(int(headers["content-length"]))
-        self.came.append((headers, body))
-        if self.status == 0:
-            writer.transport.abort()
-            return
-        more = f"location: {self.location}\r\n" if self.location else ""
-        writer.write(
-            f"HTTP/1.1 {self.status} X\r\n{more}content-length: {len(self.answer)}\r\n\r\n".encode()
-            + self.answer
-        )
-        await writer.drain()
-        writer.close()
-
-
-@asynccontextmanager
-async def receiving(
-    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-) -> AsyncIterator[int]:
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield int(server.sockets[0].getsockname()[1])
-    finally:
-        server.close()
-        await server.wait_closed()
 
 
 @pytest.fixture
@@ -99,94 +36,10 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
-@dataclass
-class Hooks:
-    core: Core
-    client: httpx.AsyncClient
-    book: PostgresDeliveryBook
-    courier: WebhookCourier
-    urls: DatabaseUrls
-
-    async def endpoint(self, name: str = "Notion") -> tuple[str, str]:
-        issued = await self.core.bus.send(CreateWebhookEndpoint(name=name), context_of(OWNER))
-        return issued.owner_id, issued.secret
-
-    async def subscribe(self, url: str, *events: str) -> tuple[str, str]:
-        command = CreateWebhookSubscription(url=url, events=events or ("*",))
-        issued = await self.core.bus.send(command, context_of(OWNER))
-        return issued.owner_id, issued.secret
-
-    async def message(self, endpoint: str, secret: str, body: bytes, **changes: Any) -> Any:
-        now = self.core.clock.now()
-        headers = {
-            "webhook-id": "msg_1",
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signed(secret, changes.get("id", "msg_1"), now, body),
-            "Content-Type": "application/json",
-            **changes.pop("headers", {}),
-        }
-        if "id" in changes:
-            headers["webhook-id"] = changes["id"]
-        return await self.client.post(f"/hooks/{endpoint}", content=body, headers=headers)
-
-    async def tell(self) -> None:
-        """Hand every event so far to the fan-out, as the relay does."""
-        hearing = WebhookFanOut(self.book)
-        for event in await everything(self.core):
-            await hearing.hear(event)
-
-    async def rows(self, table: str) -> int:
-        connection = await asyncpg.connect(self.urls.owner)
-        try:
-            async with connection.transaction():
-                await connection.execute("SELECT set_config('kyndof.organization', $1, true)", DEMO)
-                return int(await connection.fetchval(f"SELECT count(*) FROM {table}"))  # noqa: S608
-        finally:
-            await connection.close()
-
-    async def log(self, subscription: str) -> list[dict[str, Any]]:
-        path = f"/webhooks/subscriptions/{subscription}/deliveries"
-        found: list[dict[str, Any]] = (await self.client.get(path)).json()
-        return found
-
-
-def stores(seal: SecretSeal) -> dict[type, Any]:
-    return {
-        **webhook_store.STORES,
-        WebhookSecrets: lambda c, o: PostgresWebhookSecrets(c, o, seal),
-        TargetRules: lambda _c, _o: Rules(),
-    }
-
-
 @pytest.fixture
 async def hooks(database: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Hooks]:
-    await add_organization(database.owner, DEMO, "demo", OWNER)
-    await add_organization(database.owner, OTHER, "other", "worker@other.example")
-    seal = SecretSeal.of_folder(tmp_path / "keys")
-    async with core_over(database.app, stores(seal)) as core:
-        for command, handler in handlers.COMMANDS.items():
-            core.bus.register(command, handler)
-        for query, question in handlers.QUERIES.items():
-            core.bus.register_query(query, question)
-        book = PostgresDeliveryBook(core.pool, core.clock, core.ids, seal)
-        pace = WebhookPace(most_attempts_count=3, suspend_after_count=4)
-        sender = HttpWebhookSender(allow_private=True, patience_s=5)
-        app = build_app(
-            RestParts(
-                routers=[webhooks.router(core.bus), inbound.router(core.bus, book)],
-                doorkeeper=Doorkeeper(Secrets()),
-                ids=core.ids,
-                readiness={},
-                dashboard=tmp_path,
-            )
-        )
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=app),
-            base_url="http://test/api/v1",
-            headers={"X-API-Key": "lead"},
-        ) as client:
-            courier = WebhookCourier(core.bus, book, sender, core.clock, pace)
-            yield Hooks(core, client, book, courier, database)
+    async with hooks_over(database, tmp_path, Doorkeeper(Secrets())) as hooks:
+        yield hooks
 
 
 async def test_a_proven_message_becomes_one_event_however_often_it_comes(hooks: Hooks) -> None:
@@ -249,32 +102,6 @@ async def test_a_closed_door_takes_nothing(hooks: Hooks) -> None:
     assert (await hooks.client.delete(f"/webhooks/endpoints/{endpoint}")).status_code == 204
     answer = await hooks.message(endpoint, secret, b"{}")
     assert refused(answer, 404) == "WEBHOOK_ENDPOINT_UNKNOWN"
-
-
-async def test_a_new_secret_holds_at_once_and_the_old_one_for_its_overlap(hooks: Hooks) -> None:
-    endpoint, old = await hooks.endpoint()
-    made = await hooks.client.post(f"/webhooks/secrets/{endpoint}/rotation", json={"overlap_h": 1})
-    new = made.json()["secret"]
-    assert (await hooks.message(endpoint, old, b"{}", id="a")).status_code == 202
-    assert (await hooks.message(endpoint, new, b"{}", id="b")).status_code == 202
-    hooks.core.clock.advance(hours=2)
-    assert (await hooks.message(endpoint, old, b"{}", id="c")).status_code == 401
-    assert (await hooks.message(endpoint, new, b"{}", id="d")).status_code == 202
-
-
-async def test_secrets_lie_sealed_and_open_nowhere_else(hooks: Hooks, tmp_path: Path) -> None:
-    endpoint, secret = await hooks.endpoint()
-    connection = await asyncpg.connect(hooks.urls.owner)
-    async with connection.transaction():
-        await connection.execute("SELECT set_config('kyndof.organization', $1, true)", DEMO)
-        sealed = await connection.fetchval("SELECT sealed FROM webhook_secrets")
-    await connection.close()
-    assert secret.encode() not in sealed
-    seal = SecretSeal.of_folder(tmp_path / "keys")
-    assert seal.opened(sealed, f"{DEMO}:webhook_secrets.sealed:{endpoint}:1") == secret
-    for place in (f"{OTHER}:webhook_secrets.sealed:{endpoint}:1", f"{DEMO}:elsewhere"):
-        with pytest.raises(SealBrokenError):
-            seal.opened(sealed, place)
 
 
 async def test_an_event_reaches_its_address_signed_and_is_logged(
@@ -442,18 +269,3 @@ async def test_a_wish_that_makes_no_sense_is_refused(hooks: Hooks) -> None:
     ):
         answer = await hooks.client.post("/webhooks/subscriptions", json=body)
         assert refused(answer, 422) == code
-
-
-async def everything(core: Core, organization_id: str = DEMO) -> list[RecordedEvent]:
-    """Return the organization's events so far."""
-    return (await OutboxReader(core.pool).after(organization_id, Place(), 1000)).events
-
-
-async def happen(core: Core, organization_id: str = DEMO, user: str = OWNER) -> None:
-    """Record one event as a handler does."""
-    async with core.transactions.begin(context_of(user, organization_id=organization_id)) as unit:
-        _record(unit)
-
-
-def _record(unit: UnitOfWork) -> None:
-    unit.record(DemoHappened(word="한글"))

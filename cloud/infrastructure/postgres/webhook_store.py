@@ -7,12 +7,14 @@ from typing import Any, cast
 
 import asyncpg
 
+from cloud.commands.errors import CommandError
 from cloud.commands.payload import canonical
+from cloud.credentials.ports import Sealer
 from cloud.events.event import RecordedEvent
 from cloud.events.ports import Clock, IdFactory
 from cloud.infrastructure.postgres.unit_of_work import StoreFactory
-from cloud.infrastructure.sealed_secrets import SecretSeal
-from cloud.webhooks.ports import EndpointStore, SubscriptionStore
+from cloud.infrastructure.postgres.webhook_secret_store import PostgresWebhookSecrets
+from cloud.webhooks.ports import EndpointStore, SubscriptionStore, WebhookSecrets
 from cloud.webhooks.queries import (
     Attempt,
     AttemptView,
@@ -21,7 +23,7 @@ from cloud.webhooks.queries import (
     EndpointView,
     SubscriptionView,
 )
-from cloud.webhooks.signature import SECRET_BYTES, signed, written
+from cloud.webhooks.signature import signed
 
 _SET_ORGANIZATION = "SELECT set_config('kyndof.organization', $1, true)"
 _CLAIM_S = 60
@@ -89,11 +91,6 @@ WITH noted AS (
 INSERT INTO webhook_attempts (organization_id, delivery_id, number, at, status, detail, elapsed_ms)
 SELECT $1, $2, noted.attempts_count, $5, $6, $7, $8 FROM noted, counted
 RETURNING (SELECT failures_count FROM counted)
-"""
-_HOLDING = """
-SELECT number, sealed FROM webhook_secrets
-WHERE organization_id = $1 AND owner_id = $2 AND (holds_until IS NULL OR holds_until > $3)
-ORDER BY number DESC LIMIT 2
 """
 
 
@@ -250,64 +247,14 @@ class PostgresSubscriptionStore:
         return _delivery(row) if row else None
 
 
-class PostgresWebhookSecrets:
-    """Sealed secrets of one organization, in one transaction."""
-
-    def __init__(
-        self, connection: asyncpg.Connection, organization_id: str, seal: SecretSeal
-    ) -> None:
-        self._connection = connection
-        self._organization_id = organization_id
-        self._seal = seal
-
-    async def of(self, owner_id: str, now: datetime) -> tuple[str, ...]:
-        """Return the secrets that hold now, two at most, the newest first."""
-        rows = await self._connection.fetch(_HOLDING, self._organization_id, owner_id, now)
-        return tuple(
-            self._seal.opened(row["sealed"], self._place(owner_id, row["number"])) for row in rows
-        )
-
-    async def add(self, owner_id: str, secret: str, now: datetime, old_until: datetime) -> None:
-        """Keep a new secret; all before it hold until ``old_until`` at most."""
-        number = await self._connection.fetchval(
-            "SELECT coalesce(max(number), 0) + 1 FROM webhook_secrets"
-            " WHERE organization_id = $1 AND owner_id = $2",
-            self._organization_id,
-            owner_id,
-        )
-        await self._connection.execute(
-            "UPDATE webhook_secrets SET holds_until = least(holds_until, $3)"
-            " WHERE organization_id = $1 AND owner_id = $2",
-            self._organization_id,
-            owner_id,
-            old_until,
-        )
-        await self._connection.execute(
-            "INSERT INTO webhook_secrets (organization_id, owner_id, number, sealed, created_at)"
-            " VALUES ($1, $2, $3, $4, $5)",
-            self._organization_id,
-            owner_id,
-            number,
-            self._seal.sealed(secret, self._place(owner_id, number)),
-            now,
-        )
-
-    def fresh(self) -> str:
-        """Return a new secret."""
-        return written(self._seal.random(SECRET_BYTES))
-
-    def _place(self, owner_id: str, number: int) -> str:
-        return f"{self._organization_id}:webhook_secrets.sealed:{owner_id}:{number}"
-
-
 class PostgresDeliveryBook:
     """What is to be sent, over all organizations; each is read and written as itself."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock, ids: IdFactory, seal: SecretSeal) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: Clock, ids: IdFactory, sealer: Sealer) -> None:
         self._pool = pool
         self._clock = clock
         self._ids = ids
-        self._seal = seal
+        self._sealer = sealer
 
     async def owner_of(self, endpoint_id: str) -> str | None:
         """Return the organization whose open endpoint this is."""
@@ -342,10 +289,9 @@ class PostgresDeliveryBook:
                 rows = await connection.fetch(_CLAIM, organization_id, now, until, limit)
                 # The pool lends a proxy that does everything a connection does.
                 lent = cast("asyncpg.Connection", connection)
-                secrets = PostgresWebhookSecrets(lent, organization_id, self._seal)
+                secrets = PostgresWebhookSecrets(lent, organization_id, self._sealer)
                 for row in rows:
-                    holding = await secrets.of(row["subscription_id"], now)
-                    found.append(_due(row, holding, now))
+                    found.append(await _due(row, secrets, now))
         return found
 
     async def note(self, delivery: DueDelivery, attempt: Attempt) -> int:
@@ -376,15 +322,23 @@ def body_of(event: RecordedEvent) -> str:
     )
 
 
-def _due(row: asyncpg.Record, secrets: tuple[str, ...], now: datetime) -> DueDelivery:
+async def _due(row: asyncpg.Record, secrets: WebhookSecrets, now: datetime) -> DueDelivery:
     """Return a delivery signed with every secret that holds.
 
-    Two sign while one is exchanged, so that the receiver may change when it can.
+    Two sign while one is exchanged, so that the receiver may change when it can. Where none opens,
+    that is this try's end, and nobody else's.
     """
-    body = row["body"].encode()
-    signatures = [signed(secret, row["event_id"], now, body) for secret in secrets]
+    body, signatures, problem = row["body"].encode(), [], ""
+    try:
+        holding = await secrets.of(row["subscription_id"], now)
+        signatures = [signed(one.reveal(), row["event_id"], now, body) for one in holding]
+    except CommandError as error:
+        problem = f"{error.code}: {error.message}"
     return DueDelivery(
-        **dict(row), timestamp=str(int(now.timestamp())), signature=" ".join(signatures)
+        **dict(row),
+        timestamp=str(int(now.timestamp())),
+        signature=" ".join(signatures),
+        problem=problem,
     )
 
 

@@ -106,6 +106,8 @@ class WebhookCourier:
             await self._suspend(delivery, failures)
 
     async def _sent(self, delivery: DueDelivery) -> tuple[SentAnswer | None, str]:
+        if delivery.problem:
+            return None, delivery.problem
         headers = {
             "webhook-id": delivery.event_id,
             "webhook-timestamp": delivery.timestamp,

@@ -8,6 +8,10 @@ DASHBOARD := cloud/dashboard/dist/index.html
 DASHBOARD_SOURCES := $(shell find cloud/dashboard -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print 2>/dev/null)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
+# Each worker has a PostgreSQL of its own; on a big machine four are enough.
+PYTEST := $(BIN)/python -m pytest
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+
 .PHONY: install up demo check test faults bench soak clean proto schema
 .DEFAULT_GOAL := install
 
@@ -41,17 +45,17 @@ check: $(DEV) $(DASHBOARD)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python cloud/dashboard/build.py check
-	$(BIN)/python -m pytest -q tests/architecture tests/unit
+	$(PYTEST) -q $(PARALLEL) tests/architecture tests/unit
 
 test: $(DEV) $(DASHBOARD)
 	$(BIN)/python cloud/dashboard/build.py test
-	$(BIN)/python -m pytest -m "not faults and not soak"
+	$(PYTEST) $(PARALLEL) -m "not faults and not soak"
 
 faults: $(DEV) $(DASHBOARD)
-	$(BIN)/python -m pytest -m faults
+	$(PYTEST) -m faults
 
 soak: $(DEV) $(DASHBOARD)
-	$(BIN)/python -m pytest -m soak --timeout 3600
+	$(PYTEST) -m soak --timeout 3600
 
 bench: $(DEV) $(DASHBOARD)
 	$(BIN)/python -m tests.benchmarks

@@ -6,11 +6,13 @@ from cloud.commands.ports import Handler, UnitOfWork
 from cloud.jobs.commands import RedriveJob
 from cloud.jobs.errors import JobNotFailedError, JobUnknownError
 from cloud.jobs.events import JobRedriven
-from cloud.jobs.job import JobState
+from cloud.jobs.job import AGENT_TASKS, JobState
 from cloud.jobs.ports import JobBoard
-from cloud.jobs.queries import FindJob, JobView, ListJobs
+from cloud.jobs.queries import FindJob, JobQueueView, JobView, ListJobQueues, ListJobs
 
 _LARGEST_PAGE_COUNT = 200
+# Housekeeping is nobody's: its jobs belong to no organization.
+_SHARED_QUEUES = (AGENT_TASKS,)
 
 
 async def redrive_job(command: RedriveJob, unit: UnitOfWork) -> JobView:
@@ -39,6 +41,12 @@ async def list_jobs(query: ListJobs, unit: UnitOfWork) -> tuple[JobView, ...]:
     )
 
 
+async def list_job_queues(query: ListJobQueues, unit: UnitOfWork) -> tuple[JobQueueView, ...]:
+    """Return the queues with this organization's jobs; raises JobsAwayError."""
+    board, organization_id = unit.store(JobBoard), unit.context.organization_id
+    return tuple([await board.tallied(organization_id, queue) for queue in _SHARED_QUEUES])
+
+
 async def _found(queue: str, job_id: str, unit: UnitOfWork) -> JobView:
     found = await unit.store(JobBoard).find(unit.context.organization_id, queue, job_id)
     if found is None:
@@ -47,4 +55,8 @@ async def _found(queue: str, job_id: str, unit: UnitOfWork) -> JobView:
 
 
 COMMANDS: dict[type[Command], Handler] = {RedriveJob: redrive_job}
-QUERIES: dict[type[Query], Handler] = {FindJob: find_job, ListJobs: list_jobs}
+QUERIES: dict[type[Query], Handler] = {
+    FindJob: find_job,
+    ListJobs: list_jobs,
+    ListJobQueues: list_job_queues,
+}

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from cloud.jobs.job import JobState
-from cloud.jobs.queries import JobView
+from cloud.jobs.queries import JobQueueView, JobView
 
 
 class JobBoard(Protocol):
@@ -20,4 +20,8 @@ class JobBoard(Protocol):
         self, organization_id: str, queue: str, state: JobState, limit: int
     ) -> tuple[JobView, ...]:
         """Return jobs of this organization in one state, newest first."""
+        ...
+
+    async def tallied(self, organization_id: str, queue: str) -> JobQueueView:
+        """Return how many jobs of this organization are in each state."""
         ...

@@ -25,6 +25,27 @@ class FindJob(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListJobQueues(Query):
+    """The queues that do organizations' work, each with the asker's jobs by state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobQueueView:
+    """A queue and how many jobs of one organization are in each state.
+
+    Every number ends at ``counted_until``: one that reaches it means so many or more.
+    """
+
+    queue: str
+    waiting_count: int
+    active_count: int
+    delayed_count: int
+    completed_count: int
+    failed_count: int
+    counted_until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
     """A job. ``failed_code`` says why its last attempt failed, "" when none has."""
 

@@ -32,7 +32,7 @@ from cloud.jobs.errors import (
 )
 from cloud.jobs.events import JobRequested
 from cloud.jobs.job import JobState, RunningJob
-from cloud.jobs.queries import FindJob, JobView, ListJobs
+from cloud.jobs.queries import FindJob, JobQueueView, JobView, ListJobQueues, ListJobs
 from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
 from tests.redis import running_redis
 
@@ -125,6 +125,16 @@ async def test_the_relay_adds_a_job_that_a_transaction_asked_for_once(
     assert (await core.bus.ask(FindJob(job_id=job_id), context_of())).state == "completed"
 
 
+async def _tally(core: Core, organization_id: str = DEMO) -> tuple[int, ...]:
+    (queue,) = await core.bus.ask(ListJobQueues(), context_of(organization_id=organization_id))
+    assert isinstance(queue, JobQueueView)
+    assert (queue.queue, queue.counted_until) == (QUEUE, 100)
+    return (
+        queue.waiting_count, queue.active_count, queue.delayed_count, queue.completed_count,
+        queue.failed_count,
+    )  # fmt: skip
+
+
 @pytest.mark.requirement("JOB")
 async def test_a_poison_job_dies_after_three_attempts_and_is_driven_again(
     core: Core, queues: BullmqQueues, place: QueuePlace, database: DatabaseUrls
@@ -138,6 +148,7 @@ async def test_a_poison_job_dies_after_three_attempts_and_is_driven_again(
             raise ValueError("a customer's name")
 
     await queues.add(DEMO, QUEUE, "process-mention", "evt_1", {"session_id": "ses_1"})
+    assert await _tally(core) == (1, 0, 0, 0, 0)
     relay = OutboxRelay(core.pool, database.app, [JobFeeder(queues)], RelayPace(sweep_s=0.2))
     async with JobWorker(QUEUE, place, {"process-mention": mention}, QUICK), relay:
         dead = await until(queues, "evt_1", ended)
@@ -145,6 +156,8 @@ async def test_a_poison_job_dies_after_three_attempts_and_is_driven_again(
         assert (dead.failed_code, dead.failed_reason) == ("JOB_CRASHED", "ValueError")
         listed = await core.bus.ask(ListJobs(), context_of())
         assert [job.job_id for job in listed] == ["evt_1"]
+        assert await _tally(core) == (0, 0, 0, 0, 1)
+        assert await _tally(core, OTHER) == (0, 0, 0, 0, 0)
         poisoned = False
         await core.bus.send(RedriveJob(job_id="evt_1"), context_of())
         await until(queues, "evt_1", lambda job: job.state == "completed")

@@ -21,11 +21,12 @@ from cloud.jobs.job import (
     KEEP_FAILED_COUNT,
     JobState,
 )
-from cloud.jobs.queries import JobView
+from cloud.jobs.queries import JobQueueView, JobView
 
 QUEUES = (AGENT_TASKS, HOUSEKEEPING)
 _PATIENCE_S = 10.0
 _PAGE_COUNT = 100
+_COUNTED_UNTIL = 100
 _LONGEST_REASON_COUNT = 500
 _AWAY = (psycopg.Error, RedisError, OSError, TimeoutError)
 Answer = TypeVar("Answer")
@@ -108,6 +109,23 @@ class BullmqQueues:
                 if len(found) == limit:
                     break
         return tuple(found)
+
+    async def tallied(self, organization_id: str, queue: str) -> JobQueueView:
+        """Return how many jobs of this organization are in each state."""
+        everybodys = await self.counts(queue)
+        own = dict.fromkeys(JobState, 0)
+        for state in JobState:
+            if everybodys[state]:
+                own[state] = len(await self.listed(organization_id, queue, state, _COUNTED_UNTIL))
+        return JobQueueView(
+            queue=queue,
+            waiting_count=own[JobState.WAITING],
+            active_count=own[JobState.ACTIVE],
+            delayed_count=own[JobState.DELAYED],
+            completed_count=own[JobState.COMPLETED],
+            failed_count=own[JobState.FAILED],
+            counted_until=_COUNTED_UNTIL,
+        )
 
     async def counts(self, queue: str) -> dict[str, int]:
         """Return how many jobs of all organizations are in each state."""

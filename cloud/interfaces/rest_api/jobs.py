@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
 from cloud.jobs.commands import RedriveJob
-from cloud.jobs.queries import FindJob, JobView
+from cloud.jobs.queries import FindJob, JobQueueView, JobView, ListJobQueues
 
 _AGENT_TASKS = "ai-agent-tasks"
 
@@ -21,6 +21,11 @@ def router(bus: CommandBus) -> APIRouter:
         """Return jobs in one state, newest first; failed ones are the dead-letter list."""
         query = bus.question("list_jobs", {"queue": queue, "state": state, "limit": limit})
         return list(await bus.ask(query, context))
+
+    @routes.get("/jobs/queues")
+    async def queues(context: Asker) -> list[JobQueueView]:
+        """Return the queues with the number of jobs in each state."""
+        return list(await bus.ask(ListJobQueues(), context))
 
     @routes.get("/jobs/{job_id}")
     async def job(job_id: str, context: Asker, *, queue: str = _AGENT_TASKS) -> JobView:

@@ -42,8 +42,16 @@ export function refusal(status: number, body: unknown, requestId: string): ApiEr
   );
 }
 
-async function send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+interface Sent {
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+  /** What the asker has seen: the edit holds only for it. */
+  tag?: string;
+}
+
+async function answered(method: string, path: string, { body, signal, tag }: Sent): Promise<{ answer: unknown; tag: string }> {
   const headers: Record<string, string> = { "Accept-Language": language };
+  if (tag) headers["If-Match"] = tag;
   const init: RequestInit = { method, headers, credentials: "same-origin" };
   if (signal) init.signal = signal;
   if (body instanceof FormData) init.body = body;
@@ -62,17 +70,32 @@ async function send(method: string, path: string, body?: unknown, signal?: Abort
   const answer: unknown =
     response.status === 204 ? undefined : await response.json().catch(() => undefined);
   if (!response.ok) throw refusal(response.status, answer, response.headers.get("X-Request-Id") ?? "");
-  return answer;
+  return { answer, tag: response.headers.get("ETag") ?? "" };
 }
 
 /** GET `path`; the caller names the schema of the answer. */
  
 export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await send("GET", path, undefined, signal)) as T;
+  return (await answered("GET", path, { signal })).answer as T;
+}
+
+/** GET the mark of what lies at `path`, which a change of it must bring along. */
+export async function readTag(path: string): Promise<string> {
+  return (await answered("GET", path, {})).tag;
 }
 
 /** POST `body` as JSON, or as a form when it is one. */
  
 export async function act<T>(path: string, body: unknown): Promise<T> {
-  return (await send("POST", path, body)) as T;
+  return (await answered("POST", path, { body })).answer as T;
+}
+
+/** PUT `body` over what was seen under `tag`. */
+export async function replace<T>(path: string, body: unknown, tag: string): Promise<T> {
+  return (await answered("PUT", path, { body, tag })).answer as T;
+}
+
+/** DELETE what lies at `path`. */
+export async function remove(path: string): Promise<void> {
+  await answered("DELETE", path, {});
 }

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import type { Approval, ApprovalLine, Dispute, Floor, Invitation, Me, MyAccess, NotificationPage, Organization, Person, Piece, RegistryProblem, SignInMethods, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Approval, ApprovalLine, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, MyAccess, NotificationPage, Organization, Person, Piece, RegistryProblem, SignInMethods, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
 import { act, read } from "@/api/client";
 import { keepResults } from "@/live/floor_patch";
 
@@ -21,6 +21,12 @@ export const keys = {
   approvals: ["approvals"] as const,
   arrivals: (sha256: string) => ["arrivals", sha256] as const,
   notifications: ["notifications"] as const,
+  wishes: ["notification-wishes"] as const,
+  jobs: ["jobs"] as const,
+  webhooks: ["webhooks"] as const,
+  deliveries: (id: string) => ["webhooks", "deliveries", id] as const,
+  conversations: ["conversations"] as const,
+  conversation: (id: string) => ["conversations", id] as const,
   registryProblems: ["registry-problems"] as const,
 };
 
@@ -119,3 +125,86 @@ export const registryProblemsQuery = queryOptions({
   queryFn: ({ signal }) => read<RegistryProblem[]>("/registry/problems", signal),
   refetchInterval: 15_000,
 });
+
+/** What the matrix says about a person and an action: pages say beforehand what would be refused. */
+export const rightQuery = (login: string, action: string) =>
+  queryOptions({
+    queryKey: ["right", login, action],
+    queryFn: ({ signal }) =>
+      read<Explanation>(`/permissions/why?user=${encodeURIComponent(login)}&action=${encodeURIComponent(action)}`, signal),
+  });
+
+export const wishesQuery = queryOptions({
+  queryKey: keys.wishes,
+  queryFn: ({ signal }) => read<Wishes>("/notifications/wishes", signal),
+});
+
+const BUSY_MS = 3000;
+const QUIET_MS = 10_000;
+const isBusy = (one: JobQueue): boolean => one.waiting_count + one.active_count + one.delayed_count > 0;
+
+/** Progress comes without an event: while something is under way it is asked for again and again. */
+export const jobQueuesQuery = queryOptions({
+  queryKey: [...keys.jobs, "queues"],
+  queryFn: ({ signal }) => read<JobQueue[]>("/jobs/queues", signal),
+  refetchInterval: ({ state }) => (state.data?.some(isBusy) ? BUSY_MS : QUIET_MS),
+});
+
+export const jobsQuery = (queue: string, state: string) =>
+  queryOptions({
+    queryKey: [...keys.jobs, queue, state],
+    queryFn: ({ signal }) => read<Job[]>(`/jobs?queue=${encodeURIComponent(queue)}&state=${state}&limit=50`, signal),
+    refetchInterval: BUSY_MS,
+  });
+
+export const webhookSubscriptionsQuery = queryOptions({
+  queryKey: [...keys.webhooks, "subscriptions"],
+  queryFn: ({ signal }) => read<WebhookSubscription[]>("/webhooks/subscriptions", signal),
+});
+
+export const webhookEndpointsQuery = queryOptions({
+  queryKey: [...keys.webhooks, "endpoints"],
+  queryFn: ({ signal }) => read<WebhookEndpoint[]>("/webhooks/endpoints", signal),
+});
+
+/** Attempts come without an event. */
+export const deliveriesQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.deliveries(id),
+    queryFn: ({ signal }) => read<WebhookDelivery[]>(`/webhooks/subscriptions/${encodeURIComponent(id)}/deliveries?limit=50`, signal),
+    refetchInterval: QUIET_MS,
+  });
+
+const CONVERSATIONS_COUNT = 50;
+
+export const conversationsQuery = infiniteQueryOptions({
+  queryKey: [...keys.conversations, "list"],
+  queryFn: ({ signal, pageParam }) =>
+    read<ConversationLine[]>(`/sessions?limit=${CONVERSATIONS_COUNT}&before=${encodeURIComponent(pageParam)}`, signal),
+  initialPageParam: "",
+  getNextPageParam: (page) => (page.length < CONVERSATIONS_COUNT ? undefined : page.at(-1)?.session_id),
+});
+
+export const conversationQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.conversation(id),
+    queryFn: ({ signal }) => read<Conversation>(`/sessions/${encodeURIComponent(id)}`, signal),
+  });
+
+/** Entries from the beginning up to the newest ones, which come with the conversation. */
+export const earlierQuery = (id: string, until: number) =>
+  queryOptions({
+    queryKey: [...keys.conversation(id), "earlier", until],
+    queryFn: async ({ signal }) => {
+      const found: Entry[] = [];
+      for (let after = 0; after < until - 1; ) {
+        const page = await read<Entry[]>(`/sessions/${encodeURIComponent(id)}/entries?after=${after}&limit=200`, signal);
+        const last = page.at(-1);
+        if (!last) break;
+        found.push(...page.filter((one) => one.sequence < until));
+        after = last.sequence;
+      }
+      return found;
+    },
+    staleTime: Infinity,
+  });

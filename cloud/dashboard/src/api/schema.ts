@@ -17,6 +17,20 @@ export type Notification = Answer<Schemas["NotificationView"]>;
 export type NotificationPage = Omit<Answer<Schemas["NotificationPage"]>, "notifications"> & { notifications: Notification[] };
 export type MarkedRead = Answer<Schemas["MarkedRead"]>;
 
+export type Wishes = Answer<Schemas["WishesView"]>;
+export type WishesChange = Schemas["ChangeNotificationWishes"];
+
+export type Explanation = Answer<Schemas["Explanation"]>;
+export type Job = Answer<Schemas["JobView"]>;
+export type JobQueue = Answer<Schemas["JobQueueView"]>;
+export type WebhookSubscription = Answer<Schemas["SubscriptionView"]>;
+export type WebhookEndpoint = Answer<Schemas["EndpointView"]>;
+export type WebhookDelivery = Answer<Schemas["DeliveryView"]>;
+export type IssuedWebhookSecret = Answer<Schemas["IssuedWebhookSecret"]>;
+export type ConversationLine = Answer<Schemas["cloud__sessions__queries__SessionView"]>;
+export type Conversation = Answer<Schemas["RestoredSession"]>;
+export type Entry = Answer<Schemas["EntryView"]>;
+
 export type Person = Answer<Schemas["PersonView"]>;
 export type Me = Answer<Schemas["Me"]>;
 export type MyAccess = Answer<Schemas["MyAccess"]>;

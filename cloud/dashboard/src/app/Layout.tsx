@@ -71,7 +71,13 @@ function PersonMenu() {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{me.person.login}</Menu.Label>
+        <Menu.Item component={Link} to="/conversations">{t("layout.conversations")}</Menu.Item>
+        <Menu.Item component={Link} to="/account/notifications">{t("layout.notifications")}</Menu.Item>
         <Menu.Item component={Link} to="/account">{t("layout.account")}</Menu.Item>
+        <Menu.Divider />
+        <Menu.Item component={Link} to="/jobs">{t("layout.jobs")}</Menu.Item>
+        <Menu.Item component={Link} to="/webhooks">{t("layout.webhooks")}</Menu.Item>
+        <Menu.Divider />
         <Menu.Item onClick={() => { leave.mutate(); }}>{t("layout.sign_out")}</Menu.Item>
       </Menu.Dropdown>
     </Menu>

@@ -100,6 +100,28 @@ const approvals = createRoute({
   path: "/approvals",
   component: lazyRouteComponent(() => import("@/features/approvals/ApprovalsPage"), "ApprovalsPage"),
 });
+const jobs = createRoute({
+  getParentRoute: () => inside,
+  path: "/jobs",
+  component: lazyRouteComponent(() => import("@/features/jobs/JobsPage"), "JobsPage"),
+});
+const wishes = createRoute({
+  getParentRoute: () => inside,
+  path: "/account/notifications",
+  component: lazyRouteComponent(() => import("@/features/notifications/WishesPage"), "WishesPage"),
+});
+const webhooks = createRoute({
+  getParentRoute: () => inside,
+  path: "/webhooks",
+  component: lazyRouteComponent(() => import("@/features/webhooks/WebhooksPage"), "WebhooksPage"),
+});
+const conversations = createRoute({
+  getParentRoute: () => inside,
+  path: "/conversations",
+  validateSearch: (search: Record<string, unknown>): { open?: string } =>
+    typeof search.open === "string" ? { open: search.open } : {},
+  component: lazyRouteComponent(() => import("@/features/conversations/ConversationsPage"), "ConversationsPage"),
+});
 const piece = createRoute({
   getParentRoute: () => inside,
   path: "/pieces/$pieceId",
@@ -110,7 +132,7 @@ const piece = createRoute({
 
 export function buildRouter(client: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals])]),
+    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals, jobs, wishes, webhooks, conversations])]),
     context: { client },
     defaultPreload: false,
     scrollRestoration: true,

@@ -29,6 +29,9 @@ export function touched(event: LiveEvent): QueryKey[] {
   if (typeof order === "string" && order) found.push(keys.workOrder(order), keys.workOrders);
   if (typeof event.payload.approval_id === "string" && event.payload.approval_id) found.push(keys.approvals);
   if (event.type === "notification_raised") found.push(keys.notifications);
+  if (event.type.startsWith("job_")) found.push(keys.jobs);
+  if (event.type.startsWith("webhook_")) found.push(keys.webhooks);
+  if (event.type.startsWith("session_")) found.push(keys.conversations);
   if (OF_DISPUTES.has(event.type)) found.push(keys.disputes);
   if (OF_STATIONS.has(event.type) || OF_COUNTS.has(event.type)) found.push(keys.floor);
   return found;

@@ -1,24 +1,16 @@
 import { Alert, Badge, Button, Code, CopyButton, Group, MultiSelect, PasswordInput, Select, Stack, Table, Text, TextInput, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useState, type ReactNode } from "react";
+import { useState } from "react";
 
 import { act } from "@/api/client";
 import { accessQuery, keys, myOrganizationsQuery, signInMethodsQuery } from "@/api/queries";
 import type { IssuedKey, MyAccess } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { Loading } from "@/app/Loading";
+import { Panel } from "@/app/Panel";
 import { Refusal, Trouble } from "@/app/Trouble";
 import { useTimes } from "@/app/times";
-
-function Panel({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <Stack className="k-panel" p="lg" gap="sm" component="section">
-      <Title order={2} fz="lg">{title}</Title>
-      {children}
-    </Stack>
-  );
-}
 
 /** Do something about one's own access, and read it again. */
 function useChange<Body>(path: (body: Body) => string) {

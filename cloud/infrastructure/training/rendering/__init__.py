@@ -9,3 +9,27 @@ Conventions used by every module of this package:
 * Shade is linear reflectance, 0 black to 1 white, stored without gamma: 8-bit = 255 x shade.
 * All randomness comes from the `numpy.random.Generator` that the caller hands in.
 """
+
+from cloud.infrastructure.training.rendering.samples import (
+    ANOMALIES,
+    FAMILIES,
+    KINDS,
+    FabricStyle,
+    Sample,
+    draw_style,
+    render_cloth,
+    render_sample,
+    spoil,
+)
+
+__all__ = [
+    "ANOMALIES",
+    "FAMILIES",
+    "KINDS",
+    "FabricStyle",
+    "Sample",
+    "draw_style",
+    "render_cloth",
+    "render_sample",
+    "spoil",
+]

@@ -1,0 +1,94 @@
+"""Strangeness without a name: what no catalogue lists, made from the cloth's own picture."""
+
+import cv2
+import numpy as np
+
+from cloud.infrastructure.training.rendering.canvas import Canvas, Plane, blob, cloud
+
+
+def _patch(canvas: Canvas) -> Plane:
+    """Where: a spot, a strip, or the islands of a cloud; alpha (H, W) float32."""
+    generator, side_px = canvas.generator, canvas.side_px
+    shape = canvas.cover.shape
+    kind = generator.random()
+    if kind < 0.45:
+        size_px = canvas.mostly_small(5.0, 0.5 * side_px)
+        return blob(generator, shape, canvas.place(), size_px, 0.4)
+    if kind < 0.75:
+        length_px = canvas.mostly_small(8.0, 0.6 * side_px)
+        angle = canvas.between(0, np.pi)
+        way = np.array([np.cos(angle), np.sin(angle)])
+        start = canvas.place()
+        points = np.stack([start, start + way * length_px])
+        return canvas.stroke(points, canvas.mostly_small(2.0, 0.3 * length_px + 3))
+    field = cloud(generator, shape, int(generator.integers(2, 6)))
+    islands = np.clip((field - np.quantile(field[::4, ::4], canvas.between(0.8, 0.97))) * 8, 0, 1)
+    window = blob(generator, shape, canvas.place(), canvas.between(0.4, 0.9) * side_px, 0.3)
+    return np.asarray(islands * window, dtype=np.float32)
+
+
+def cut_paste(canvas: Canvas) -> None:
+    """A piece of the cloth lies elsewhere."""
+    shift = canvas.generator.uniform(-0.5, 0.5, 2) * canvas.side_px
+    rolled = np.roll(canvas.picture, tuple(np.round(shift).astype(int)), (0, 1))
+    jitter = canvas.generator.normal(1, 0.06 * canvas.boldness_ratio, 3).astype(np.float32)
+    canvas.paint(_patch(canvas), rolled * jitter)
+
+
+def rotated_self(canvas: Canvas) -> None:
+    """A piece of the cloth is turned."""
+    height, width = canvas.cover.shape
+    angle = canvas.between(12, 168)
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, canvas.between(0.9, 1.1))
+    turned = cv2.warpAffine(
+        canvas.picture, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101
+    )
+    canvas.paint(_patch(canvas), np.asarray(turned, dtype=np.float32))
+
+
+def colour_shift(canvas: Canvas) -> None:
+    """A piece has another shade."""
+    change = canvas.contrast(0.5, 2.5) / max(float(canvas.tone.mean()), 10.0)
+    sign = 1 if canvas.generator.random() < 0.5 else -1
+    own = canvas.generator.normal(0, 0.4, 3)
+    factor = np.clip(1 + np.clip(change, 0.06, 0.6) * (sign + own), 0.2, 2.0)
+    canvas.tint(_patch(canvas), factor.astype(np.float32))
+
+
+def blur_patch(canvas: Canvas) -> None:
+    """The threads of a piece are smeared."""
+    blurred = cv2.GaussianBlur(canvas.picture, (0, 0), canvas.between(1.5, 5.0))
+    canvas.paint(_patch(canvas), blurred * np.float32(canvas.generator.normal(1, 0.05)))
+
+
+def density_warp(canvas: Canvas) -> None:
+    """Threads lie closer or wider over a piece."""
+    height, width = canvas.cover.shape
+    middle, size_px = canvas.place(0.15), canvas.between(0.08, 0.3) * canvas.side_px
+    x = np.arange(width, dtype=np.float32)[None, :] - np.float32(middle[0])
+    y = np.arange(height, dtype=np.float32)[:, None] - np.float32(middle[1])
+    stretch = canvas.mostly_small(0.5, 3.0)
+    near = np.exp(-((x / (size_px * stretch)) ** 2) - (y / size_px) ** 2).astype(np.float32)
+    pull = near * np.float32(canvas.between(0.25, 0.75) * (1 if x.size % 2 else -1))
+    if canvas.generator.random() < 0.5:
+        pull = -pull
+    canvas.move(pull * x, pull * y)
+    np.maximum(canvas.cover, near * (near > 0.3), out=canvas.cover)
+
+
+def foreign_texture(canvas: Canvas) -> None:
+    """Another texture shows in a piece."""
+    height, width = canvas.cover.shape
+    generator = canvas.generator
+    pitch, angle = canvas.mostly_small(2.5, 20.0), canvas.between(0, np.pi)
+    x = np.arange(width, dtype=np.float32)[None, :]
+    y = np.arange(height, dtype=np.float32)[:, None]
+    way = (x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / pitch)
+    wave = np.sin(way) * (1 if generator.random() < 0.5 else np.sin(x * (2.2 / pitch)))
+    grainy = generator.standard_normal((height // 2 + 1, width // 2 + 1)).astype(np.float32)
+    rough = cv2.resize(grainy, (width, height), interpolation=cv2.INTER_LINEAR)
+    mixed = canvas.between(0, 1) * wave + canvas.between(0, 1) * rough
+    colour = canvas.other_tone(canvas.contrast(0.3, 2.0))
+    texture = colour + (mixed * canvas.spread_count)[..., None]
+    alpha = _patch(canvas) * np.float32(canvas.between(0.4, 1.0))
+    canvas.paint(alpha, np.clip(texture, 0, 255).astype(np.float32))

@@ -316,6 +316,17 @@ def read_settings() -> CloudSettings:
         raise SettingInvalidError(f"{_file_of_settings()}: {error.strerror}") from error
 
 
+def spoken_language() -> str:
+    """Return ``en`` where the person's terminal is set to English, else ``ko``.
+
+    What the environment asks for counts, whether or not this machine has that locale installed.
+    """
+    chosen = next(
+        (os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), ""
+    )
+    return "en" if chosen.lower().startswith("en") else "ko"
+
+
 def child_environment(**values: str) -> dict[str, str]:
     """Return this process's environment with ``values`` over it, for a child of `kyndof up`."""
     return os.environ | values

@@ -12,11 +12,16 @@ BEGINNING = b""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRow:
-    """One act or refusal as it is stored. ``metadata`` is canonical JSON text."""
+    """One act or refusal as it is stored: every column but the hash.
+
+    ``at`` is the act's own clock, ``recorded_at`` the moment of its number; ``metadata`` is
+    canonical JSON text.
+    """
 
     organization_id: str
     sequence: int
     at: datetime
+    recorded_at: datetime
     user: str
     source: str
     action: str
@@ -35,11 +40,15 @@ class ChainBreak:
 
 
 def row_hash(previous: bytes, row: AuditRow) -> bytes:
-    """Return the 32 bytes SHA-256 of ``previous`` followed by the canonical row."""
+    """Return the 32 bytes SHA-256 of ``previous`` followed by the canonical row.
+
+    Every stored column is covered: what a row says and also where and when it lies.
+    """
     fields = {
         "organization_id": row.organization_id,
         "sequence": row.sequence,
         "at": row.at.astimezone(UTC),
+        "recorded_at": row.recorded_at.astimezone(UTC),
         "user": row.user,
         "source": row.source,
         "action": row.action,

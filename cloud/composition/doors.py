@@ -10,6 +10,7 @@ from cloud.composition.serving import serve
 from cloud.composition.workers import migrate_database, run_embedded_broker, work
 from cloud.interfaces.terminal.app import TerminalDoors
 from cloud.interfaces.terminal.quality import QualityDoors
+from cloud.interfaces.terminal.token_keys import TokenKeys
 from cloud.settings import CloudSettings, SettingInvalidError, read_settings
 
 
@@ -25,6 +26,7 @@ def terminal_doors() -> TerminalDoors:
         check_org=lambda database: check_org(read_settings(), database),
         check_registry=lambda database: check_registry(read_settings(), database),
         new_credential_key=_new_credential_key,
+        token_keys=_token_keys,
         known=_known_errors,
         quality=_quality,
         login_file=lambda: read_settings().login_path.expanduser(),
@@ -55,6 +57,13 @@ def _new_credential_key(name: str) -> str:
     return new_key(name)
 
 
+def _token_keys() -> TokenKeys:
+    from cloud.infrastructure.signing.access_tokens import FolderTokenKeys
+    from cloud.infrastructure.system_time import SystemClock
+
+    return FolderTokenKeys(read_settings().token_keys_folder, SystemClock())
+
+
 def _known_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose message is a sentence for whoever started the program."""
     from cloud.infrastructure.embedded.free_ports import PortNotFreeError
@@ -70,6 +79,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from cloud.infrastructure.registry_files.org_registry import RegistryRefusedError
     from cloud.infrastructure.registry_files.stage_files import StageFileError
     from cloud.infrastructure.registry_files.station_files import StationFileError
+    from cloud.infrastructure.signing.access_tokens import TokenKeysDamagedError
     from cloud.infrastructure.signing.certificate_authority import AuthorityDamagedError
     from cloud.interfaces.edge_intake.servers import PortTakenError
 
@@ -78,5 +88,5 @@ def _known_errors() -> tuple[type[Exception], ...]:
         EmbeddedPostgresError, HomeUnusableError, HttpPortTakenError, JobWorkerEndedError,
         MqttBrokerError, NotReadyError, ObjectStoreSettingError, PortNotFreeError, PortTakenError,
         RedisUrlInvalidError, RegistryFileError, RegistryRefusedError, SettingInvalidError,
-        SettingMissingError, StageFileError, StationFileError,
+        SettingMissingError, StageFileError, StationFileError, TokenKeysDamagedError,
     )  # fmt: skip

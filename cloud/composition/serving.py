@@ -199,6 +199,7 @@ def _application(
             limits=_limits(settings),
             away=_away(),
             if_match_needed=settings.http.if_match_needed,
+            token_keys=core.identity.keys.public,
             dashboard=CHECKOUT / "cloud" / "dashboard" / "dist",
         )
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from cloud.commands.command import Command, Source
 from cloud.sessions.session import Role
 
+_CONVERSED = frozenset({Source.SLACK, Source.WEB, Source.TERMINAL, Source.API, Source.MCP})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartSession(Command):
@@ -38,6 +40,12 @@ class SwitchInterface(Command):
     session_id: str
     interface: Source
     metadata: dict[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse an interface at which nobody talks."""
+        if self.interface not in _CONVERSED:
+            known = ", ".join(sorted(_CONVERSED))
+            raise ValueError(f"a conversation goes on at one of: {known}")
 
     @property
     def lane(self) -> str:

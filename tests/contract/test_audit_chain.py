@@ -73,25 +73,37 @@ def sql(statement: str) -> Tampering:
 
 async def rewrite(intruder: asyncpg.Connection, from_row: int = 1) -> None:
     """Chain everything anew from a row on, head included, as a patient forger does."""
-    rows = await intruder.fetch("SELECT * FROM audit_log ORDER BY sequence")
+    for organization in await intruder.fetch("SELECT DISTINCT organization_id FROM audit_log"):
+        await rewrite_one(intruder, organization[0], from_row)
+
+
+async def rewrite_one(intruder: asyncpg.Connection, organization_id: str, from_row: int) -> None:
+    rows = await intruder.fetch(
+        "SELECT * FROM audit_log WHERE organization_id = $1 ORDER BY sequence", organization_id
+    )
     previous = b""
     for row in rows:
         values = {
             name: row[name]
-            for name in ("organization_id", "sequence", "at", "source", "action", "resource",
-                         "outcome", "trace_id", "metadata")
+            for name in ("organization_id", "sequence", "at", "recorded_at", "source", "action",
+                         "resource", "outcome", "trace_id", "metadata")
         }  # fmt: skip
         if row["sequence"] >= from_row:
             previous = row_hash(previous, AuditRow(user=row["user_login"], **values))
             await intruder.execute(
-                "UPDATE audit_log SET hash = $1 WHERE sequence = $2", previous, row["sequence"]
+                "UPDATE audit_log SET hash = $1 WHERE organization_id = $2 AND sequence = $3",
+                previous,
+                organization_id,
+                row["sequence"],
             )
         else:
             previous = row["hash"]
     await intruder.execute(
-        "UPDATE organization_heads SET audit_hash = $1, audit_sequence = $2",
+        "UPDATE organization_heads SET audit_hash = $1, audit_sequence = $2"
+        " WHERE organization_id = $3",
         previous,
         rows[-1]["sequence"],
+        organization_id,
     )
 
 
@@ -144,6 +156,39 @@ async def test_whatever_is_done_to_the_rows_is_found_and_named(
     assert report.broken_at == sequence
 
 
+# What a forger writes over a column, by its type.
+FORGED = {
+    "text": "{column} || 'x'",
+    "bigint": "{column} + 100",
+    "timestamp with time zone": "{column} + interval '1 microsecond'",
+    "json": """'{{"forged": true}}'::json""",
+    "bytea": "sha256('forged')",
+}
+
+
+async def test_a_change_of_any_stored_column_is_found_and_named(
+    core: Core, intruder: asyncpg.Connection
+) -> None:
+    await act(core, 4)
+    columns = await intruder.fetch(
+        "SELECT column_name::text AS name, data_type::text AS type FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name = 'audit_log'"
+    )
+    assert len(columns) >= 12
+    await intruder.execute("CREATE TABLE before AS TABLE audit_log")
+    for column in columns:
+        forged = FORGED[column["type"]].format(column=column["name"])
+        status = await intruder.execute(
+            f"UPDATE audit_log SET {column['name']} = {forged} WHERE sequence = 2"  # noqa: S608
+        )
+        assert status == "UPDATE 1", column["name"]
+        report = await verify(core)
+        assert (report.holds, report.broken_at) == (False, 2), column["name"]
+        await intruder.execute("DELETE FROM audit_log")
+        await intruder.execute("INSERT INTO audit_log SELECT * FROM before")
+        assert (await verify(core)).holds
+
+
 async def test_a_chain_that_nobody_touched_holds(core: Core) -> None:
     assert (await verify(core)).holds
     await act(core, 6)
@@ -189,6 +234,7 @@ async def aged(intruder: asyncpg.Connection, months: int) -> None:
     await intruder.execute(
         f"UPDATE audit_log SET recorded_at = recorded_at - interval '{months} months'"  # noqa: S608
     )
+    await rewrite(intruder)
 
 
 async def dropped(core: Core, intruder: asyncpg.Connection) -> None:

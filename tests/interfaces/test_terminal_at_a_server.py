@@ -142,6 +142,34 @@ async def test_the_shell_goes_on_with_a_conversation_that_began_elsewhere(
     assert not await line("/quit")
 
 
+async def test_a_person_at_a_terminal_is_recorded_so_and_no_other_door_can_be_claimed(
+    terminal: Terminal,
+) -> None:
+    await terminal.sign_in()
+    shell = Conversation(Remote(terminal.file), lambda _: None)
+    await asyncio.to_thread(shell.line, "/new")
+    await asyncio.to_thread(shell.line, "치마 열 벌 언제 끝나?")
+    session = await terminal.json("ask", "restore-session", "--session-id", shell.session_id)
+    assert session["session"]["source"] == "terminal"  # type: ignore[index]
+    assert [one["interface"] for one in session["entries"]] == ["terminal"]  # type: ignore[index]
+    key = {"X-API-Key": await terminal.door.key("lead@demo.example")}
+    for claimed in ("kiosk", "system", "vendor", "station", "slack", "TERMINAL", "", "x" * 900):
+        answer = await terminal.door.client.post(
+            "/api/v1/sessions", json={}, headers={**key, "X-Kyndof-Interface": claimed}
+        )
+        assert answer.status_code == 422, claimed
+        assert answer.json()["error"]["code"] == "PAYLOAD_INVALID"
+    plain = await terminal.door.client.post("/api/v1/sessions", json={}, headers=key)
+    assert plain.json()["source"] == "api"
+    for interface in ("kiosk", "system", "vendor", "station", "webhook"):
+        moved = await terminal.door.client.post(
+            f"/api/v1/sessions/{shell.session_id}/interface",
+            json={"interface": interface},
+            headers=key,
+        )
+        assert moved.status_code == 422, interface
+
+
 def made() -> CreateWorkOrder:
     return wish(number="WO-T")
 

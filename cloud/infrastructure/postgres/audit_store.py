@@ -34,8 +34,8 @@ SELECT sequence, hash FROM audit_log WHERE organization_id = $1 AND recorded_at 
 ORDER BY recorded_at DESC, sequence DESC LIMIT 1
 """
 _RECENT = """
-SELECT organization_id, sequence, at, user_login, source, action, resource, outcome, trace_id,
-       metadata, hash
+SELECT organization_id, sequence, at, recorded_at, user_login, source, action, resource, outcome,
+       trace_id, metadata, hash
 FROM audit_log
 WHERE organization_id = $1 AND ($2::bigint IS NULL OR sequence < $2)
   AND ($3 = '' OR resource = $3)
@@ -110,6 +110,7 @@ def _row(row: Any) -> AuditRow:  # noqa: ANN401  a record of the driver
         organization_id=row["organization_id"],
         sequence=row["sequence"],
         at=row["at"],
+        recorded_at=row["recorded_at"],
         user=row["user_login"],
         source=row["source"],
         action=row["action"],

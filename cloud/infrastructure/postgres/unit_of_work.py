@@ -145,7 +145,7 @@ class PostgresUnitOfWork:
         if head is None:
             raise RuntimeError("the organization's head was not written")
         first_event = head["event_sequence"] - len(events.ids) + 1
-        rows = self._rows(head["audit_sequence"] - len(entries) + 1)
+        rows = self._rows(head["audit_sequence"] - len(entries) + 1, head["recorded_at"])
         hashes: list[bytes] = []
         for row in rows:
             hashes.append(row_hash(hashes[-1] if hashes else head["audit_hash"], row))
@@ -164,12 +164,13 @@ class PostgresUnitOfWork:
             head["recorded_at"],
         )
 
-    def _rows(self, first: int) -> list[AuditRow]:
+    def _rows(self, first: int, recorded_at: datetime) -> list[AuditRow]:
         return [
             AuditRow(
                 organization_id=context.organization_id,
                 sequence=sequence,
                 at=at,
+                recorded_at=recorded_at,
                 user=context.user,
                 source=context.source.value,
                 action=entry.action,

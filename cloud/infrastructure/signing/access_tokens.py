@@ -27,6 +27,7 @@ KIND = "at+jwt"
 AUDIENCE = "kyndof-api"
 ISSUER = "kyndof"
 LONGEST_TOKEN = 4096
+_PUBLIC_PARTS = ("kty", "crv", "x", "y")
 #: An old key is kept until no token that it signed can live.
 KEPT = ACCESS_LIFETIME + SKEW + timedelta(hours=1)
 
@@ -40,7 +41,7 @@ class TokenKeysDamagedError(Exception):
 class FolderTokenKeys:
     """Signing keys in ``folder``, one file each, made at the first use.
 
-    Several processes share the folder: one that meets an unknown key looks again.
+    Several processes share the folder: each sees at once what another has made or taken away.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -65,12 +66,30 @@ class FolderTokenKeys:
         """Return the key of this name."""
         if not isinstance(key_id, str):
             return None
-        if key_id not in self._keys:
-            self._read()
+        # Another process may have retired it: the folder's own time is asked each time.
+        self._read()
         return self._keys.get(key_id)
 
-    def rotate(self) -> str:
-        """Make a new key that signs from now on; keys that no living token needs go."""
+    def listed(self) -> tuple[tuple[str, datetime], ...]:
+        """Return name and beginning of each key, the one that signs first."""
+        found = [(str(key.kid), made_at) for _, key, made_at in self._files()]
+        return tuple(sorted(found, key=lambda one: (one[1], one[0]), reverse=True))
+
+    def public(self) -> list[dict[str, str]]:
+        """Return the public half of each key that is believed, as JSON Web Keys."""
+        self._read()
+        found = []
+        for name, key in sorted(self._keys.items()):
+            public = key.as_dict(private=False)
+            told = {part: str(public[part]) for part in _PUBLIC_PARTS}
+            found.append({**told, "kid": name, "alg": ALGORITHM, "use": "sig"})
+        return found
+
+    def rotate(self, *, retire: bool = False) -> str:
+        """Make a new key that signs from now on; keys that no living token needs go.
+
+        With ``retire`` every earlier key goes, and with it each token that it signed.
+        """
         now = self._clock.now()
         key = ECKey.generate_key("P-256", private=True)
         name = key.thumbprint()[:16]
@@ -81,6 +100,10 @@ class FolderTokenKeys:
             file.flush()
             os.fsync(file.fileno())
         draft.rename(self._folder / f"{name}.json")
+        if retire:
+            for path, earlier, _ in self._files():
+                if str(earlier.kid) != name:
+                    path.unlink(missing_ok=True)
         self._forget_old(now)
         self._read()
         return name

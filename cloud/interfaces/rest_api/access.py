@@ -7,12 +7,16 @@ from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 from cloud.commands.command import CommandContext, Source
-from cloud.commands.errors import ForbiddenError
+from cloud.commands.errors import ForbiddenError, PayloadInvalidError
 from cloud.interfaces.rest_api.doorstep import Doorstep, Proven
 from cloud.organizations.commands import Noted
 from cloud.organizations.errors import NotSignedInError, ScopeMissingError, TokenKindWrongError
 
 COOKIE = "kyndof_session"
+#: By this header a program that shows a key or token says which interface a person uses it from.
+INTERFACE_HEADER = "X-Kyndof-Interface"
+#: No more than these may be said: kiosk, station, vendor and system have doors of their own.
+_SAID = {"terminal": Source.TERMINAL, "api": Source.API}
 REFRESH_PREFIX = "kyndof_rt_"
 LIVE = "live"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -71,6 +75,7 @@ class Doorkeeper:
             TokenKindWrongError: a refresh token came where an access token is needed.
             TokenExpiredError: the access token is too old.
             ForeignOriginError: the cookie came from another site's page.
+            PayloadInvalidError: the request names an interface that it cannot have come from.
         """
         proven, source = await self._proven(connection)
         if proven is None:
@@ -119,11 +124,11 @@ class Doorkeeper:
         if (key or bearer or "").startswith(REFRESH_PREFIX):
             raise TokenKindWrongError("a refresh token opens nothing but the next access token")
         if key:
-            return await self._secrets.key(key), Source.API
+            return await self._secrets.key(key), _said_interface(connection)
         if bearer and bearer.count(".") == _JWT_DOTS:
-            return await self._secrets.access(bearer), Source.API
+            return await self._secrets.access(bearer), _said_interface(connection)
         if bearer:
-            return await self._secrets.key(bearer), Source.API
+            return await self._secrets.key(bearer), _said_interface(connection)
         cookie = connection.cookies.get(COOKIE)
         refuse_foreign(connection)
         return (await self._secrets.session(cookie) if cookie else None), Source.WEB
@@ -138,6 +143,16 @@ def stranger_context(connection: HTTPConnection, proven: Proven, **noted: str) -
         trace_id=getattr(connection.state, "request_id", ""),
         metadata={Noted.USER_AGENT.value: connection.headers.get("user-agent", ""), **noted},
     )
+
+
+def _said_interface(connection: HTTPConnection) -> Source:
+    said = connection.headers.get(INTERFACE_HEADER, "api")
+    found = _SAID.get(said)
+    if found is None:
+        raise PayloadInvalidError(
+            f"{INTERFACE_HEADER} says api or terminal", field=INTERFACE_HEADER, given=said[:50]
+        )
+    return found
 
 
 def _bearer(connection: HTTPConnection) -> str | None:

@@ -22,12 +22,18 @@ from cloud.interfaces.rest_api.unknown_fields import no_unknown_fields
 
 #: Returns nothing when all is well, else one sentence that says what is not.
 Check = Callable[[], Awaitable[str | None]]
+#: A reader of tokens that meets an unknown key asks again; this long it need not.
+_KEYS_KEPT_S = 300
 _THIS_MACHINE = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestParts:
-    """What composition hands to the application. ``away``: errors that mean try again later."""
+    """What composition hands to the application.
+
+    ``away`` are errors that mean try again later; ``token_keys`` gives the public halves of the
+    keys that sign access tokens.
+    """
 
     routers: Sequence[APIRouter]
     doorkeeper: Doorkeeper
@@ -38,6 +44,7 @@ class RestParts:
     limits: Limits | None = None
     away: tuple[type[Exception], ...] = ()
     if_match_needed: bool = False
+    token_keys: Callable[[], list[dict[str, str]]] | None = None
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 
 
@@ -62,6 +69,8 @@ def build_app(parts: RestParts) -> FastAPI:
     _add_health(app, parts.readiness)
     if parts.metrics:
         _add_metrics(app, parts.metrics)
+    if parts.token_keys:
+        _add_token_keys(app, parts.token_keys)
     describe(app)
     add_reference(app)
     _add_dashboard(app, parts.dashboard)
@@ -91,6 +100,17 @@ def _add_metrics(app: FastAPI, page: Callable[[], Awaitable[bytes]]) -> None:
         if request.client is None or request.client.host not in _THIS_MACHINE:
             await asker(request)
         return Response(await page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _add_token_keys(app: FastAPI, public: Callable[[], list[dict[str, str]]]) -> None:
+    @app.get("/.well-known/jwks.json", include_in_schema=False)
+    async def token_keys() -> JSONResponse:
+        """Return the public keys with which anybody can check an access token."""
+        return JSONResponse(
+            {"keys": public()},
+            headers={"Cache-Control": f"public, max-age={_KEYS_KEPT_S}"},
+            media_type="application/jwk-set+json",
+        )
 
 
 def _add_dashboard(app: FastAPI, folder: Path) -> None:

@@ -19,6 +19,7 @@ from cloud.interfaces.terminal.checks import Check, add_checks
 from cloud.interfaces.terminal.credentials import CredentialTools, add_credentials
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.interfaces.terminal.remote_commands import add_remote
+from cloud.interfaces.terminal.token_keys import TokenKeys, add_token_keys
 from cloud.interfaces.terminal.words import say
 from cloud.organizations.commands import (
     CreateApiKey,
@@ -54,6 +55,7 @@ class TerminalDoors:
     check_org: Check
     check_registry: Check
     new_credential_key: Callable[[str], str]
+    token_keys: Callable[[], TokenKeys]
     known: Callable[[], tuple[type[Exception], ...]]
     quality: Callable[[], QualityDoors]
     login_file: Callable[[], Path]
@@ -72,6 +74,12 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
     _add_organization(app, doors)
     _add_audit(app, doors)
     add_credentials(app, _credential_tools(doors))
+    add_token_keys(
+        app,
+        doors.token_keys,
+        lambda work: _run(doors, work),
+        lambda data, text, as_json: _show(data, text, as_json=as_json),
+    )
     add_quality(app, doors.quality)
     add_remote(app, doors.login_file)
     return app

@@ -131,7 +131,7 @@ class Remote:
         key: str,
         query: dict[str, str | int] | None,
     ) -> httpx.Response:
-        headers = {"Accept-Language": say.language}
+        headers = {"Accept-Language": say.language, "X-Kyndof-Interface": "terminal"}
         if self.login.secret and not path.startswith("/tokens/refresh"):
             if self.login.refresh:
                 headers["Authorization"] = f"Bearer {self.login.secret}"

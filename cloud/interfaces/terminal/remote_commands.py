@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -107,8 +107,11 @@ def _add_login(app: typer.Typer, remote: Callable[[], Remote]) -> None:
 
     @app.command()
     def logout() -> None:
-        """Forget the login of this machine."""
+        """End the sign-in at the server and forget it here; an API key is forgotten here alone."""
         here = remote()
+        if here.login.refresh:
+            with suppress(RemoteError):
+                here.call("POST", "/tokens/revocation", {"refresh_token": here.login.refresh})
         here.login.secret = here.login.refresh = ""
         here.keep()
         typer.echo(say("SIGNED_OUT"))

@@ -14,6 +14,11 @@ class _Say:
         """Return ``en`` in a terminal that speaks English, ``ko`` otherwise."""
         return "en" if (locale.getlocale()[0] or "").lower().startswith("en") else "ko"
 
+    def speak(self, language: str) -> None:
+        """Speak this language from now on, ``ko`` or ``en``."""
+        self.__dict__["language"] = language
+        self.__dict__.pop("_texts", None)
+
     @cached_property
     def _texts(self) -> dict[str, str]:
         file = Path(__file__).parent / "texts" / f"{self.language}.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey
+from joserfc.jwk import ECKey, KeySet, OctKey
 
 from cloud.infrastructure.signing.access_tokens import (
     ALGORITHM,
@@ -107,6 +107,41 @@ def test_keys_change_while_tokens_live_and_old_ones_go(tmp_path: Path, clock: Se
     here.rotate()
     assert len(list(tmp_path.glob("*.json"))) == 2
     assert {path.stat().st_mode & 0o077 for path in tmp_path.glob("*.json")} == {0}
+
+
+def test_a_retired_key_is_believed_no_more_and_its_name_is_unknown(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    here, other = FolderTokenKeys(tmp_path, clock), FolderTokenKeys(tmp_path, clock)
+    token = JoseAccessTokens(here, clock).issue(claims_of(clock))
+    reader = JoseAccessTokens(other, clock)
+    assert reader.read(token) is not None
+    clock.advance(seconds=1)
+    fresh = here.rotate(retire=True)
+    assert reader.read(token) is None
+    assert [name for name, _ in other.listed()] == [fresh]
+    head, body, signature = JoseAccessTokens(here, clock).issue(claims_of(clock)).split(".")
+    assert reader.read(f"{head}.{body}.{signature}") is not None
+    renamed = part({"alg": ALGORITHM, "typ": KIND, "kid": "nobody's"})
+    assert reader.read(f"{renamed}.{body}.{signature}") is None
+
+
+def test_public_keys_check_a_token_and_hold_nothing_private(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    keys = FolderTokenKeys(tmp_path, clock)
+    before = JoseAccessTokens(keys, clock).issue(claims_of(clock))
+    clock.advance(seconds=1)
+    keys.rotate()
+    after = JoseAccessTokens(keys, clock).issue(claims_of(clock))
+    published = keys.public()
+    assert len(published) == 2
+    assert {name for key in published for name in key} == {
+        "kty", "crv", "x", "y", "kid", "alg", "use",
+    }  # fmt: skip
+    known = KeySet.import_key_set({"keys": published})  # type: ignore[arg-type,typeddict-item]
+    for token in (before, after):
+        assert jwt.decode(token, known, algorithms=[ALGORITHM]).claims["sub"] == "usr_1"
 
 
 def test_a_damaged_key_is_told_by_its_file(tmp_path: Path, clock: SetClock) -> None:

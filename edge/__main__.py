@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from edge.composition import cloud_doors, compose_offline, run_station
+from edge.composition import cloud_doors, compose_calibration, compose_offline, run_station
+from edge.interfaces.calibration import add_calibration_commands
 from edge.interfaces.cloud_commands.commands import add_cloud_commands
 from edge.interfaces.kiosk.command import add_run_command
 from edge.interfaces.offline import add_offline_commands
@@ -14,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 add_cloud_commands(app, cloud_doors())
 add_run_command(app, run_station)
 add_offline_commands(app, compose_offline)
+add_calibration_commands(app, compose_calibration)
 
 
 def main() -> None:

@@ -89,6 +89,12 @@ class InspectionSettings(BaseModel):
     bundle: str = Field("base", description="base, or the folder of a signed bundle.")
     bundle_public_key: str = Field("", description="PEM file that signed bundles are checked by.")
     board: str = Field("table-4-tags", description="Name of the tag board under firmware-config.")
+    calibration_required: bool = Field(
+        False, description="Measure nothing until kyndof-edge calibrate has been done."
+    )
+    gauge_max_age_h: float = Field(
+        0, ge=0, description="Hours that a check with the gauge bar holds; 0 asks for none."
+    )
     capture_timeout_s: float = Field(3, gt=0, description="Longest wait for a frame, in seconds.")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
@@ -48,7 +49,7 @@ class RefusingInspector:
 class PipelineInspector:
     """Judges shots by `edge.inspection`; one at a time."""
 
-    def __init__(self, pipeline: InspectionPipeline, board: TagBoard | None) -> None:
+    def __init__(self, pipeline: InspectionPipeline, board: Callable[[], TagBoard | None]) -> None:
         self._pipeline = pipeline
         self._board = board
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inspect")
@@ -68,18 +69,19 @@ class PipelineInspector:
 
     def _judge(self, shot: record.Shot, task: record.InspectionTask) -> record.InspectionRecord:
         try:
-            standard = to_pipeline(task)
+            standard, board = to_pipeline(task), self._board()
             result = self._pipeline.inspect(
-                shot.pixels, standard, self._bank(task.style_bank), self._board
+                shot.pixels, standard, self._bank(task.style_bank), board
             )
         except InspectionError as error:
             raise InspectionUnavailableError(str(error), detail=error.code) from error
-        return to_station(result, task.standard, self._board.name if self._board else "")
+        used = "" if board is None else board.calibration_id or board.name
+        return to_station(result, task.standard, used)
 
     @property
     def measures(self) -> bool:
         """Say whether there is a board to measure by."""
-        return self._board is not None
+        return self._board() is not None
 
     def _bank(self, content: bytes | None) -> StyleBank | None:
         """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""

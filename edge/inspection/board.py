@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.inspection.errors import TagBoardError
+from edge.inspection.lens import Lens
 
 _CORNER_SIGNS = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=np.float64)
 
@@ -19,6 +20,8 @@ class TagBoard:
     uncertainties of the print and of the laying. ``camera_height_mm`` lets cloth of known
     thickness be corrected for parallax. ``reference_px`` are the corners seen when the station
     was calibrated, (4, 2) each; a camera or a tag that moved since then is noticed by them.
+    ``lens`` and ``calibration_id`` come from that calibration too, and ``thickness_mm`` by style
+    for points of measure that name none. ``doubt`` is a reason that every result then carries.
     """
 
     name: str
@@ -30,6 +33,10 @@ class TagBoard:
     side_tolerance_mm: float = 0.02
     place_tolerance_mm: float = 0.05
     reference_px: Mapping[int, NDArray[np.float64]] | None = field(default=None, compare=False)
+    lens: Lens | None = None
+    calibration_id: str = ""
+    thickness_mm: Mapping[str, float] = field(default_factory=dict)
+    doubt: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a board that spans no plane.

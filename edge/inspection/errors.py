@@ -55,3 +55,31 @@ class PictureUnreadableError(InspectionError):
         super().__init__(f"{picture}: {problem}")
         self.picture = picture
         self.problem = problem
+
+
+class CalibrationRefusedError(InspectionError):
+    """The views do not teach a lens, or the table does not agree with it."""
+
+    code = "CALIBRATION_REFUSED"
+
+    def __init__(self, reason: str, problem: str) -> None:
+        super().__init__(f"{reason}: {problem}")
+        self.reason = reason
+        self.problem = problem
+
+
+class CalibrationFileError(InspectionError):
+    """A stored calibration or gauge check cannot be read."""
+
+    code = "CALIBRATION_FILE_INVALID"
+
+
+class GaugeCheckError(InspectionError):
+    """The gauge bar could not be measured."""
+
+    code = "GAUGE_CHECK_IMPOSSIBLE"
+
+    def __init__(self, reason: str, problem: str) -> None:
+        super().__init__(f"{reason}: {problem}")
+        self.reason = reason
+        self.problem = problem

@@ -12,7 +12,7 @@ Sources of uncertainty (standard, root of summed squares, then doubled for k = 2
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,8 +137,8 @@ def _budget(
         (name, float(np.sqrt(sum(_change(plane, places_px, raw_mm, s) ** 2 for s in shifts))))
         for name, shifts in plane.errors.items()
     ]
-    bent = plane.shifted(np.append(np.zeros(8), -plane.numbers[8]))
-    correction = plane.to_px(plane.to_mm(places_px)) - bent.to_px(plane.to_mm(places_px))
+    straight = replace(plane.shifted(np.append(np.zeros(8), -plane.numbers[8])), lens=None)
+    correction = places_px - straight.to_px(plane.to_mm(places_px))
     lens_px = float(np.hypot(*(correction[1] - correction[0])))
     scale = plane.mm_per_px()
     misfit_px = max(0.0, plane.residual_px - _USUAL_RESIDUAL_PX)

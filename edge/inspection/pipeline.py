@@ -200,6 +200,15 @@ class InspectionPipeline:
 
     def _fit(self, scene: _Scene, board: TagBoard) -> None:
         """Fit the plane to the tags."""
+        if board.lens is not None and scene.frame.shape[:2] != (
+            board.lens.height_px,
+            board.lens.width_px,
+        ):
+            scene.calibration_problem = "frame_size_differs"
+            scene.reasons.append("frame_size_differs")
+            return
+        if board.doubt is not None:
+            scene.reasons.append(board.doubt)
         corners = self._parts.tags.find(scene.frame, board)
         if len(corners) < len(board.tags):
             scene.calibration_problem = "tags_hidden"
@@ -210,7 +219,7 @@ class InspectionPipeline:
             scene.reasons.append("frame_blurred")
             scene.calibration_problem = "frame_blurred"
             return
-        if plane.residual_px > _MOST_RESIDUAL_PX or _drifted(plane, board):
+        if plane.residual_px > _MOST_RESIDUAL_PX or plane.drift_px() > _MOST_DRIFT_PX:
             scene.calibration_problem = "tags_moved"
             scene.reasons.append("tags_moved")
             return
@@ -405,17 +414,6 @@ def _cloth(scene: _Scene, cells: NDArray[np.bool_]) -> Cloth:
     """Return the cloth to be judged at ``cells`` (H, W) bool."""
     foreign = np.zeros_like(cells) if scene.foreign is None else scene.foreign
     return Cloth(pyramid=scene.pyramid, cells=cells, foreign=foreign)
-
-
-def _drifted(plane: Plane, board: TagBoard) -> bool:
-    """Say whether tags are seen elsewhere than when the station was calibrated."""
-    if board.reference_px is None:
-        return False
-    drifts = [
-        float(np.abs(plane.to_px(board.corners_mm(tag)) - corners).max())
-        for tag, corners in board.reference_px.items()
-    ]
-    return max(drifts, default=0.0) > _MOST_DRIFT_PX
 
 
 def _grown(codes: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:

@@ -1,7 +1,8 @@
 """From pixels to millimetres on the table, with what is known of the error.
 
 The model has nine numbers: a homography from the table to the undistorted picture and one radial
-coefficient of the lens. It is fitted to some three hundred edge points of the tags, not to
+coefficient of the lens; where the camera was calibrated, its lens stands for that coefficient,
+which stays zero. It is fitted to some three hundred edge points of the tags, not to
 their corners, because a blurred corner is rounded and a blurred edge is not moved.
 """
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.inspection.board import TagBoard
+from edge.inspection.lens import Lens
 from edge.inspection.sampling import edges
 
 _SAMPLES_PER_SIDE = 20
@@ -37,9 +39,15 @@ class Plane:
     blur_px: float = 0.0
     errors: Mapping[str, NDArray[np.float64]]
     board: TagBoard
+    lens: Lens | None = None
 
     def to_px(self, places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Project ``places_mm`` (N, 2) float64 on the table into the picture, (N, 2) px."""
+        ideal = self.to_ideal_px(places_mm)
+        return ideal if self.lens is None else self.lens.bent(ideal)
+
+    def to_ideal_px(self, places_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Project ``places_mm`` (N, 2) as `to_px`, but without the calibrated lens."""
         homography = np.append(self.numbers[:8], 1.0).reshape(3, 3)
         x = (places_mm[:, 0] - self.origin_mm[0]) / self.unit_mm
         y = (places_mm[:, 1] - self.origin_mm[1]) / self.unit_mm
@@ -50,6 +58,8 @@ class Plane:
 
     def to_mm(self, places_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Find where on the table ``places_px`` (N, 2) float64 lie, (N, 2) mm."""
+        if self.lens is not None:
+            places_px = self.lens.straight(places_px)
         across = (places_px[:, 0] - self.centre_px[0]) / self.radius_px
         down = (places_px[:, 1] - self.centre_px[1]) / self.radius_px
         bend = self.numbers[8] * (across * across + down * down)
@@ -62,6 +72,11 @@ class Plane:
         x, y = x * self.unit_mm + self.origin_mm[0], y * self.unit_mm + self.origin_mm[1]
         return np.stack([x, y], axis=1)
 
+    @property
+    def free_count(self) -> int:
+        """How many numbers are fitted: a calibrated lens leaves the radial one at zero."""
+        return 9 if self.lens is None else 8
+
     def mm_per_px(self) -> float:
         """Scale in the middle of the picture."""
         around = self.centre_px + np.array([[-50, 0], [50, 0], [0, -50], [0, 50]], dtype=float)
@@ -69,6 +84,17 @@ class Plane:
         wide = float(np.hypot(*(places[1] - places[0])))
         high = float(np.hypot(*(places[3] - places[2])))
         return (wide + high) / 200
+
+    def drift_px(self) -> float:
+        """Farthest that a tag's corner is seen from where it was at calibration; 0 without one."""
+        known = (self.board.reference_px or {}).items()
+        return max(
+            (
+                float(np.hypot(*(self.to_px(self.board.corners_mm(t)) - px).T).max())
+                for t, px in known
+            ),
+            default=0.0,
+        )
 
     def shifted(self, shift: NDArray[np.floating]) -> "Plane":
         """Return the plane with its numbers moved by ``shift`` (N=9,) float64."""
@@ -108,8 +134,9 @@ def fit_plane(
         radius_px=float(np.hypot(width, height)) / 2,
         errors={},
         board=board,
+        lens=board.lens,
     )
-    plane = _first_guess(plane, mm, px)
+    plane = _first_guess(plane, mm, px if board.lens is None else board.lens.straight(px))
     plane = _follow_corners(plane, mm, px)
     return _follow_edges(plane, frame, board)
 
@@ -131,7 +158,7 @@ def _follow_corners(plane: Plane, mm: NDArray[np.float64], px: NDArray[np.float6
     for _ in range(6):
         wrong = (px - plane.to_px(mm)).ravel()
         slopes = _slopes(plane, mm).reshape(-1, 9)
-        plane = plane.shifted(np.linalg.lstsq(slopes, wrong, rcond=None)[0])
+        plane = plane.shifted(_solved(plane, slopes, wrong))
     return plane
 
 
@@ -155,11 +182,13 @@ def _follow_edges(plane: Plane, frame: NDArray[np.uint8], board: TagBoard) -> Pl
             return replace(plane, residual_px=float("inf"), blur_px=blur)
         middle = np.median(np.abs(offsets[keep]))
         keep &= np.abs(offsets) <= max(6 * float(middle), 1.0)
-        shift = np.linalg.lstsq(slopes[keep], offsets[keep], rcond=None)[0]
+        shift = _solved(plane, slopes[keep], offsets[keep])
         plane = plane.shifted(shift)
         offsets = offsets - slopes @ shift
     residual = float(np.sqrt(np.mean(offsets[keep] ** 2)))
-    solve = np.linalg.pinv(slopes[keep])
+    solve = np.zeros((9, int(keep.sum())))
+    free = plane.free_count
+    solve[:free] = np.linalg.pinv(slopes[keep][:, :free])
     noise = max(residual, _SMALLEST_NOISE_PX)
     # Neighbouring samples share pixels, so only about every third one tells something new.
     errors = {"tag_edges": (solve * noise * np.sqrt(3)).T}
@@ -184,7 +213,19 @@ def _slopes(plane: Plane, places_mm: NDArray[np.float64]) -> NDArray[np.float64]
     for row, place in enumerate((across, down)):
         slopes[:, row] += bend * place[:, None] * turn
         slopes[:, row, 8] += place * squared
-    return np.asarray(slopes * plane.radius_px)
+    slopes *= plane.radius_px
+    if plane.lens is not None:
+        slopes = np.einsum("nij,njk->nik", plane.lens.slopes(plane.to_ideal_px(places_mm)), slopes)
+    return np.asarray(slopes)
+
+
+def _solved(
+    plane: Plane, slopes: NDArray[np.float64], wrong: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Least-squares shift (9,) for ``slopes`` (N, 9) and ``wrong`` (N,); a fixed number stays."""
+    shift = np.zeros(9)
+    shift[: plane.free_count] = np.linalg.lstsq(slopes[:, : plane.free_count], wrong, rcond=None)[0]
+    return shift
 
 
 def _side_samples(

@@ -39,7 +39,16 @@ from edge.station.worker import BadgeRules, Worker
 
 _LOG = logging.getLogger(__name__)
 _REMEMBER_EVERY = timedelta(minutes=1)
-_LOOKS = ("frame_black", "frame_blurred", "calibration_missing", "tags_hidden")
+_LOOKS = (
+    "frame_black",
+    "frame_blurred",
+    "frame_overexposed",
+    "calibration_missing",
+    "tags_hidden",
+    "gauge_check_missing",
+    "gauge_check_old",
+    "gauge_off",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,12 +59,12 @@ def machine() -> str:
 def arguments(description: str) -> argparse.Namespace:
     """Read ``--data`` and ``--quick``."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, default=_data_folder())
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--quick", action="store_true")
     return parser.parse_args()
 
 
-def _data_folder() -> Path:
+def data_folder() -> Path:
     for folder in Path(__file__).resolve().parents:
         if (folder / "shared" / "data").is_dir():
             return folder / "shared" / "data"

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.requirement("VER")
 @pytest.fixture(scope="module")
 def inspector() -> PipelineInspector:
     settings = EdgeSettings(firmware_config=ROOT / "firmware-config")
-    return PipelineInspector(compose_inspection(settings), compose_board(settings))
+    return PipelineInspector(compose_inspection(settings), lambda: compose_board(settings))
 
 
 async def judged(inspector, look, folder, standard) -> InspectionRecord:

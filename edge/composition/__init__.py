@@ -1,12 +1,18 @@
 """The one place where ports meet implementations."""
 
 import contextlib
-import functools
 import logging
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.composition.vision import (
+    compose_board,
+    compose_calibration,
+    compose_inspection,
+    compose_offline,
+    compose_reader,
+    compose_ruler,
+)
 from edge.interfaces.cloud_commands.commands import CloudDoors
 from edge.settings import EdgeSettings, child_environment, read_settings, silence_grpc
 
@@ -28,10 +34,19 @@ if TYPE_CHECKING:
     from edge.station.workstation import Workstation
 
     Loops = dict[str, Coroutine[object, object, None]]
-    from edge.inspection.board import TagBoard
-    from edge.inspection.pipeline import InspectionPipeline
-    from edge.interfaces.offline import OfflineWork
-    from edge.scanning.ports import CodeReader
+
+__all__ = [
+    "cloud_doors",
+    "compose_board",
+    "compose_calibration",
+    "compose_inspection",
+    "compose_offline",
+    "compose_reader",
+    "compose_station",
+    "compose_sync",
+    "run_station",
+    "run_sync",
+]
 
 AGENT_VERSION = "0.1.0"
 
@@ -158,7 +173,6 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
 def run_sync() -> None:
     """Run the sync agent until it is told to stop."""
     import asyncio
-    import logging
 
     from edge.infrastructure.json_log import log_to_stderr
     from edge.infrastructure.sync_process import stop_requested
@@ -407,91 +421,7 @@ def _inspector(settings: EdgeSettings) -> "Inspector":
     from edge.model_bundles.errors import BundleError
 
     try:
-        pipeline, board = compose_inspection(settings), _board_or_none(settings)
+        pipeline = compose_inspection(settings)
     except (BundleError, InspectionError) as error:
         return RefusingInspector(error.code, str(error))
-    return PipelineInspector(pipeline, board)
-
-
-def _board_or_none(settings: EdgeSettings) -> "TagBoard | None":
-    """Return the board; None, which measures nothing, where its file is missing or wrong."""
-    from edge.inspection.errors import TagBoardError
-
-    try:
-        return compose_board(settings)
-    except TagBoardError:
-        logging.getLogger(__name__).exception("no board, nothing will be measured")
-        return None
-
-
-# vision: reading codes, judging pieces
-
-
-def compose_reader() -> "CodeReader":
-    """Build the reader of codes; zbar joins where the system has it."""
-    from edge.infrastructure.qr_readers import OpenCvReader, PatientReader, ZbarReader
-
-    opinions: tuple[CodeReader, ...] = (OpenCvReader(),)
-    with contextlib.suppress(ImportError):
-        opinions = (ZbarReader(), *opinions)
-    return PatientReader(opinions, time.perf_counter)
-
-
-def compose_board(settings: EdgeSettings) -> "TagBoard":
-    """Read the tag board that the settings name.
-
-    Raises:
-        TagBoardError: its file is missing or wrong.
-    """
-    from edge.infrastructure.opencv_tags import read_board
-
-    name = f"{settings.inspection.board}.yml"
-    return read_board(settings.firmware_config / "boards" / name)
-
-
-def compose_inspection(settings: EdgeSettings, bundle: str = "") -> "InspectionPipeline":
-    """Build the pipeline with a verified bundle; one onnxruntime session a process.
-
-    Raises:
-        BundleError: the bundle is corrupt, unsigned, wrongly signed, or no key is set.
-    """
-    from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
-    from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
-    from edge.infrastructure.opencv_pictures import OpenCvScaler
-    from edge.infrastructure.opencv_tags import OpenCvTagFinder
-    from edge.infrastructure.qr_readers import ReaderAsCodeFinder, ZxingReader
-    from edge.infrastructure.thread_together import ThreadTogether
-    from edge.inspection.pipeline import InspectionPipeline, PipelineParts
-
-    chosen = bundle or settings.inspection.bundle
-    folders = OnnxBundleFolders(settings.inspection.bundle_public_key)
-    opened = folders.base() if chosen == "base" else folders.signed(chosen)
-    parts = PipelineParts(
-        detector=OnnxDefectDetector(opened, settings.inspection.threads),
-        tags=OpenCvTagFinder(),
-        scaler=OpenCvScaler(),
-        codes=ReaderAsCodeFinder(ZxingReader()),
-        stopwatch=time.perf_counter,
-        together=ThreadTogether(),
-    )
-    return InspectionPipeline(parts)
-
-
-def compose_offline() -> "OfflineWork":
-    """Build what the commands without camera and network do."""
-    from edge.infrastructure.opencv_pictures import OpenCvPictureFiles
-    from edge.infrastructure.opencv_tags import read_board
-    from edge.infrastructure.qr_readers import code_picture
-    from edge.interfaces.offline_work import OfflineTools, PictureWork
-
-    settings = read_settings()
-    tools = OfflineTools(
-        reader=compose_reader(),
-        pictures=OpenCvPictureFiles(),
-        pipeline=functools.cache(lambda bundle: compose_inspection(settings, bundle)),
-        board=lambda path: read_board(Path(path)),
-        code_picture=code_picture,
-        stopwatch=time.perf_counter,
-        language=settings.language,
-    )
-    return PictureWork(tools)
+    return PipelineInspector(pipeline, compose_ruler(settings).board)

@@ -117,15 +117,6 @@ async def test_three_thousand_effects_through_kills_none_lost_and_none_twice(
     await hear_through_kills(database, count=1_500, kills=3)
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(3600)
-@pytest.mark.requirement("EVT")
-async def test_a_hundred_thousand_events_through_kills_none_lost_and_none_twice(
-    database: DatabaseUrls,
-) -> None:
-    await hear_through_kills(database, count=100_000, kills=20)
-
-
 def key(name: str) -> str:
     return f"{name}:{base64.b64encode(name.encode().ljust(32, b'.')).decode()}"
 

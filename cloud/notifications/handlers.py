@@ -1,6 +1,6 @@
 """Telling persons, as they wish and once."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from cloud.commands.command import Command, Query
 from cloud.commands.errors import PayloadInvalidError
@@ -21,7 +21,9 @@ from cloud.notifications.notification import (
 )
 from cloud.notifications.ports import Channels, NewNotification, NotificationStore
 from cloud.notifications.queries import (
+    DigestView,
     FindNotificationWishes,
+    ListDigests,
     ListNotifications,
     MarkedRead,
     NotificationPage,
@@ -31,6 +33,8 @@ from cloud.notifications.queries import (
 
 _LARGEST_PAGE_COUNT = 200
 _LARGEST_MARKED_COUNT = 500
+_LARGEST_DIGESTS_COUNT = 50
+_NAMED_COUNT = 3
 
 
 async def raise_notifications(command: RaiseNotifications, unit: UnitOfWork) -> Raised:
@@ -106,8 +110,21 @@ async def list_notifications(query: ListNotifications, unit: UnitOfWork) -> Noti
     """Return what the asker was told; raises PayloadInvalidError."""
     if not 1 <= query.limit <= _LARGEST_PAGE_COUNT:
         raise PayloadInvalidError(f"a page has 1 to {_LARGEST_PAGE_COUNT} rows", field="limit")
-    return await unit.store(NotificationStore).page(
-        unit.context.user, unit.clock.now(), query.limit, unread_only=query.unread_only
+    store, user, now = unit.store(NotificationStore), unit.context.user, unit.clock.now()
+    page = await store.page(user, now, query.limit, unread_only=query.unread_only)
+    came = {told.digest for told in page.notifications if told.digest}
+    if not came:
+        return page
+    digests = await store.digests(user, now, _LARGEST_DIGESTS_COUNT, _NAMED_COUNT)
+    return replace(page, digests=tuple(one for one in digests if one.digest in came))
+
+
+async def list_digests(query: ListDigests, unit: UnitOfWork) -> tuple[DigestView, ...]:
+    """Return what was gathered for the asker; raises PayloadInvalidError."""
+    if not 1 <= query.limit <= _LARGEST_DIGESTS_COUNT:
+        raise PayloadInvalidError(f"a page has 1 to {_LARGEST_DIGESTS_COUNT} rows", field="limit")
+    return await unit.store(NotificationStore).digests(
+        unit.context.user, unit.clock.now(), query.limit, _NAMED_COUNT
     )
 
 
@@ -134,5 +151,6 @@ COMMANDS: dict[type[Command], Handler] = {
 }
 QUERIES: dict[type[Query], Handler] = {
     ListNotifications: list_notifications,
+    ListDigests: list_digests,
     FindNotificationWishes: find_notification_wishes,
 }

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cloud.notifications.notification import Channel, Wishes
-from cloud.notifications.queries import NotificationPage
+from cloud.notifications.queries import DigestView, NotificationPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,15 @@ class NotificationStore(Protocol):
         self, login: str, now: datetime, limit: int, *, unread_only: bool
     ) -> NotificationPage:
         """Return what a person was told until ``now``, newest first."""
+        ...
+
+    async def digests(
+        self, login: str, now: datetime, limit: int, newest_count: int
+    ) -> tuple[DigestView, ...]:
+        """Return what was gathered and told until ``now``, newest first.
+
+        Each digest names at most ``newest_count`` of its notifications.
+        """
         ...
 
     async def mark_read(self, login: str, ids: tuple[str, ...], now: datetime) -> int:

@@ -15,6 +15,13 @@ class ListNotifications(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListDigests(Query):
+    """What was gathered for the asker and told together, newest first."""
+
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindNotificationWishes(Query):
     """How the asker wants to be told."""
 
@@ -39,11 +46,32 @@ class NotificationView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KindCount:
+    """How many things of one kind were gathered; repeated ones count as often as they were said."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestView:
+    """What one digest gathered: counts by kind, most first, and the newest few."""
+
+    digest: str
+    told_at: datetime
+    count: int
+    unread: int
+    kinds: tuple[KindCount, ...]
+    newest: tuple[NotificationView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationPage:
-    """The newest notifications, and how many are unread."""
+    """The newest notifications, how many are unread, and the digests that they came with."""
 
     notifications: tuple[NotificationView, ...]
     unread: int
+    digests: tuple[DigestView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

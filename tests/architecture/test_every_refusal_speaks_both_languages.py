@@ -14,6 +14,7 @@ CODE = re.compile(r"^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$")
 HANGUL = re.compile(r"[\uac00-\ud7a3]")
 TEXTS = {
     "cloud": "cloud/interfaces/rest_api/texts",
+    "notices": "cloud/interfaces/rest_api/texts/notices",
     "terminal": "cloud/interfaces/terminal/texts",
     "kiosk": "edge/interfaces/kiosk/texts",
     "offline": "edge/interfaces/texts",

@@ -12,6 +12,7 @@ from cloud.composition.notifications import notification_stores
 from cloud.events.event import RecordedEvent
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.postgres.outbox_relay import OutboxReader, OutboxRelay, Place, RelayPace
+from cloud.interfaces.rest_api.notices import digest_message, notices
 from cloud.notifications import handlers
 from cloud.notifications.commands import (
     ChangeNotificationWishes,
@@ -19,10 +20,11 @@ from cloud.notifications.commands import (
     RaiseNotifications,
 )
 from cloud.notifications.errors import ChannelNotConfiguredError, NotificationWishesInvalidError
-from cloud.notifications.feed import NotificationFeed
+from cloud.notifications.feed import ROUTES, NotificationFeed
 from cloud.notifications.notification import Channel
 from cloud.notifications.queries import (
     FindNotificationWishes,
+    ListDigests,
     ListNotifications,
     NotificationPage,
     Raised,
@@ -141,6 +143,50 @@ async def test_quiet_hours_and_digests_put_off_what_is_told(core: Core) -> None:
     assert {view.told_at - view.occurred_at for view in night.notifications} == {
         timedelta(hours=12, minutes=50)
     }
+
+
+@pytest.mark.requirement("NOT")
+async def test_a_digest_lists_what_it_gathered_in_both_languages(core: Core) -> None:
+    await core.bus.send(ChangeNotificationWishes(digest_min=60), context_of())
+    for number in range(4):
+        core.clock.advance(minutes=1)
+        await tell(core, about(f"apr_{number}", f"evt_{number}"))
+    await tell(core, about("apr_3", "evt_again"))
+    work = RaiseNotifications(
+        event_id="evt_work", kind="work_assigned", letter="R", subject="wo_1", logins=(WORKER,),
+        details={"action": "cut", "assigned_by": LEAD},
+    )  # fmt: skip
+    await tell(core, work)
+    ask = ListDigests()
+    assert await core.bus.ask(ask, context_of()) == ()
+    core.clock.advance(hours=1)
+    (digest,) = await core.bus.ask(ask, context_of())
+    assert (digest.count, digest.unread) == (6, 5)
+    assert [(one.kind, one.count) for one in digest.kinds] == [
+        ("approval_requested", 5), ("work_assigned", 1),
+    ]  # fmt: skip
+    assert {one.subject for one in digest.newest} == {"wo_1", "apr_3", "apr_2"}
+    korean, english = digest_message(digest, "ko"), digest_message(digest, "en")
+    assert korean.splitlines()[:2] == [
+        "알림 6건을 모았습니다", "승인이 필요합니다 5건, 할 일이 배정되었습니다 1건",
+    ]  # fmt: skip
+    assert "할 일이 배정되었습니다: cut · lead@demo.example" in korean
+    assert korean.splitlines()[-1] == "외 2건"
+    assert "6 notifications, gathered" in english
+    assert english.splitlines()[-1] == "and 2 more"
+    assert (await told(core)).digests == (digest,)
+    await core.bus.send(MarkNotificationsRead(), context_of())
+    (read,) = await core.bus.ask(ask, context_of())
+    assert (read.count, read.unread) == (6, 0)
+    assert await core.bus.ask(ask, context_of(LEAD)) == ()
+    for limit in (0, -1, 51):
+        with pytest.raises(PayloadInvalidError):
+            await core.bus.ask(ListDigests(limit=limit), context_of())
+
+
+def test_everything_that_is_told_has_a_title_in_both_languages() -> None:
+    for language in ("ko", "en"):
+        assert not ROUTES.keys() - notices(language).keys()
 
 
 @pytest.mark.requirement("NOT")

@@ -9,7 +9,12 @@ import asyncpg
 
 from cloud.notifications.notification import Channel, Wishes
 from cloud.notifications.ports import NewNotification, NotificationStore
-from cloud.notifications.queries import NotificationPage, NotificationView
+from cloud.notifications.queries import (
+    DigestView,
+    KindCount,
+    NotificationPage,
+    NotificationView,
+)
 
 # Two that tell the same person wait for each other; else both could be the first to say a thing.
 HOLD = """
@@ -48,6 +53,25 @@ ORDER BY told_at DESC, notification_id DESC LIMIT $4"""
 UNREAD = """
 SELECT count(*) FROM notifications
 WHERE organization_id = $1 AND login = $2 AND told_at <= $3 AND read_at IS NULL"""
+# A repeat was said too: it counts.
+DIGESTS = """
+WITH newest AS (
+  SELECT digest, max(told_at) AS told_at FROM notifications
+  WHERE organization_id = $1 AND login = $2 AND told_at <= $3 AND digest <> ''
+  GROUP BY digest ORDER BY 2 DESC, 1 DESC LIMIT $4)
+SELECT n.digest, d.told_at, n.kind, sum(1 + n.repeats)::bigint AS count,
+       count(*) FILTER (WHERE n.read_at IS NULL) AS unread
+FROM notifications n JOIN newest d USING (digest)
+WHERE n.organization_id = $1 AND n.login = $2 AND n.told_at <= $3
+GROUP BY 1, 2, 3 ORDER BY d.told_at DESC, n.digest DESC, count DESC, n.kind"""
+NEWEST = """
+SELECT notification_id, kind, letter, subject, details, repeats, occurred_at, told_at, read_at,
+       digest
+FROM (SELECT *, row_number() OVER (PARTITION BY digest
+                                   ORDER BY occurred_at DESC, notification_id DESC) AS place
+      FROM notifications
+      WHERE organization_id = $1 AND login = $2 AND told_at <= $3 AND digest = ANY ($4::text[])) n
+WHERE place <= $5 ORDER BY occurred_at DESC, notification_id DESC"""
 MARK_READ = """
 UPDATE notifications SET read_at = $4
 WHERE organization_id = $1 AND login = $2 AND read_at IS NULL AND told_at <= $4
@@ -56,6 +80,17 @@ WHERE organization_id = $1 AND login = $2 AND read_at IS NULL AND told_at <= $4
 
 def _view(row: Any) -> NotificationView:  # noqa: ANN401  a record of the driver
     return NotificationView(**{**row, "details": json.loads(row["details"])})
+
+
+def _digest(kinds: list[Any], newest: list[Any]) -> DigestView:
+    return DigestView(
+        digest=kinds[0]["digest"],
+        told_at=kinds[0]["told_at"],
+        count=sum(row["count"] for row in kinds),
+        unread=sum(row["unread"] for row in kinds),
+        kinds=tuple(KindCount(kind=row["kind"], count=row["count"]) for row in kinds),
+        newest=tuple(_view(row) for row in newest),
+    )
 
 
 class PostgresNotificationStore:
@@ -118,6 +153,23 @@ class PostgresNotificationStore:
         )
         unread = await self._connection.fetchval(UNREAD, self._organization_id, login, now)
         return NotificationPage(notifications=tuple(_view(row) for row in rows), unread=int(unread))
+
+    async def digests(
+        self, login: str, now: datetime, limit: int, newest_count: int
+    ) -> tuple[DigestView, ...]:
+        """Return what was gathered and told until ``now``, newest first."""
+        rows = await self._connection.fetch(DIGESTS, self._organization_id, login, now, limit)
+        names = list(dict.fromkeys(row["digest"] for row in rows))
+        newest = await self._connection.fetch(
+            NEWEST, self._organization_id, login, now, names, newest_count
+        )
+        return tuple(
+            _digest(
+                [row for row in rows if row["digest"] == name],
+                [row for row in newest if row["digest"] == name],
+            )
+            for name in names
+        )
 
     async def mark_read(self, login: str, ids: tuple[str, ...], now: datetime) -> int:
         """Mark these, or all that were told, and return how many were unread."""

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.errors import language_of
+from cloud.interfaces.rest_api.notices import digest_message
 from cloud.notifications.commands import ChangeNotificationWishes, MarkNotificationsRead
 from cloud.notifications.queries import (
+    DigestView,
     FindNotificationWishes,
+    ListDigests,
     ListNotifications,
     MarkedRead,
     NotificationPage,
@@ -23,6 +27,14 @@ class ReadRequest:
     notification_ids: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestMessage:
+    """A digest with its message, in the asker's language."""
+
+    digest: DigestView
+    message: str
+
+
 def router(bus: CommandBus) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["notifications"])
@@ -35,6 +47,17 @@ def router(bus: CommandBus) -> APIRouter:
         query = ListNotifications(limit=limit, unread_only=unread_only)
         page: NotificationPage = await bus.ask(query, context)
         return page
+
+    @routes.get("/notifications/digests")
+    async def digests(
+        context: Asker, request: Request, *, limit: int = 20
+    ) -> tuple[DigestMessage, ...]:
+        """Return what was gathered and told together, each with a message that lists it."""
+        found: tuple[DigestView, ...] = await bus.ask(ListDigests(limit=limit), context)
+        language = language_of(request)
+        return tuple(
+            DigestMessage(digest=one, message=digest_message(one, language)) for one in found
+        )
 
     @routes.post("/notifications/read")
     async def read(body: ReadRequest, context: Asker) -> MarkedRead:

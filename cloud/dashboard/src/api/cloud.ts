@@ -1780,6 +1780,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications/digests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Digests
+         * @description Return what was gathered and told together, each with a message that lists it.
+         */
+        get: operations["digests_api_v1_notifications_digests_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications/read": {
         parameters: {
             query?: never;
@@ -3147,6 +3167,36 @@ export interface components {
             after: unknown;
         };
         /**
+         * DigestMessage
+         * @description A digest with its message, in the asker's language.
+         */
+        DigestMessage: {
+            digest: components["schemas"]["DigestView"];
+            /** Message */
+            message: string;
+        };
+        /**
+         * DigestView
+         * @description What one digest gathered: counts by kind, most first, and the newest few.
+         */
+        DigestView: {
+            /** Digest */
+            digest: string;
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+            /** Count */
+            count: number;
+            /** Unread */
+            unread: number;
+            /** Kinds */
+            kinds: components["schemas"]["KindCount"][];
+            /** Newest */
+            newest: components["schemas"]["NotificationView"][];
+        };
+        /**
          * DisputeView
          * @description A disputed fact with what is known of it.
          */
@@ -3776,6 +3826,16 @@ export interface components {
             expires_at?: string | null;
         };
         /**
+         * KindCount
+         * @description How many things of one kind were gathered; repeated ones count as often as they were said.
+         */
+        KindCount: {
+            /** Kind */
+            kind: string;
+            /** Count */
+            count: number;
+        };
+        /**
          * LabelSheetView
          * @description All labels of a work order in the order they are cut.
          */
@@ -3916,13 +3976,18 @@ export interface components {
         };
         /**
          * NotificationPage
-         * @description The newest notifications, and how many are unread.
+         * @description The newest notifications, how many are unread, and the digests that they came with.
          */
         NotificationPage: {
             /** Notifications */
             notifications: components["schemas"]["NotificationView"][];
             /** Unread */
             unread: number;
+            /**
+             * Digests
+             * @default []
+             */
+            digests?: components["schemas"]["DigestView"][];
         };
         /**
          * NotificationView
@@ -19382,6 +19447,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotificationPage"];
+                };
+            };
+            /** @description Nobody has proven who they are. */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The right is missing. */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description A field is missing or not valid. */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The database does not answer. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Any other refusal. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
+    digests_api_v1_notifications_digests_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: {
+                /** @description Language of messages. */
+                "Accept-Language"?: components["parameters"]["Language"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DigestMessage"][];
                 };
             };
             /** @description Nobody has proven who they are. */

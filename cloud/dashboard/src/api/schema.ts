@@ -14,7 +14,8 @@ type Answer<T> = T extends readonly (infer Item)[]
 export type Verdict = Schemas["CorrectionRequest"]["verdict"];
 
 export type Notification = Answer<Schemas["NotificationView"]>;
-export type NotificationPage = Omit<Answer<Schemas["NotificationPage"]>, "notifications"> & { notifications: Notification[] };
+export type Digest = Omit<Answer<Schemas["DigestView"]>, "newest"> & { newest: Notification[] };
+export type NotificationPage = Omit<Answer<Schemas["NotificationPage"]>, "notifications" | "digests"> & { notifications: Notification[]; digests: Digest[] };
 export type MarkedRead = Answer<Schemas["MarkedRead"]>;
 
 export type Wishes = Answer<Schemas["WishesView"]>;

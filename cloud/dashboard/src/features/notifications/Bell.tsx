@@ -4,11 +4,12 @@ import { useState } from "react";
 
 import { act } from "@/api/client";
 import { keys, notificationsQuery } from "@/api/queries";
-import type { MarkedRead, Notification } from "@/api/schema";
+import type { Digest, MarkedRead, Notification } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { useTimes } from "@/app/times";
 import { Refusal } from "@/app/Trouble";
 import classes from "@/features/notifications/Bell.module.css";
+import { entriesOf } from "@/features/notifications/gathered";
 
 function Line({ told }: { told: Notification }) {
   const { t, name } = useSpoken();
@@ -21,8 +22,29 @@ function Line({ told }: { told: Notification }) {
       <small>
         {full(told.told_at)}
         {told.repeats > 0 ? ` · ${t("notification.again", { count: told.repeats })}` : ""}
-        {told.digest ? ` · ${t("notification.digest")}` : ""}
       </small>
+    </li>
+  );
+}
+
+/** What came together is one entry: how many of each kind, and the newest few. */
+function Gathered({ digest }: { digest: Digest }) {
+  const { t, name } = useSpoken();
+  const { full } = useTimes();
+  const named = digest.newest.reduce((sum, told) => sum + 1 + told.repeats, 0);
+  return (
+    <li className={classes.line} data-unread={digest.unread > 0 ? true : undefined}>
+      <b>{t("notification.digest", { count: digest.count })}</b>
+      <span>
+        {digest.kinds.map((one) => t("notification.digest_kind", { title: name("notification_kind", one.kind), count: one.count })).join(", ")}
+      </span>
+      <ul className={classes.newest}>
+        {digest.newest.map((told) => (
+          <li key={told.notification_id}>{[name("notification_kind", told.kind), ...Object.values(told.details)].join(" · ")}</li>
+        ))}
+        {digest.count > named ? <li>{t("notification.digest_more", { count: digest.count - named })}</li> : null}
+      </ul>
+      <small>{full(digest.told_at)}</small>
     </li>
   );
 }
@@ -70,7 +92,9 @@ export function Bell() {
         ) : (
           <ScrollArea.Autosize mah={420}>
             <ul className={classes.list}>
-              {list.map((told) => <Line key={told.notification_id} told={told} />)}
+              {entriesOf(list, query.data?.digests ?? []).map((entry) =>
+                "kinds" in entry ? <Gathered key={entry.digest} digest={entry} /> : <Line key={entry.notification_id} told={entry} />,
+              )}
             </ul>
           </ScrollArea.Autosize>
         )}

@@ -16,6 +16,7 @@ from cloud.production.queries import (
     WorkOrderPage,
 )
 from cloud.production.spec import Gap, Spec
+from cloud.production.station_day import StationDay
 from cloud.production.step import Step
 from cloud.production.work_order import Stage
 
@@ -147,6 +148,10 @@ class FloorStore(Protocol):
 
     async def counts(self, since: datetime) -> FloorCounts:
         """Count pieces by state, and attempts finished or failed after ``since``."""
+        ...
+
+    async def days(self, since: datetime) -> tuple[StationDay, ...]:
+        """Count attempts finished or failed after ``since`` by the station that finished them."""
         ...
 
     async def sequence(self) -> int:

@@ -8,6 +8,7 @@ from cloud.commands.command import Query
 from cloud.inspection.queries import InspectionView
 from cloud.inspection.standard import StageStandard
 from cloud.production.spec import Gap
+from cloud.production.station_day import StationDay
 from cloud.production.step import Step
 
 
@@ -431,6 +432,7 @@ class FloorPiecesView:
 
     current: tuple[CurrentPiece, ...]
     counts: FloorCounts
+    days: tuple[StationDay, ...]
     sequence: int
 
 

@@ -86,7 +86,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeView:
-    """A disputed fact with what is known of it."""
+    """A disputed fact with what is known of it.
+
+    ``outcome`` says what became of an accepted one: UNDERWAY, APPLIED, or HELD for an approval.
+    """
 
     event_id: str
     station_id: str
@@ -101,6 +104,7 @@ class DisputeView:
     reason: str | None
     resolved_by: str | None
     resolved_at: datetime | None
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -207,6 +207,9 @@ async def test_a_finish_before_its_inspection_ends_in_quarantine_too(factory: Fa
     record = factory.inspection(0, 0, "FAIL", findings=(CRITICAL,))
     outcome = await factory.finish(0, 0, inspection_id=record.inspection_id, verdict="FAIL")
     assert outcome.state == "REWORK"
+    floor = await factory.ask(FloorPieces())
+    assert [(day.finished_today_count, day.failed_today_count) for day in floor.days] == [(1, 1)]
+    assert (floor.counts.finished_today_count, floor.counts.failed_today_count) == (1, 1)
     await factory.send(record, Source.STATION)
     view = await factory.ask(FindPiece(piece_id=factory.order.piece_ids[0]))
     assert view.state == "QUARANTINE"

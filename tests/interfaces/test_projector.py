@@ -252,6 +252,7 @@ async def test_a_dispute_is_decided_once_with_a_reason(floor: Floor) -> None:
         await bus.send(decide, LEAD)
     decided = await bus.send(replace(decide, reason="a test picture"), LEAD)
     assert (decided.decision, decided.resolved_by) == ("REJECTED", "lead@demo.example")
+    assert decided.outcome == ""
     with pytest.raises(CommandError, match="decided before"):
         await bus.send(replace(decide, reason="again"), LEAD)
     assert await bus.ask(ListDisputes(), LEAD) == ()
@@ -312,6 +313,8 @@ async def test_an_accepted_fact_takes_effect_once_in_the_deciders_name(floor: Fl
     assert piece.open_stage == "SEW"
     assert [line.worker for line in piece.history] == ["lead@demo.example"] * 2
     assert await floor.disputes() == []
+    told = await floor.world.core.bus.ask(ListDisputes(open_only=False), LEAD)
+    assert {(dispute.decision, dispute.outcome) for dispute in told} == {("ACCEPTED", "APPLIED")}
     audited = await floor.world.rows(
         "SELECT action FROM audit_log WHERE user_login = 'lead@demo.example'"
         " AND action IN ('start_step', 'finish_step')"

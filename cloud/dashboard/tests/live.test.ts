@@ -15,7 +15,7 @@ const event = (type: string, sequence: number, payload: Record<string, unknown>)
 const floor: Floor = {
   sequence: 10,
   counts: { open_count: 1, started_count: 0, review_count: 0, rework_count: 0, quarantine_count: 0, escalated_count: 0, done_count: 0, scrapped_count: 0, finished_today_count: 4, failed_today_count: 1 },
-  stations: [{ station_id: "sta_1", name: "CUT-01", title_ko: "", title_en: "", stages: ["CUT"], enrolled: true, online: true, last_seen_at: null, snapshot: null, current_piece: null }],
+  stations: [{ station_id: "sta_1", name: "CUT-01", title_ko: "", title_en: "", stages: ["CUT"], enrolled: true, online: true, last_seen_at: null, snapshot: null, current_piece: null, finished_today_count: 4, failed_today_count: 1 }],
 };
 
 test("a new connection goes on behind the last event that was seen", () => {
@@ -55,7 +55,14 @@ test("a started step shows at its station and ends there when it is finished", (
   const done = patchFloor(started, event("step_finished", 12, { ...payload, verdict: "FAIL" }));
   expect(done.stations[0]?.current_piece).toBeNull();
   expect(done.stations[0]?.last_result?.verdict).toBe("FAIL");
-  expect(done.counts).toMatchObject({ finished_today_count: 5, failed_today_count: 2 });
+});
+
+test("today's numbers are left to the cloud, which alone knows a retake: the floor is read again", () => {
+  const finished = event("step_finished", 11, { station_id: "sta_1", piece_id: "pc_1", verdict: "FAIL" });
+  const after = patchFloor(floor, finished);
+  expect(after.counts).toEqual(floor.counts);
+  expect(after.stations[0]).toMatchObject({ finished_today_count: 4, failed_today_count: 1 });
+  expect(touched(finished)).toContainEqual(["floor"]);
 });
 
 test("an event that the floor knows already only recalls its verdict", () => {

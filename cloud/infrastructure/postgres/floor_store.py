@@ -6,6 +6,7 @@ from datetime import datetime
 import asyncpg
 
 from cloud.production.queries import CurrentPiece, FloorCounts, PackagePerson
+from cloud.production.station_day import StationDay
 
 # Names of all stations, revoked ones too: old runs happened there.
 _NAMES = "SELECT station_id, name FROM stations WHERE organization_id = $1"
@@ -41,6 +42,14 @@ _COUNTS = "SELECT state, count(*) FROM pieces WHERE organization_id = $1 GROUP B
 _TODAY = """
 SELECT count(*) AS finished, count(*) FILTER (WHERE verdict = 'FAIL') AS failed
 FROM step_runs WHERE organization_id = $1 AND finished_at >= $2
+"""
+
+# The same by station.
+_DAYS = """
+SELECT finish_station_id AS station_id, count(*) AS finished_today_count,
+       count(*) FILTER (WHERE verdict = 'FAIL') AS failed_today_count
+FROM step_runs WHERE organization_id = $1 AND finished_at >= $2 AND finish_station_id <> ''
+GROUP BY finish_station_id
 """
 
 # The number of the organization's newest event.
@@ -104,6 +113,11 @@ class PostgresFloorStore:
             finished_today_count=today["finished"] if today else 0,
             failed_today_count=today["failed"] if today else 0,
         )
+
+    async def days(self, since: datetime) -> tuple[StationDay, ...]:
+        """Count attempts finished or failed after ``since`` by the station that finished them."""
+        rows = await self._connection.fetch(_DAYS, self._organization, since)
+        return tuple(StationDay(**dict(row)) for row in rows)
 
     async def sequence(self) -> int:
         """Return the sequence of the organization's newest event."""

@@ -13,7 +13,7 @@ from cloud.stations.queries import ListStations, SnapshotView, StationView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorStation:
-    """A station and what happens there."""
+    """A station and what happens there; today's numbers are counted as the whole floor's are."""
 
     station_id: str
     name: str
@@ -25,6 +25,8 @@ class FloorStation:
     last_seen_at: datetime | None
     snapshot: SnapshotView | None
     current_piece: CurrentPiece | None
+    finished_today_count: int
+    failed_today_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ def router(bus: CommandBus) -> APIRouter:
         pieces: FloorPiecesView = await bus.ask(FloorPieces(), context)
         stations: tuple[StationView, ...] = await bus.ask(ListStations(), context)
         current = {piece.station_id: piece for piece in pieces.current}
+        days = {day.station_id: day for day in pieces.days}
         return FloorView(
             stations=tuple(
                 FloorStation(
@@ -60,8 +63,11 @@ def router(bus: CommandBus) -> APIRouter:
                     last_seen_at=station.last_seen_at,
                     snapshot=station.snapshot,
                     current_piece=current.get(station.station_id),
+                    finished_today_count=day.finished_today_count if day else 0,
+                    failed_today_count=day.failed_today_count if day else 0,
                 )
                 for station in stations
+                for day in (days.get(station.station_id),)
             ),
             counts=pieces.counts,
             sequence=pieces.sequence,

@@ -133,6 +133,7 @@ async def floor_pieces(query: FloorPieces, unit: UnitOfWork) -> FloorPiecesView:
     return FloorPiecesView(
         current=await store.current(),
         counts=await store.counts(midnight),
+        days=await store.days(midnight),
         sequence=await store.sequence(),
     )
 

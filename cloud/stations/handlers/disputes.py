@@ -60,6 +60,7 @@ async def resolve_dispute(command: ResolveDispute, unit: UnitOfWork) -> DisputeV
         reason=command.reason,
         resolved_by=unit.context.user,
         resolved_at=unit.clock.now(),
+        outcome="UNDERWAY" if command.decision == "ACCEPTED" else "",
     )
     await disputes.resolve(decided)
     unit.record(

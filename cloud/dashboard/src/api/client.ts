@@ -69,7 +69,9 @@ async function answered(method: string, path: string, { body, signal, tag }: Sen
   }
   const answer: unknown =
     response.status === 204 ? undefined : await response.json().catch(() => undefined);
-  if (!response.ok) throw refusal(response.status, answer, response.headers.get("X-Request-Id") ?? "");
+  // Held for an approval is no success: nothing has happened yet.
+  const isHeld = response.status === 202 && "error" in record(answer);
+  if (!response.ok || isHeld) throw refusal(response.status, answer, response.headers.get("X-Request-Id") ?? "");
   return { answer, tag: response.headers.get("ETag") ?? "" };
 }
 

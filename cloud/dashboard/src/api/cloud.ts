@@ -3199,6 +3199,8 @@ export interface components {
         /**
          * DisputeView
          * @description A disputed fact with what is known of it.
+         *
+         *     ``outcome`` says what became of an accepted one: UNDERWAY, APPLIED, or HELD for an approval.
          */
         DisputeView: {
             /** Event Id */
@@ -3230,6 +3232,11 @@ export interface components {
             resolved_by: string | null;
             /** Resolved At */
             resolved_at: string | null;
+            /**
+             * Outcome
+             * @default
+             */
+            outcome?: string;
         };
         /**
          * DueLine
@@ -3395,7 +3402,7 @@ export interface components {
         };
         /**
          * FloorStation
-         * @description A station and what happens there.
+         * @description A station and what happens there; today's numbers are counted as the whole floor's are.
          */
         FloorStation: {
             /** Station Id */
@@ -3416,6 +3423,10 @@ export interface components {
             last_seen_at: string | null;
             snapshot: components["schemas"]["SnapshotView"] | null;
             current_piece: components["schemas"]["CurrentPiece"] | null;
+            /** Finished Today Count */
+            finished_today_count: number;
+            /** Failed Today Count */
+            failed_today_count: number;
         };
         /**
          * FloorView

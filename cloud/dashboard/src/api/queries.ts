@@ -102,6 +102,8 @@ export const disputesQuery = (openOnly: boolean) =>
   queryOptions({
     queryKey: openOnly ? keys.openDisputes : keys.allDisputes,
     queryFn: ({ signal }) => read<Dispute[]>(`/disputes?open_only=${String(openOnly)}`, signal),
+    // That a fact took effect after all is an event of the piece, not of the dispute.
+    refetchInterval: ({ state }) => (state.data?.some((one) => one.outcome === "UNDERWAY") ? 2000 : false),
   });
 
 export const approvalsQuery = (ownOnly: boolean) =>

@@ -1,4 +1,5 @@
 import { Button, Code, Stack, Text } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
 
 import { ApiError } from "@/api/client";
 import { useSpoken } from "@/app/language";
@@ -43,16 +44,20 @@ export function RequestId({ id }: { id: string }) {
   );
 }
 
+const HELD = "APPROVAL_PENDING";
+
 /** A refusal beside the button that caused it. */
 export function Refusal({ error }: { error: unknown }) {
   const { text, request } = useWords()(error);
   const { t } = useSpoken();
+  const isHeld = error instanceof ApiError && error.code === HELD;
   const where = error instanceof ApiError && typeof error.details.field === "string" ? error.details.field : "";
   return (
-    <div role="alert" data-tone="fail" style={{ background: "var(--tone-soft)", color: "var(--tone)", borderRadius: 10, padding: "0.7rem 0.9rem" }}>
+    <div role="alert" data-tone={isHeld ? "review" : "fail"} style={{ background: "var(--tone-soft)", color: "var(--tone)", borderRadius: 10, padding: "0.7rem 0.9rem" }}>
       <Text fw={600}>{text}</Text>
+      {isHeld ? <Link to="/approvals" className="k-link">{t("error.held")}</Link> : null}
       {where ? <Text fz="sm">{t("error.where")} <Code>{where}</Code></Text> : null}
-      {request ? <RequestId id={request} /> : null}
+      {request && !isHeld ? <RequestId id={request} /> : null}
     </div>
   );
 }

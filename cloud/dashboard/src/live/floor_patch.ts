@@ -1,6 +1,6 @@
 // How an event changes the floor on the screen, before the cloud is asked again.
 
-import type { Floor, FloorCounts, FloorStation, LiveEvent, Snapshot } from "@/api/schema";
+import type { Floor, FloorStation, LiveEvent, Snapshot } from "@/api/schema";
 
 type Payload = Record<string, unknown>;
 
@@ -115,16 +115,6 @@ function patchStation(station: FloorStation, event: LiveEvent): FloorStation {
   }
 }
 
-function patchCounts(counts: FloorCounts, event: LiveEvent): FloorCounts {
-  if (event.type !== "step_finished") return counts;
-  const failed = event.payload.verdict === "FAIL" ? 1 : 0;
-  return {
-    ...counts,
-    finished_today_count: counts.finished_today_count + 1,
-    failed_today_count: counts.failed_today_count + failed,
-  };
-}
-
 // Of an event that the floor knows already only the verdict is news: the cloud does not send it.
 function recall(station: FloorStation, event: LiveEvent): FloorStation {
   const isResult = event.type === "inspection_recorded" || event.type === "step_finished";
@@ -146,7 +136,8 @@ export function patchFloor(floor: Floor, event: LiveEvent): Floor {
     return { ...floor, stations };
   }
   stations[index] = patchStation(station, event);
-  return { stations, counts: patchCounts(floor.counts, event), sequence: event.sequence };
+  // Numbers are the cloud's, read again a moment later: only it knows a retake from another attempt.
+  return { ...floor, stations, sequence: event.sequence };
 }
 
 /** Keep what this page learned from events over a reload of the floor. */

@@ -1,4 +1,4 @@
-import { Alert, Badge, Button, Code, CopyButton, Group, MultiSelect, PasswordInput, Select, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Badge, Button, Code, CopyButton, Group, MultiSelect, PasswordInput, Select, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -10,6 +10,8 @@ import { useSpoken } from "@/app/language";
 import { Loading } from "@/app/Loading";
 import { Panel } from "@/app/Panel";
 import { Refusal, Trouble } from "@/app/Trouble";
+import classes from "@/features/account/AccountPage.module.css";
+import { browserOf } from "@/features/account/browser";
 import { useTimes } from "@/app/times";
 
 /** Do something about one's own access, and read it again. */
@@ -41,29 +43,26 @@ function Sessions({ access }: { access: MyAccess }) {
   });
   return (
     <Panel title={t("account.sessions")}>
-      <Table.ScrollContainer minWidth={520}>
-        <Table verticalSpacing="xs">
-          <Table.Thead><Table.Tr><Table.Th>{t("account.where")}</Table.Th><Table.Th>{t("account.how")}</Table.Th><Table.Th>{t("account.since")}</Table.Th><Table.Th /></Table.Tr></Table.Thead>
-          <Table.Tbody>
-            {access.sessions.map((one) => (
-              <Table.Tr key={one.access_id}>
-                <Table.Td maw={320}><Text truncate>{one.user_agent || "–"}</Text></Table.Td>
-                <Table.Td>{t(`proof.${one.proof}`)}</Table.Td>
-                <Table.Td>{moment(one.created_at)}</Table.Td>
-                <Table.Td ta="right">{one.here ? <Badge variant="light">{t("account.here")}</Badge> : <Button size="xs" variant="default" onClick={() => { end.mutate(one.access_id); }}>{t("account.end")}</Button>}</Table.Td>
-              </Table.Tr>
-            ))}
-            {access.token_sign_ins.map((one) => (
-              <Table.Tr key={one.access_id}>
-                <Table.Td maw={320}><Text truncate>{one.client}</Text></Table.Td>
-                <Table.Td>{t("proof.token")}{one.scopes ? <Text fz="sm" c="dimmed">{one.scopes.join(", ")}</Text> : null}</Table.Td>
-                <Table.Td>{moment(one.created_at)}</Table.Td>
-                <Table.Td ta="right"><Button size="xs" variant="default" onClick={() => { end.mutate(one.access_id); }}>{t("account.end")}</Button></Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <ul className={classes.places}>
+        {access.sessions.map((one) => (
+          <li key={one.access_id}>
+            <div>
+              <b title={one.user_agent}>{browserOf(one.user_agent) || t("account.unknown_program")}</b>
+              <small>{t(`proof.${one.proof}`)} · {moment(one.created_at)}</small>
+            </div>
+            {one.here ? <Badge variant="light" size="lg">{t("account.here")}</Badge> : <Button size="xs" variant="default" onClick={() => { end.mutate(one.access_id); }}>{t("account.end")}</Button>}
+          </li>
+        ))}
+        {access.token_sign_ins.map((one) => (
+          <li key={one.access_id}>
+            <div>
+              <b>{one.client}</b>
+              <small>{t("proof.token")} · {moment(one.created_at)}{one.scopes ? ` · ${one.scopes.join(", ")}` : ""}</small>
+            </div>
+            <Button size="xs" variant="default" onClick={() => { end.mutate(one.access_id); }}>{t("account.end")}</Button>
+          </li>
+        ))}
+      </ul>
       {end.error ? <Refusal error={end.error} /> : null}
       {everywhere.error ? <Refusal error={everywhere.error} /> : null}
       <Button color="red" variant="light" style={{ alignSelf: "flex-start" }} loading={everywhere.isPending} onClick={() => { everywhere.mutate(); }}>{t("account.everywhere")}</Button>
@@ -115,22 +114,19 @@ function Keys({ access }: { access: MyAccess }) {
   return (
     <Panel title={t("account.keys")}>
       {access.keys.length === 0 ? <Text c="dimmed">{t("account.no_keys")}</Text> : (
-        <Table.ScrollContainer minWidth={520}>
-          <Table verticalSpacing="xs">
-            <Table.Thead><Table.Tr><Table.Th>{t("account.key_name")}</Table.Th><Table.Th>{t("account.scopes")}</Table.Th><Table.Th>{t("account.used")}</Table.Th><Table.Th>{t("account.ends")}</Table.Th><Table.Th /></Table.Tr></Table.Thead>
-            <Table.Tbody>
-              {access.keys.map((one) => (
-                <Table.Tr key={one.key_id}>
-                  <Table.Td>{one.name}</Table.Td>
-                  <Table.Td>{one.scopes ? one.scopes.join(", ") : t("account.all_scopes")}</Table.Td>
-                  <Table.Td>{one.last_used_at ? moment(one.last_used_at) : t("account.not_yet")}</Table.Td>
-                  <Table.Td>{one.expires_at ? moment(one.expires_at) : t("account.never")}</Table.Td>
-                  <Table.Td ta="right"><Button size="xs" variant="default" onClick={() => { end.mutate(one.key_id); }}>{t("account.end")}</Button></Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <ul className={classes.places}>
+          {access.keys.map((one) => (
+            <li key={one.key_id}>
+              <div>
+                <b>{one.name}</b>
+                <small>
+                  {one.scopes ? one.scopes.join(", ") : t("account.all_scopes")} · {t("account.used")} {one.last_used_at ? moment(one.last_used_at) : t("account.not_yet")} · {t("account.ends")} {one.expires_at ? moment(one.expires_at) : t("account.never")}
+                </small>
+              </div>
+              <Button size="xs" variant="default" onClick={() => { end.mutate(one.key_id); }}>{t("account.end")}</Button>
+            </li>
+          ))}
+        </ul>
       )}
       {end.error ? <Refusal error={end.error} /> : null}
       <NewKey />
@@ -206,7 +202,7 @@ export function AccountPage() {
   if (isPending) return <Loading />;
   if (error) return <Trouble error={error} />;
   return (
-    <Stack gap="md" p="md">
+    <Stack gap="md">
       <Title order={1}>{t("account.title")}</Title>
       <Organizations />
       <Sessions access={access} />

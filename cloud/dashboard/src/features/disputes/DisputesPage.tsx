@@ -46,6 +46,29 @@ function ResolveDialog({ dispute, decision, done, close }: { dispute: Dispute; d
   );
 }
 
+function markOf({ decision, outcome }: Dispute): string {
+  if (decision === "REJECTED") return "FAIL";
+  return outcome === "APPLIED" ? "PASS" : "REVIEW";
+}
+
+/** What became of that which was accepted in this window, as far as it is known. */
+function Outcomes({ ids }: { ids: readonly string[] }) {
+  const { name } = useSpoken();
+  const { full } = useTimes();
+  const query = useQuery({ ...disputesQuery(false), enabled: ids.length > 0 });
+  const told = query.data?.filter((one) => one.decision === "ACCEPTED" && ids.includes(one.event_id)) ?? [];
+  if (told.length === 0) return null;
+  return (
+    <section className={`${classes.outcomes ?? ""} k-panel`} role="status">
+      {told.map((one) => (
+        <p key={one.event_id}>
+          <StatusMark code={markOf(one)} size="sm" label={name("dispute", `was_${one.outcome}`)} /> {one.station_name} · {name("fact", one.type)} · {full(one.occurred_at ?? one.disputed_at)}
+        </p>
+      ))}
+    </section>
+  );
+}
+
 function Line({ dispute, isReopened, decide }: { dispute: Dispute; isReopened: boolean; decide: (decision: Decision) => void }) {
   const { t, name } = useSpoken();
   const { full } = useTimes();
@@ -64,7 +87,7 @@ function Line({ dispute, isReopened, decide }: { dispute: Dispute; isReopened: b
         {isReopened ? <Text fz="sm" fw={700} role="status">{t("dispute.reopened")}</Text> : null}
         {dispute.decision ? (
           <Text fz="sm">
-            <StatusMark code={dispute.decision === "ACCEPTED" ? "PASS" : "FAIL"} size="sm" label={name("dispute", `was_${dispute.decision}`)} />{" "}
+            <StatusMark code={markOf(dispute)} size="sm" label={name("dispute", `was_${dispute.outcome || dispute.decision}`)} />{" "}
             {dispute.resolved_by ? who(dispute.resolved_by) : ""}: {dispute.reason} {dispute.resolved_at ? `(${full(dispute.resolved_at)})` : ""}
           </Text>
         ) : null}
@@ -97,6 +120,7 @@ export function DisputesPage() {
         </div>
         <Switch label={t("dispute.all")} checked={isAll} onChange={(event) => { setAll(event.currentTarget.checked); }} />
       </Group>
+      <Outcomes ids={Object.keys(accepted)} />
       {query.isPending ? <Loading rows={2} /> : query.isError ? (
         <Trouble error={query.error} retry={() => void query.refetch()} />
       ) : query.data.length === 0 ? (

@@ -100,10 +100,10 @@ function Facts({ station: { snapshot, current_piece } }: { station: FloorStation
   );
 }
 
-function Tally({ station: { snapshot } }: { station: FloorStation }) {
+function Tally({ station }: { station: FloorStation }) {
   const { t } = useSpoken();
-  const failed = snapshot?.failed_count ?? 0;
-  const passed = Math.max(0, (snapshot?.finished_count ?? 0) - failed);
+  const failed = station.failed_today_count;
+  const passed = Math.max(0, station.finished_today_count - failed);
   return (
     <div className={classes.tally}>
       <span className="k-eyebrow">{t("floor.today")}</span>

@@ -31,7 +31,7 @@ function Line({ endpoint, right }: { endpoint: WebhookEndpoint; right: Right }) 
   const error = rotate.error ?? close.error;
   return (
     <li className={classes.line}>
-      <div className={classes.head}><b>{endpoint.name}</b><Code>{endpoint.path}</Code></div>
+      <div className={classes.head}><b>{endpoint.name}</b><Code style={{ overflowWrap: "anywhere" }}>{endpoint.path}</Code></div>
       <Text fz="sm" c="dimmed">{who(endpoint.created_by)} · {full(endpoint.created_at)}</Text>
       {error ? <Refusal error={error} /> : null}
       {rotate.data ? <IssuedSecret issued={rotate.data} /> : null}

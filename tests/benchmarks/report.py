@@ -43,6 +43,16 @@ class Report:
         return value <= bound if sign == "<=" else value >= bound
 
 
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, both ends rounded to four places."""
+    if not count:
+        return 0.0, 1.0
+    share, z2 = hits / count, 1.96**2
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = 1.96 / (1 + z2 / count) * (share * (1 - share) / count + z2 / (4 * count**2)) ** 0.5
+    return round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4)
+
+
 def machine() -> str:
     """Say what it ran on: system, processor, usable cores."""
     model = platform.processor() or platform.machine()

@@ -11,6 +11,7 @@ from cloud.composition.workers import migrate_database, run_embedded_broker, wor
 from cloud.interfaces.terminal.app import TerminalDoors
 from cloud.interfaces.terminal.quality import QualityDoors
 from cloud.interfaces.terminal.token_keys import TokenKeys
+from cloud.interfaces.terminal.train import TrainDoors
 from cloud.settings import CloudSettings, SettingInvalidError, read_settings
 
 
@@ -29,6 +30,7 @@ def terminal_doors() -> TerminalDoors:
         token_keys=_token_keys,
         known=_known_errors,
         quality=_quality,
+        train=_train,
         login_file=lambda: read_settings().login_path.expanduser(),
     )
 
@@ -49,6 +51,12 @@ def _quality() -> QualityDoors:
     from cloud.composition.quality_doors import quality_doors
 
     return quality_doors()
+
+
+def _train() -> TrainDoors:
+    from cloud.composition.training_doors import training_doors
+
+    return training_doors()
 
 
 def _new_credential_key(name: str) -> str:

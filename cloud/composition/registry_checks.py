@@ -27,14 +27,16 @@ async def check_org(settings: CloudSettings, database: str = "") -> Checked:
 
 
 async def check_registry(settings: CloudSettings, database: str = "") -> Checked:
-    """Check every matrix and every plug-in; raises as ``check_org``."""
+    """Check every matrix, every plug-in and the defects; raises as ``check_org``."""
+    from cloud.infrastructure.registry_files.defect_files import check_defects
     from cloud.infrastructure.registry_files.plugin_files import check_plugin_files
 
     read, findings = check_plugin_files(settings.registry)
+    defects, wrong = check_defects(settings.registry)
     org = await check_org(settings, database)
     return Checked(
-        lines=(*org.lines, *(f"{path}: read" for path in read)),
-        findings=(*org.findings, *findings),
+        lines=(*org.lines, *(f"{path}: read" for path in (*read, *defects))),
+        findings=(*org.findings, *findings, *wrong),
         holders=org.holders,
     )
 

@@ -20,6 +20,7 @@ from cloud.interfaces.terminal.credentials import CredentialTools, add_credentia
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.interfaces.terminal.remote_commands import add_remote
 from cloud.interfaces.terminal.token_keys import TokenKeys, add_token_keys
+from cloud.interfaces.terminal.train import TrainDoors, add_train
 from cloud.interfaces.terminal.words import say
 from cloud.organizations.commands import (
     CreateApiKey,
@@ -58,6 +59,7 @@ class TerminalDoors:
     token_keys: Callable[[], TokenKeys]
     known: Callable[[], tuple[type[Exception], ...]]
     quality: Callable[[], QualityDoors]
+    train: Callable[[], TrainDoors]
     login_file: Callable[[], Path]
 
 
@@ -81,6 +83,7 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
         lambda data, text, as_json: _show(data, text, as_json=as_json),
     )
     add_quality(app, doors.quality)
+    add_train(app, doors.train)
     add_remote(app, doors.login_file)
     return app
 

@@ -13,23 +13,33 @@ Conventions used by every module of this package:
 from cloud.infrastructure.training.rendering.samples import (
     ANOMALIES,
     FAMILIES,
+    FITTED_KINDS,
     KINDS,
+    SEAM_KINDS,
     FabricStyle,
     Sample,
     draw_style,
     render_cloth,
+    render_label,
     render_sample,
+    render_seam,
     spoil,
+    style_for,
 )
 
 __all__ = [
     "ANOMALIES",
     "FAMILIES",
+    "FITTED_KINDS",
     "KINDS",
+    "SEAM_KINDS",
     "FabricStyle",
     "Sample",
     "draw_style",
     "render_cloth",
+    "render_label",
     "render_sample",
+    "render_seam",
     "spoil",
+    "style_for",
 ]

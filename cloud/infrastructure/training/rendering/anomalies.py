@@ -68,12 +68,13 @@ def density_warp(canvas: Canvas) -> None:
     x = np.arange(width, dtype=np.float32)[None, :] - np.float32(middle[0])
     y = np.arange(height, dtype=np.float32)[:, None] - np.float32(middle[1])
     stretch = canvas.mostly_small(0.5, 3.0)
-    near = np.exp(-((x / (size_px * stretch)) ** 2) - (y / size_px) ** 2).astype(np.float32)
-    pull = near * np.float32(canvas.between(0.25, 0.75) * (1 if x.size % 2 else -1))
-    if canvas.generator.random() < 0.5:
-        pull = -pull
+    away = (x / (1.6 * size_px * stretch)) ** 2 + (y / (1.6 * size_px)) ** 2
+    near = (np.clip(1 - away, 0, 1) ** 2).astype(np.float32)
+    pull = near * np.float32(
+        canvas.between(0.25, 0.75) * (1 if canvas.generator.random() < 0.5 else -1)
+    )
     canvas.move(pull * x, pull * y)
-    np.maximum(canvas.cover, near * (near > 0.3), out=canvas.cover)
+    np.maximum(canvas.cover, (near > 0.06).astype(np.float32), out=canvas.cover)
 
 
 def foreign_texture(canvas: Canvas) -> None:

@@ -7,9 +7,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.infrastructure.training.rendering import anomalies, cloth_flaws, spot_flaws
+from cloud.infrastructure.training.rendering import (
+    anomalies,
+    cloth_flaws,
+    spot_flaws,
+    weave_flaws,
+)
 from cloud.infrastructure.training.rendering.canvas import Canvas
 from cloud.infrastructure.training.rendering.cloth import (
+    Laying,
     lay,
     laying,
     light_cloth,
@@ -18,12 +24,32 @@ from cloud.infrastructure.training.rendering.cloth import (
     swatch_of,
 )
 from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
+from cloud.infrastructure.training.rendering.fittings import (
+    LABEL_KIND,
+    TRIM_KINDS,
+    choose_missing,
+    leave_traces,
+    sew_label,
+)
 from cloud.infrastructure.training.rendering.grain import Grain, find_grain
-from cloud.infrastructure.training.rendering.style import FAMILIES, FabricStyle, draw_style
+from cloud.infrastructure.training.rendering.stitching import (
+    SEAM_KINDS,
+    SeamFlaw,
+    draw_seam_style,
+    sew,
+)
+from cloud.infrastructure.training.rendering.style import (
+    FAMILIES,
+    FabricStyle,
+    draw_style,
+    draw_trimmed,
+)
+from cloud.infrastructure.training.rendering.swatch import Swatch
 
 __all__ = [
-    "ANOMALIES", "FAMILIES", "KINDS", "FabricStyle", "Sample", "draw_style", "render_cloth",
-    "render_sample", "spoil",
+    "ANOMALIES", "FAMILIES", "FITTED_KINDS", "KINDS", "SEAM_KINDS", "FabricStyle", "Sample",
+    "draw_style", "render_cloth", "render_label", "render_sample", "render_seam", "spoil",
+    "style_for",
 ]  # fmt: skip
 
 Picture = NDArray[np.uint8]
@@ -43,6 +69,12 @@ _CLOTH_FLAWS: dict[str, Callable[[Canvas], None]] = {
     "slub": cloth_flaws.slub,
     "crease_mark": spot_flaws.crease_mark,
     "foreign_fibre": spot_flaws.foreign_fibre,
+    "weft_curl": weave_flaws.weft_curl,
+    "fuzzy_ball": weave_flaws.fuzzy_ball,
+    "cut_selvage": weave_flaws.cut_selvage,
+    "density_bar": weave_flaws.density_bar,
+    "shade_bar": weave_flaws.shade_bar,
+    "dropped_stitch": weave_flaws.dropped_stitch,
 }
 _ANOMALIES: dict[str, Callable[[Canvas], None]] = {
     "cut_paste": anomalies.cut_paste,
@@ -52,9 +84,11 @@ _ANOMALIES: dict[str, Callable[[Canvas], None]] = {
     "density_warp": anomalies.density_warp,
     "foreign_texture": anomalies.foreign_texture,
 }
-# Kinds of the catalogue that need no seam, and kinds that have no name there.
+# Flaws of cloth itself, which any picture can be given, and strangeness that has no name.
 KINDS: tuple[str, ...] = tuple(_CLOTH_FLAWS)
 ANOMALIES: tuple[str, ...] = tuple(_ANOMALIES)
+# Flaws of the catalogue that need a seam, a trim or a label: only `render_sample` draws them.
+FITTED_KINDS: tuple[str, ...] = (*SEAM_KINDS, *TRIM_KINDS, LABEL_KIND)
 
 _ATTEMPTS = 4
 _COVERED, _SEEN_COUNT = 0.3, 4.0
@@ -75,16 +109,112 @@ def render_sample(
 ) -> Sample:
     """Render a tile of a style, with a flaw of a kind or, for None, good.
 
-    The flaw is laid on the cloth before lens and sensor see it.
+    The flaw is laid on the cloth before lens and sensor see it. Flaws of seams come with a seam,
+    a crooked label with its label; `render_seam` draws good seams.
 
     Raises:
-        ImpossibleSceneError: no such kind, or the side is not within 32 to 2048 px.
+        ImpossibleSceneError: no such kind, no such trim on the style (`style_for` draws one that
+            has it), or the side is not within 32 to 2048 px.
     """
-    place = laying(style, generator, side_px)
-    lit = light_cloth(style.view, lay(swatch_of(style, side_px), place), generator)
+    if kind in SEAM_KINDS:
+        return render_seam(style, generator, kind, side_px)
+    if kind == LABEL_KIND:
+        return render_label(style, generator, side_px, crooked=True)
+    swatch, place = swatch_of(style, side_px), laying(style, generator, side_px)
+    cloth = lay(swatch, place)
+    if kind in TRIM_KINDS:
+        return _without_trims(style, generator, kind, _Tile(swatch, place, cloth))
+    lit = light_cloth(style.view, cloth, generator)
     mask = np.zeros((side_px, side_px), np.bool_)
     if kind is not None:
         lit, mask = spoil(lit, style, generator, kind)
+    return Sample(see(style.view, lit, generator), mask, kind)
+
+
+def render_seam(
+    style: FabricStyle,
+    generator: np.random.Generator,
+    flaw: SeamFlaw | None,
+    side_px: int = 256,
+) -> Sample:
+    """Render a tile with a seam across it, good for None or with a flaw of SEAM_KINDS.
+
+    Raises:
+        ImpossibleSceneError: no such flaw, or the side is not within 32 to 2048 px.
+    """
+    if flaw is not None and flaw not in SEAM_KINDS:
+        raise ImpossibleSceneError(f"no flaw of seams {flaw!r}; there are {', '.join(SEAM_KINDS)}")
+    for _ in range(_ATTEMPTS):
+        canvas = _lit_canvas(style, generator, side_px)
+        sew(canvas, draw_seam_style(generator, style, side_px), flaw)
+        if flaw is None or int((canvas.cover > 0.5).sum()) >= _SMALLEST_MASK_PX:
+            break
+    return _seen(style, generator, canvas, flaw)
+
+
+def render_label(
+    style: FabricStyle, generator: np.random.Generator, side_px: int = 256, *, crooked: bool = False
+) -> Sample:
+    """Render a tile with a label sewn on, straight and good or crooked.
+
+    Raises:
+        ImpossibleSceneError: the side is not within 32 to 2048 px.
+    """
+    canvas = _lit_canvas(style, generator, side_px)
+    sew_label(canvas, crooked=crooked)
+    return _seen(style, generator, canvas, LABEL_KIND if crooked else None)
+
+
+def style_for(
+    generator: np.random.Generator, kind: str | None, family: str | None = None
+) -> FabricStyle:
+    """Draw a style that can have a flaw of a kind, of a family if one is named.
+
+    Raises:
+        ImpossibleSceneError: no such family, or its cloth cannot have that flaw.
+    """
+    trim = TRIM_KINDS.get(kind or "")
+    if trim is None:
+        return draw_style(generator, family)
+    if family not in {None, "sequin"}:
+        raise ImpossibleSceneError(f"{kind} needs family 'sequin', not {family!r}")
+    return draw_trimmed(generator, trim)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    swatch: Swatch
+    place: Laying
+    cloth: Picture
+
+
+def _without_trims(
+    style: FabricStyle, generator: np.random.Generator, kind: str, tile: _Tile
+) -> Sample:
+    if style.trim is None or style.trim.name != TRIM_KINDS[kind] or tile.swatch.trims is None:
+        raise ImpossibleSceneError(f"{kind}: this style has no trim {TRIM_KINDS[kind]!r}")
+    alpha = choose_missing(tile.swatch.trims, tile.place, generator)
+    bare = lay(tile.swatch, tile.place, bare=True).astype(np.float32)
+    cloth = tile.cloth + (bare - tile.cloth) * alpha[..., None]
+    lit = light_cloth(style.view, np.asarray(cloth, dtype=np.uint8), generator)
+    canvas = Canvas(lit.astype(np.float32), grain_of(style), 1.0, generator)
+    if float(alpha.max()) > 0.5:
+        leave_traces(canvas, alpha, kind)
+    return _seen(style, generator, canvas, kind)
+
+
+def _lit_canvas(style: FabricStyle, generator: np.random.Generator, side_px: int) -> Canvas:
+    cloth = lay(swatch_of(style, side_px), laying(style, generator, side_px))
+    lit = light_cloth(style.view, cloth, generator).astype(np.float32)
+    boldness = float(np.exp(generator.normal(0.0, 0.35)))
+    return Canvas(lit, grain_of(style), boldness, generator)
+
+
+def _seen(
+    style: FabricStyle, generator: np.random.Generator, canvas: Canvas, kind: str | None
+) -> Sample:
+    lit = np.asarray(np.clip(canvas.picture, 0, 255), dtype=np.uint8)
+    mask: Mask = canvas.cover > 0.5
     return Sample(see(style.view, lit, generator), mask, kind)
 
 

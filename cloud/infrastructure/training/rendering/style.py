@@ -157,6 +157,14 @@ def _near(generator: np.random.Generator, colour: Colour, spread_ratio: float) -
     return (red, green, blue)
 
 
+def _sunk(generator: np.random.Generator, colour: Colour) -> Colour:
+    """Often one system of threads lies deeper and darker than the other."""
+    if generator.random() < 0.5:
+        return colour
+    depth = _between(generator, 0.35, 0.9)
+    return (colour[0] * depth, colour[1] * depth, colour[2] * depth)
+
+
 def _view(generator: np.random.Generator, *, grey_chance_ratio: float = 0.15) -> View:
     return View(
         grey=bool(generator.random() < grey_chance_ratio),
@@ -206,9 +214,8 @@ def _threads(
 def _woven(generator: np.random.Generator) -> FabricStyle:
     warp = _colour(generator)
     spread = 0.25 if generator.random() < 0.3 else 0.05
-    yarns = _threads(
-        generator, ("plain", "plain", "basket", "rib", "leno"), warp, _near(generator, warp, spread)
-    )
+    weft = _sunk(generator, _near(generator, warp, spread))
+    yarns = _threads(generator, ("plain", "plain", "basket", "rib", "leno"), warp, weft)
     return FabricStyle(
         family="woven",
         seed=_seed(generator),
@@ -319,6 +326,7 @@ def _denim(generator: np.random.Generator) -> FabricStyle:
 def _lace(generator: np.random.Generator) -> FabricStyle:
     yarn = _colour(generator, 0.4, 0.95) if generator.random() < 0.7 else _colour(generator)
     table = _colour(generator, 0.02, 0.9)
+    table = _near(generator, (sum(table) / 3,) * 3, 0.1)
     if abs(sum(table) - sum(yarn)) < 0.6:
         table = (0.06, 0.06, 0.07) if sum(yarn) > 1.2 else (0.8, 0.8, 0.78)
     base = _threads(generator, ("hexagon_net", "diamond_net", "square_net"), yarn, yarn)
@@ -348,8 +356,12 @@ def _lace(generator: np.random.Generator) -> FabricStyle:
 
 
 def _sequin(generator: np.random.Generator) -> FabricStyle:
+    return draw_trimmed(generator, TRIMS[int(generator.choice(3, p=[0.5, 0.25, 0.25]))])
+
+
+def draw_trimmed(generator: np.random.Generator, name: str) -> FabricStyle:
+    """Draw a style of the family `sequin` that carries a trim of TRIMS."""
     woven = _woven(generator)
-    name = TRIMS[int(generator.choice(3, p=[0.5, 0.25, 0.25]))]
     size_px = _log_between(generator, 9.0, 30.0)
     spacing = _between(generator, 0.62, 0.8) if name == "sequin" else _between(generator, 1.1, 2.5)
     if name == "bead":
@@ -402,7 +414,7 @@ def _technical(generator: np.random.Generator) -> FabricStyle:
         warp_pitch_px=pitch_px,
         weft_pitch_px=pitch_px * _between(generator, 0.75, 1.3),
         warp_colour=yarn,
-        weft_colour=_near(generator, yarn, 0.06),
+        weft_colour=_sunk(generator, _near(generator, yarn, 0.06)),
         gap_ratio=_between(generator, 0.05, 0.3),
         relief_ratio=_between(generator, 0.3, 1.0),
         irregularity_ratio=_log_between(generator, 0.02, 0.12),

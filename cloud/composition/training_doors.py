@@ -1,0 +1,70 @@
+"""Joins the command line's training commands to the renderer."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from cloud.interfaces.terminal.train import Rendered, RenderWish, TrainDoors, TrainRefusedError
+
+if TYPE_CHECKING:
+    from cloud.infrastructure.training.sample_set import SetTile
+
+
+def training_doors() -> TrainDoors:
+    """Return the doors."""
+    return TrainDoors(render=_render)
+
+
+def _render(wish: RenderWish, told: Callable[[], None]) -> Rendered:
+    from cloud.infrastructure.training.rendering import FAMILIES
+    from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
+    from cloud.infrastructure.training.sample_set import (
+        SetPlan,
+        Sheet,
+        all_kinds,
+        check_plan,
+        render_set,
+        write_set,
+    )
+
+    if wish.family is not None and wish.family not in FAMILIES:
+        raise TrainRefusedError("train.family", name=wish.family, known=", ".join(FAMILIES))
+    if wish.kind is not None and wish.kind not in all_kinds():
+        raise TrainRefusedError("train.kind", name=wish.kind, known=", ".join(all_kinds()))
+    plan = SetPlan(
+        count=wish.count,
+        seed=wish.seed,
+        side_px=wish.side_px,
+        family=wish.family,
+        kind=wish.kind,
+    )
+    sheet = Sheet()
+
+    def seen(tile: "SetTile") -> None:
+        sheet.add(tile)
+        told()
+
+    begin = perf_counter()
+    try:
+        check_plan(plan)
+        _refuse_a_used_folder(wish)
+        if wish.out is not None:
+            spoiled = write_set(wish.out, plan, workers=wish.workers, told=seen)
+        else:
+            spoiled = 0
+            for tile in render_set(plan, wish.workers):
+                spoiled += tile.sample.kind is not None
+                seen(tile)
+        if wish.sheet is not None:
+            sheet.write(wish.sheet)
+    except ImpossibleSceneError as error:
+        raise TrainRefusedError("train.pair", family=wish.family, kind=wish.kind) from error
+    except OSError as error:
+        raise TrainRefusedError("train.unwritable", reason=error) from error
+    return Rendered(tile_count=plan.count, spoiled_count=spoiled, elapsed_s=perf_counter() - begin)
+
+
+def _refuse_a_used_folder(wish: RenderWish) -> None:
+    """Two sets in one folder would make neither."""
+    if wish.out is not None and wish.out.is_dir() and any(wish.out.iterdir()):
+        raise TrainRefusedError("train.used", folder=wish.out)

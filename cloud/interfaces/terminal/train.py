@@ -1,0 +1,138 @@
+"""`kyndof train`: what training needs, from the command line.
+
+Korean is spoken unless English is asked for; what cannot be done is one sentence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from cloud.interfaces.terminal.quality import texts
+
+LARGEST_SET_COUNT = 1_000_000
+MOST_WORKERS_COUNT = 64
+SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 32, 2048
+
+
+class TrainRefusedError(Exception):
+    """Training material cannot be made; ``code`` names the text, ``places`` fill it."""
+
+    def __init__(self, code: str, **places: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.places = places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderWish:
+    """What somebody wants rendered; None means any family, any kind, no such output."""
+
+    out: Path | None
+    sheet: Path | None
+    count: int
+    seed: int
+    side_px: int
+    family: str | None
+    kind: str | None
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """What was rendered: tiles, those with a flaw, and how long it took."""
+
+    tile_count: int
+    spoiled_count: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainDoors:
+    """What composition hands over; ``render`` calls back once for each tile."""
+
+    render: Callable[[RenderWish, Callable[[], None]], Rendered]
+
+
+def add_train(app: typer.Typer, open_doors: Callable[[], TrainDoors]) -> typer.Typer:
+    """Add the `train` commands and return their group."""
+    train = typer.Typer(no_args_is_help=True, help="Training material and networks. 학습 자료.")
+    app.add_typer(train, name="train")
+
+    @train.command("render")
+    def render(  # noqa: PLR0913  a command line has as many options as it has
+        out: Annotated[Path | None, typer.Option(help="Folder for the set. 저장 폴더.")] = None,
+        count: Annotated[int, typer.Option(help="Tiles. 타일 수.")] = 100,
+        seed: Annotated[int, typer.Option(help="Seed; the same one, the same set. 시드.")] = 1,
+        family: Annotated[
+            str | None, typer.Option(help="Family of cloth; any without. 원단 종류.")
+        ] = None,
+        kind: Annotated[
+            str | None, typer.Option(help="Kind of defect, or good; any without. 결함 종류.")
+        ] = None,
+        side: Annotated[int, typer.Option(help="Side of a tile, px. 타일 한 변.")] = 256,
+        sheet: Annotated[
+            Path | None, typer.Option(help="PNG file for an overview. 개요 그림.")
+        ] = None,
+        workers: Annotated[int, typer.Option(help="Processes. 프로세스 수.")] = 2,
+        english: Annotated[
+            bool, typer.Option("--english", help="Speak English. 영어로 답합니다.")
+        ] = False,
+    ) -> None:
+        """Render cloth with and without defects, with masks of where they are."""
+        wish = RenderWish(
+            out=out,
+            sheet=sheet,
+            count=count,
+            seed=seed,
+            side_px=side,
+            family=family,
+            kind=kind,
+            workers=workers,
+        )
+        try:
+            _check(wish)
+            done = _rendered(wish, open_doors(), english=english)
+        except TrainRefusedError as error:
+            _fail(_say(error.code, english=english, **error.places))
+        places = {
+            "tiles": done.tile_count,
+            "spoiled": done.spoiled_count,
+            "seconds": f"{done.elapsed_s:.1f}",
+            "rate": f"{done.tile_count / max(done.elapsed_s, 1e-9):.0f}",
+            "place": out or sheet,
+        }
+        typer.echo(_say("train.rendered", english=english, **places))
+
+    return train
+
+
+def _check(wish: RenderWish) -> None:
+    """Refuse numbers out of range and a wish without an output."""
+    if wish.out is None and wish.sheet is None:
+        raise TrainRefusedError("train.nowhere")
+    if not 1 <= wish.count <= LARGEST_SET_COUNT:
+        raise TrainRefusedError("train.count", count=wish.count, most=LARGEST_SET_COUNT)
+    if wish.seed < 0:
+        raise TrainRefusedError("train.seed", seed=wish.seed)
+    if not SMALLEST_SIDE_PX <= wish.side_px <= LARGEST_SIDE_PX:
+        raise TrainRefusedError("train.side", side=wish.side_px)
+    if not 1 <= wish.workers <= MOST_WORKERS_COUNT:
+        raise TrainRefusedError("train.workers", workers=wish.workers, most=MOST_WORKERS_COUNT)
+
+
+def _rendered(wish: RenderWish, doors: TrainDoors, *, english: bool) -> Rendered:
+    label = _say("train.rendering", english=english)
+    with typer.progressbar(length=wish.count, label=label) as bar:
+        return doors.render(wish, lambda: bar.update(1))
+
+
+def _say(key: str, *, english: bool, **places: object) -> str:
+    return texts("en" if english else "ko")[key].format(**places)
+
+
+def _fail(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(1)

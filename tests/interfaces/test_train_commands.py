@@ -1,0 +1,100 @@
+"""`kyndof train render` writes a set with masks, the same for the same seed, or says why not."""
+
+import csv
+import hashlib
+from pathlib import Path
+
+import cv2
+import pytest
+from typer.testing import CliRunner, Result
+
+from cloud.composition.doors import terminal_doors
+from cloud.interfaces.terminal.app import build_terminal
+
+pytestmark = pytest.mark.requirement("DEF", "TER")
+
+
+def render(*arguments: str) -> Result:
+    words = ["train", "render", "--workers", "1", "--side", "64", *arguments]
+    return CliRunner().invoke(build_terminal(terminal_doors()), words)
+
+
+def digest(folder: Path) -> str:
+    whole = hashlib.sha256()
+    for file in sorted(folder.rglob("*.*")):
+        whole.update(file.name.encode() + file.read_bytes())
+    return whole.hexdigest()
+
+
+def test_a_set_has_pictures_masks_an_index_and_an_overview(tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    told = render("--out", str(tmp_path / "set"), "--count", "20", "--sheet", str(sheet))
+    assert told.exit_code == 0, told.stderr
+    assert "타일 20장" in told.stdout
+    with (tmp_path / "set" / "index.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20
+    for row in rows:
+        picture = cv2.imread(str(tmp_path / "set" / row["picture"]))
+        mask = cv2.imread(str(tmp_path / "set" / row["mask"]), cv2.IMREAD_GRAYSCALE)
+        assert picture is not None
+        assert mask is not None
+        assert picture.shape == (64, 64, 3)
+        assert int((mask > 0).sum()) == int(row["mask_px"])
+        assert (row["label"] == "good") == (row["kind"] == "") == (row["mask_px"] == "0")
+    assert cv2.imread(str(sheet)) is not None
+
+
+def test_the_seed_decides_the_set_and_the_number_of_processes_does_not(tmp_path: Path) -> None:
+    arguments = ("--count", "18", "--family", "woven")
+    for name, more in {
+        "a": ("--seed", "3"),
+        "b": ("--seed", "3", "--workers", "2"),
+        "c": ("--seed", "4"),
+    }.items():
+        assert render("--out", str(tmp_path / name), *arguments, *more).exit_code == 0
+    digests = [digest(tmp_path / name) for name in "abc"]
+    assert digests[0] == digests[1]
+    assert digests[0] != digests[2]
+
+
+def test_family_and_kind_are_what_was_asked_for(tmp_path: Path) -> None:
+    told = render(
+        "--out", str(tmp_path), "--count", "3", "--family", "denim", "--kind", "broken_stitch",
+        "--english",
+    )  # fmt: skip
+    assert told.exit_code == 0, told.stderr
+    assert "3 with a defect" in told.stdout
+    with (tmp_path / "index.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["family"], row["kind"]) for row in rows} == {("denim", "broken_stitch")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "--out 폴더나 --sheet 파일"),
+        (("--out", "x", "--count", "0"), "--count 0"),
+        (("--out", "x", "--seed", "-1"), "--seed -1"),
+        (("--out", "x", "--workers", "0"), "--workers 0"),
+        (("--out", "x", "--family", "paper"), "paper 원단은 없습니다"),
+        (("--out", "x", "--kind", "ghost"), "ghost 결함은 없습니다"),
+        (("--out", "x", "--side", "8"), "--side 8"),
+        (("--out", "x", "--kind", "missing_bead", "--family", "denim"), "missing_bead"),
+    ],
+)
+def test_what_cannot_be_rendered_is_one_sentence(
+    arguments: tuple[str, ...], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = render(*arguments)
+    assert told.exit_code == 1
+    assert sentence in told.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_use_and_one_that_cannot_be_made_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
+    assert "비어 있지 않습니다" in render("--out", str(tmp_path), "--count", "1").stderr
+    below_a_file = str(tmp_path / "notes.txt" / "set")
+    assert "저장할 수 없습니다" in render("--out", below_a_file, "--count", "1").stderr

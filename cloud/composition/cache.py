@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import asyncpg
 
+    from cloud.commands.bus import CommandBus
     from cloud.infrastructure.cache.layered_cache import LayeredCache
     from cloud.infrastructure.hot_store.redis_link import RedisLink
     from cloud.infrastructure.jobs.queues import BullmqQueues
+    from cloud.permissions.ports import Matrices
     from cloud.sessions.ports import ActivePersons
 
 
@@ -33,6 +35,17 @@ def active_persons(cache: "LayeredCache", pool: "asyncpg.Pool") -> "ActivePerson
     from cloud.infrastructure.postgres.active_persons import PostgresActivePersons
 
     return CachedActivePersons(cache, PostgresActivePersons(pool))
+
+
+def answer_rights_from_cache(
+    bus: "CommandBus", cache: "LayeredCache", pool: "asyncpg.Pool", matrices: "Matrices"
+) -> None:
+    """Let the bus answer from the cache what somebody may do."""
+    from cloud.infrastructure.cache.cached_rights import CachedRights
+    from cloud.infrastructure.system_time import SystemClock
+    from cloud.permissions.queries import ListMyRights
+
+    bus.answer_quickly(ListMyRights, CachedRights(cache, pool, matrices, SystemClock()).listed)
 
 
 def metrics_page(

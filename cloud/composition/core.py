@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cloud.composition.cache import active_persons, open_cache
+from cloud.composition.cache import active_persons, answer_rights_from_cache, open_cache
 from cloud.composition.identity import Identity, compose_identity, identity_stores
 from cloud.composition.jobs import job_queues, job_stores
 from cloud.composition.notifications import notification_stores
@@ -126,6 +126,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
         identity.words.learn(bus)
         cache = await stack.enter_async_context(open_cache(pool, url, redis))
         answer_from_hot_tier(bus, hot, active_persons(cache, pool))
+        answer_rights_from_cache(bus, cache, pool, registry)
         yield Core(
             pool=pool,
             database_url=url,

@@ -76,6 +76,29 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListMyRights(Query):
+    """What the asker may do, to show; each command is judged for itself when it comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RightView:
+    """The letters that one holds for an action.
+
+    ``conditional`` means with certain fields only. ``lent_by`` names whose right it is, with the
+    time for which it is lent; empty for one's own.
+    """
+
+    domain: str
+    action: str
+    letters: tuple[str, ...]
+    positions: tuple[str, ...]
+    conditional: bool
+    lent_by: str = ""
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListApprovals(Query):
     """The approvals that wait; those that the asker asked for, may decide or is consulted on."""
 

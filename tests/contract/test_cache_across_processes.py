@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -11,14 +12,20 @@ import pytest
 from cloud.events.event import RecordedEvent
 from cloud.infrastructure.cache.bells import Bell, PostgresBell, RedisBell
 from cloud.infrastructure.cache.cached_persons import CachedActivePersons
+from cloud.infrastructure.cache.cached_rights import CachedRights
 from cloud.infrastructure.cache.layered_cache import CacheBounds, LayeredCache
 from cloud.infrastructure.cache.outdating import CacheOutdating
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.hot_store.redis_link import RedisLink
 from cloud.infrastructure.postgres.active_persons import PostgresActivePersons
 from cloud.infrastructure.postgres.pool import open_pool
+from cloud.infrastructure.registry_files.document import read_schema
+from cloud.infrastructure.registry_files.org_files import read_matrix
 from cloud.infrastructure.telemetry.metrics import Metrics
-from tests.fakes.core import DEMO, OTHER, SetClock, add_organization
+from cloud.permissions.queries import ListMyRights, RegistryProblem
+from cloud.permissions.rabsic import Matrix
+from tests.fakes.core import DEMO, OTHER, SetClock, add_organization, context_of
+from tests.fakes.office import BUYER, FRIEND, LEAD, OFFICE
 from tests.redis import RedisForTests, running_redis
 
 BOUND_S = 30
@@ -227,3 +234,86 @@ async def test_a_person_who_left_is_gone_from_the_cache(
         for known in persons:
             while await known.is_active(DEMO, login):  # noqa: ASYNC110  a line of another process
                 await asyncio.sleep(0.01)
+
+
+@dataclass
+class OneMatrix:
+    """One domain's matrix, replaced by whoever edits it."""
+
+    text: str
+    number: int = 1
+
+    def matrix(self, organization_id: str, domain: str) -> Matrix | None:
+        schema = read_schema(Path("registry/schemas/org.schema.json"))
+        return read_matrix("org/office.yml", self.text, schema)
+
+    def domains(self, organization_id: str) -> tuple[str, ...]:
+        return ("office",)
+
+    def version(self, organization_id: str) -> str:
+        return str(self.number)
+
+    def problems(self, organization_id: str) -> tuple[RegistryProblem, ...]:
+        return ()
+
+
+@pytest.mark.requirement("CCH", "RAB")
+async def test_what_somebody_may_do_is_known_and_forgotten_everywhere(
+    cloud: Cloud, database: DatabaseUrls
+) -> None:
+    clock, ask = SetClock(), ListMyRights()
+    await add_organization(database.owner, DEMO, "demo", BUYER, LEAD, FRIEND)
+    await add_organization(database.owner, OTHER, "other")
+    matrices = OneMatrix(OFFICE)
+    here, there = await cloud.process(), await cloud.process()
+    ways = [CachedRights(process.cache, cloud.pool, matrices, clock) for process in (here, there)]
+
+    async def actions(way: CachedRights, login: str) -> set[tuple[str, str]] | None:
+        found = await way.listed(ask, context_of(login))
+        return None if found is None else {(one.action, one.lent_by) for one in found}
+
+    for way in (*ways, *ways):
+        assert ("buy_cloth", "") in (await actions(way, BUYER) or ())
+        assert await actions(way, FRIEND) == set()
+        assert await way.listed(ask, context_of(LEAD, organization_id=OTHER)) is None
+        assert await way.listed(ask, context_of(LEAD, scopes=frozenset({"read"}))) is None
+    assert here.cache.counted["user_rights", "process"] == 3
+    assert 0 < here.cache.hit_ratio("user_rights") < 1
+
+    async def changed(sql: str, event: str) -> None:
+        async with cloud.pool.acquire() as connection, connection.transaction():
+            await connection.execute("SELECT set_config('kyndof.organization', $1, true)", DEMO)
+            await connection.execute(sql)
+        heard = RecordedEvent(
+            organization_id=DEMO, sequence=1, event_id="evt_1", type=event,
+            occurred_at=clock.now(), payload={},
+        )  # fmt: skip
+        await CacheOutdating(here.cache).hear(heard)
+
+    async def until(login: str, expected: set[tuple[str, str]] | None) -> None:
+        async with asyncio.timeout(BOUND_S):
+            for way in ways:
+                while await actions(way, login) != expected:  # noqa: ASYNC110  another process
+                    await asyncio.sleep(0.01)
+
+    lending = (
+        "INSERT INTO delegations (organization_id, delegation_id, giver, taker, actions, ids,"
+        " begins_at, ends_at, reason) VALUES ('{}', 'del_{}', '{}', '{}', ARRAY['buy_cloth'],"
+        " ARRAY[]::text[], '2026-03-02 10:00Z', '2026-03-02 11:00Z', 'x')"
+    )
+    await changed(lending.format(DEMO, "0" * 26, LEAD, FRIEND), "authority_delegated")
+    await until(FRIEND, set())
+    clock.advance(minutes=61)
+    await until(FRIEND, {("buy_cloth", LEAD)})
+    clock.advance(hours=1)
+    await until(FRIEND, set())
+    clock.advance(minutes=-30)
+    await changed("UPDATE delegations SET ended_at = '2026-03-02 09:00Z'", "delegation_revoked")
+    await until(FRIEND, set())
+    # Positions come by file: the version is another one, so nothing old is found.
+    matrices.text = OFFICE.replace("buyer@demo.example", FRIEND)
+    matrices.number += 1
+    assert ("buy_cloth", "") in (await actions(ways[1], FRIEND) or ())
+    assert await actions(ways[1], BUYER) == set()
+    await changed(f"UPDATE persons SET active = false WHERE login = '{FRIEND}'", "member_removed")  # noqa: S608
+    await until(FRIEND, None)

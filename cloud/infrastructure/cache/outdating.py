@@ -4,8 +4,14 @@ from cloud.events.event import RecordedEvent
 from cloud.infrastructure.cache.layered_cache import LayeredCache
 
 ACTIVE_PERSONS = "active_persons"
-#: The first word of an event's type to the region that it changes.
-_REGIONS = {"person": ACTIVE_PERSONS, "member": ACTIVE_PERSONS}
+USER_RIGHTS = "user_rights"
+#: The first word of an event's type to the regions that it changes.
+_REGIONS = {
+    "person": (ACTIVE_PERSONS, USER_RIGHTS),
+    "member": (ACTIVE_PERSONS, USER_RIGHTS),
+    "authority": (USER_RIGHTS,),
+    "delegation": (USER_RIGHTS,),
+}
 
 
 class CacheOutdating:
@@ -18,6 +24,5 @@ class CacheOutdating:
 
     async def hear(self, event: RecordedEvent) -> None:
         """Take one event."""
-        region = _REGIONS.get(event.type.partition("_")[0])
-        if region is not None:
+        for region in _REGIONS.get(event.type.partition("_")[0], ()):
             await self._cache.outdated(region, event.organization_id)

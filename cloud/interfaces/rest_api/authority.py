@@ -24,6 +24,8 @@ from cloud.permissions.queries import (
     ListAbsences,
     ListAssignments,
     ListDelegations,
+    ListMyRights,
+    RightView,
     WhyAllowed,
 )
 
@@ -87,6 +89,12 @@ def _add_reading(routes: APIRouter, bus: CommandBus) -> None:
         """Return the work that was given to the asker."""
         found = await bus.ask(ListAssignments(limit_count=500), context)
         return turn.page(found, lambda view: view.assignment_id)
+
+    @routes.get("/me/rights")
+    async def rights(context: Asker) -> tuple[RightView, ...]:
+        """Return what the asker may do, to show."""
+        found: tuple[RightView, ...] = await bus.ask(ListMyRights(), context)
+        return found
 
     @routes.get("/permissions/why")
     async def why(user: str, action: str, context: Asker, *, domain: str = "") -> Explanation:

@@ -32,6 +32,7 @@ from cloud.permissions.queries import (
     ListApprovals,
     ListAssignments,
     ListDelegations,
+    ListMyRights,
     ListOwnRequests,
     ListPlugins,
     RegistryProblems,
@@ -69,6 +70,7 @@ def queries(held: HeldCommands, matrices: Matrices) -> dict[type[Query], Handler
     questions = Questions(held, matrices)
     return {
         ListApprovals: questions.list_approvals,
+        ListMyRights: questions.list_my_rights,
         ListOwnRequests: questions.list_own_requests,
         ListAllApprovals: questions.list_all_approvals,
         FindApproval: questions.find_approval,

@@ -41,14 +41,17 @@ from cloud.permissions.queries import (
     ListApprovals,
     ListAssignments,
     ListDelegations,
+    ListMyRights,
     ListOwnRequests,
     ListPlugins,
     PluginView,
     RegistryProblem,
     RegistryProblems,
+    RightView,
     WhyAllowed,
 )
 from cloud.permissions.rabsic import action_name
+from cloud.permissions.rights import rights_of, valid_at
 
 _LARGEST_LIMIT_COUNT = 500
 
@@ -74,6 +77,13 @@ class Questions:
             if allowed or consulted or approval.requester == user:
                 views.append(_view(approval, may_decide=allowed and approval.state == "pending"))
         return tuple(views)
+
+    async def list_my_rights(self, query: ListMyRights, unit: UnitOfWork) -> tuple[RightView, ...]:
+        """Return what the asker may do."""
+        now, store = unit.clock.now(), unit.store(StandingStore)
+        context = unit.context
+        found = await rights_of(context.user, context.organization_id, self.matrices, store, now)
+        return valid_at(found or (), now)
 
     async def list_own_requests(
         self, query: ListOwnRequests, unit: UnitOfWork

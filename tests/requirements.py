@@ -29,7 +29,7 @@ REQUIREMENTS: dict[str, Part] = {
     "WEB": Part(title="Web dashboard", missing="the screens of parts that are planned"),
     "TER": Part(title="Terminal"),
     "API": Part(title="REST"),
-    "GQL": Part(title="GraphQL", missing="approvals"),
+    "GQL": Part(title="GraphQL"),
     "HOK": Part(title="Webhooks"),
     "KSK": Part(title="Kiosk"),
     "VEN": Part(title="Vendor page", planned="comes with the surfaces"),

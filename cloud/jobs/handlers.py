@@ -10,7 +10,8 @@ from cloud.jobs.job import AGENT_TASKS, JobState
 from cloud.jobs.ports import JobBoard
 from cloud.jobs.queries import FindJob, JobQueueView, JobView, ListJobQueues, ListJobs
 
-_LARGEST_PAGE_COUNT = 200
+# One more than the largest page of an interface, which so knows whether there is a next one.
+_LARGEST_PAGE_COUNT = 501
 # Housekeeping is nobody's: its jobs belong to no organization.
 _SHARED_QUEUES = (AGENT_TASKS,)
 
@@ -36,9 +37,10 @@ async def list_jobs(query: ListJobs, unit: UnitOfWork) -> tuple[JobView, ...]:
     """Return jobs in one state; raises JobQueueUnknownError, JobsAwayError."""
     if not 1 <= query.limit <= _LARGEST_PAGE_COUNT:
         raise PayloadInvalidError(f"a page has 1 to {_LARGEST_PAGE_COUNT} rows", field="limit")
-    return await unit.store(JobBoard).listed(
-        unit.context.organization_id, query.queue, query.state, query.limit
-    )
+    found = await unit.store(JobBoard).listed(unit.context.organization_id, query)
+    if found is None:
+        raise PayloadInvalidError("this job has left the list: begin it anew", field="after")
+    return found
 
 
 async def list_job_queues(query: ListJobQueues, unit: UnitOfWork) -> tuple[JobQueueView, ...]:

@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-from cloud.jobs.job import JobState
-from cloud.jobs.queries import JobQueueView, JobView
+from cloud.jobs.queries import JobQueueView, JobView, ListJobs
 
 
 class JobBoard(Protocol):
@@ -16,10 +15,11 @@ class JobBoard(Protocol):
         """Return a job of this organization."""
         ...
 
-    async def listed(
-        self, organization_id: str, queue: str, state: JobState, limit: int
-    ) -> tuple[JobView, ...]:
-        """Return jobs of this organization in one state, newest first."""
+    async def listed(self, organization_id: str, asked: ListJobs) -> tuple[JobView, ...] | None:
+        """Return jobs of this organization in one state, newest first.
+
+        None: the one after which the page begins is no longer in this state.
+        """
         ...
 
     async def tallied(self, organization_id: str, queue: str) -> JobQueueView:

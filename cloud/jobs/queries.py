@@ -9,11 +9,15 @@ from cloud.jobs.job import JobState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListJobs(Query):
-    """Jobs in one state, newest first; FAILED is the dead-letter list."""
+    """Jobs in one state, newest first; FAILED is the dead-letter list.
+
+    ``after`` is the last job of the page before.
+    """
 
     queue: str = "ai-agent-tasks"
     state: JobState = JobState.FAILED
     limit: int = 50
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

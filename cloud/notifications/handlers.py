@@ -31,7 +31,8 @@ from cloud.notifications.queries import (
     WishesView,
 )
 
-_LARGEST_PAGE_COUNT = 200
+# One more than the largest page of an interface, which so knows whether there is a next one.
+_LARGEST_PAGE_COUNT = 501
 _LARGEST_MARKED_COUNT = 500
 _LARGEST_DIGESTS_COUNT = 50
 _NAMED_COUNT = 3
@@ -111,20 +112,22 @@ async def list_notifications(query: ListNotifications, unit: UnitOfWork) -> Noti
     if not 1 <= query.limit <= _LARGEST_PAGE_COUNT:
         raise PayloadInvalidError(f"a page has 1 to {_LARGEST_PAGE_COUNT} rows", field="limit")
     store, user, now = unit.store(NotificationStore), unit.context.user, unit.clock.now()
-    page = await store.page(user, now, query.limit, unread_only=query.unread_only)
+    page = await store.page(user, now, query)
     came = {told.digest for told in page.notifications if told.digest}
     if not came:
         return page
-    digests = await store.digests(user, now, _LARGEST_DIGESTS_COUNT, _NAMED_COUNT)
+    digests = await store.digests(
+        user, now, ListDigests(limit=_LARGEST_DIGESTS_COUNT), _NAMED_COUNT
+    )
     return replace(page, digests=tuple(one for one in digests if one.digest in came))
 
 
 async def list_digests(query: ListDigests, unit: UnitOfWork) -> tuple[DigestView, ...]:
     """Return what was gathered for the asker; raises PayloadInvalidError."""
-    if not 1 <= query.limit <= _LARGEST_DIGESTS_COUNT:
-        raise PayloadInvalidError(f"a page has 1 to {_LARGEST_DIGESTS_COUNT} rows", field="limit")
+    if not 1 <= query.limit <= _LARGEST_PAGE_COUNT:
+        raise PayloadInvalidError(f"a page has 1 to {_LARGEST_PAGE_COUNT} rows", field="limit")
     return await unit.store(NotificationStore).digests(
-        unit.context.user, unit.clock.now(), query.limit, _NAMED_COUNT
+        unit.context.user, unit.clock.now(), query, _NAMED_COUNT
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cloud.notifications.notification import Channel, Wishes
-from cloud.notifications.queries import DigestView, NotificationPage
+from cloud.notifications.queries import DigestView, ListDigests, ListNotifications, NotificationPage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +50,12 @@ class NotificationStore(Protocol):
         """Store what is told."""
         ...
 
-    async def page(
-        self, login: str, now: datetime, limit: int, *, unread_only: bool
-    ) -> NotificationPage:
+    async def page(self, login: str, now: datetime, asked: ListNotifications) -> NotificationPage:
         """Return what a person was told until ``now``, newest first."""
         ...
 
     async def digests(
-        self, login: str, now: datetime, limit: int, newest_count: int
+        self, login: str, now: datetime, asked: ListDigests, newest_count: int
     ) -> tuple[DigestView, ...]:
         """Return what was gathered and told until ``now``, newest first.
 

@@ -8,17 +8,22 @@ from cloud.commands.command import Query
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListNotifications(Query):
-    """What the asker was told, newest first."""
+    """What the asker was told, newest first; ``before`` is the last one of the page before."""
 
     limit: int = 50
+    before: str = ""
     unread_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListDigests(Query):
-    """What was gathered for the asker and told together, newest first."""
+    """What was gathered for the asker and told together, newest first.
+
+    ``before`` is the last one of the page before.
+    """
 
     limit: int = 20
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,17 @@
 """RABSIC on the bus: finds the matrix and the facts, lets the pure rules decide."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cloud.commands.command import Command, Query, command_type
 from cloud.commands.ports import Permission, UnitOfWork
 from cloud.commands.typed import field_types
-from cloud.permissions.approval import Approval
+from cloud.permissions.approval import Approval, Change
 from cloud.permissions.commands import ApproveRequest, ModifyRequest, RejectRequest, UndoApproval
 from cloud.permissions.decision import Decision, Request, Standing, case_of, decide, may_approve
 from cloud.permissions.delegation import identifiers
 from cloud.permissions.machine_rights import OWN_RIGHTS, SYSTEM, is_machine, machine_right
-from cloud.permissions.ports import ApprovalStore, Matrices, StandingStore, Work
+from cloud.permissions.ports import ApprovalStore, Matrices, Silence, StandingStore, Work
 from cloud.permissions.rabsic import Letter, Matrix
 
 _DECIDING = ApproveRequest | RejectRequest | ModifyRequest | UndoApproval
@@ -105,6 +105,49 @@ async def approver_decision(
     changed_by = frozenset(change.changed_by for change in changes)
     asked = replace(request, user=approval.requester)
     return may_approve(user, asked, changed_by, matrix, standing)
+
+
+async def approver_decisions(
+    approvals: Sequence[Approval],
+    changes: Mapping[str, tuple[Change, ...]],
+    matrices: Matrices,
+    unit: UnitOfWork,
+) -> list[Decision]:
+    """Judge whether the context's user may decide each of ``approvals`` now.
+
+    The facts of all are read together: the number of statements does not grow with them.
+    """
+    user, now, store = unit.context.user, unit.clock.now(), unit.store(StandingStore)
+    asked = [
+        Request(user=one.requester, action=one.action, fields=one.payload) for one in approvals
+    ]
+    found = [matrices.matrix(unit.context.organization_id, one.domain) for one in approvals]
+    lent = await store.delegations(user, now)
+    logins = {user, *(one.giver for one in lent), *(one.taker for one in lent)}
+    for request, matrix in zip(asked, found, strict=True):
+        if matrix is not None:
+            logins |= concerned(matrix, request.action, request.fields)
+    presence = await store.presence(sorted(logins), now)
+    silences = await store.silent(request.action for request in asked)
+    decisions = []
+    for approval, request, matrix in zip(approvals, asked, found, strict=True):
+        standing = Standing(
+            active=presence.active,
+            absent=presence.absent,
+            silent=_silent_on(request, silences),
+            delegations=lent,
+            now=now,
+        )
+        changed_by = frozenset(one.changed_by for one in changes.get(approval.approval_id, ()))
+        decisions.append(may_approve(user, request, changed_by, matrix, standing))
+    return decisions
+
+
+def _silent_on(request: Request, silences: Iterable[Silence]) -> frozenset[str]:
+    about = {"", *identifiers(request.fields)}
+    return frozenset(
+        one.position for one in silences if one.action == request.action and one.resource in about
+    )
 
 
 async def standing_for(

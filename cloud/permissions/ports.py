@@ -36,6 +36,15 @@ class Work:
     ids: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A position that left work unanswered; ``resource`` empty: whatever the action is about."""
+
+    action: str
+    resource: str
+    position: str
+
+
 class Matrices(Protocol):
     """The matrices that are in use, by organization."""
 
@@ -74,6 +83,10 @@ class StandingStore(Protocol):
 
         With ``work``, the positions that left it unanswered after its deadline are named too.
         """
+        ...
+
+    async def silent(self, actions: Iterable[str]) -> tuple[Silence, ...]:
+        """Return which positions left work with these actions unanswered after its deadline."""
         ...
 
     async def delegations(self, login: str, now: datetime) -> tuple[Delegation, ...]:
@@ -164,8 +177,13 @@ class ApprovalStore(Protocol):
         """Return what waits, oldest first."""
         ...
 
-    async def recent(self, requester: str | None, limit_count: int) -> tuple[Approval, ...]:
-        """Return what ``requester`` (None: anybody) asked, open and closed, newest first."""
+    async def recent(
+        self, requester: str | None, limit_count: int, before: str
+    ) -> tuple[Approval, ...]:
+        """Return what ``requester`` (None: anybody) asked, open and closed, newest first.
+
+        ``before`` is the last one of the page before, empty for the first.
+        """
         ...
 
     async def save(self, approval: Approval) -> None:
@@ -190,6 +208,18 @@ class ApprovalStore(Protocol):
 
     async def advice(self, approval_id: str) -> tuple[Advice, ...]:
         """Return who was asked and what they answered."""
+        ...
+
+    async def some(self, approval_ids: Iterable[str]) -> tuple[Approval, ...]:
+        """Return those of the approvals that there are."""
+        ...
+
+    async def all_changes(self, approval_ids: Iterable[str]) -> Mapping[str, tuple[Change, ...]]:
+        """Return what was changed in each of them, oldest first; nothing for unchanged ones."""
+        ...
+
+    async def all_advice(self, approval_ids: Iterable[str]) -> Mapping[str, tuple[Advice, ...]]:
+        """Return who was asked about each of them and what they answered."""
         ...
 
 

@@ -105,19 +105,27 @@ class ListApprovals(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListOwnRequests(Query):
-    """What the asker has asked for, waiting and decided, newest first."""
+    """What the asker has asked for, waiting and decided, newest first.
+
+    ``before`` is the last one of the page before.
+    """
 
     limit_count: int = 100
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAllApprovals(Query):
-    """Everybody's requests, waiting and decided, newest first."""
+    """Everybody's requests, waiting and decided, newest first.
+
+    ``before`` is the last one of the page before.
+    """
 
     restricted = True
     domain = "permissions"
 
     limit_count: int = 100
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +133,13 @@ class FindApproval(Query):
     """One approval whole: for its requester, who may decide it and who is consulted on it."""
 
     approval_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadApprovals(Query):
+    """Some approvals whole: those of them that the asker may see, in no order."""
+
+    approval_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,13 @@ class ListWorkOrders(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindSpec(Query):
+    """What does one version of a spec say?"""
+
+    spec_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindWorkOrder(Query):
     """Where does a work order stand?"""
 
@@ -69,10 +76,7 @@ class LabelsOf(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintLabels(Query):
-    """Labels of a work order for a printer: A4 sheets, a roll, or ZPL.
-
-    ``is_with_stations`` adds those of badges and stations.
-    """
+    """Labels on A4 sheets, a roll, or as ZPL; ``is_with_stations`` adds badges and stations."""
 
     work_order_id: str
     format: Literal["a4", "roll", "zpl"] = "a4"
@@ -122,11 +126,7 @@ class PackageStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagePiece:
-    """A piece and where it stands.
-
-    ``standard`` is that of the open step where another spec version makes it differ from the step's
-    own. Otherwise None.
-    """
+    """A piece and where it stands; ``standard`` where another version changes the step's own."""
 
     piece_id: str
     number: int
@@ -245,7 +245,7 @@ class PieceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecView:
-    """A version of a spec, and why it came."""
+    """A version of a spec, and why it came; ``next_version`` empty: it is the newest."""
 
     spec_version: str
     version_number: int
@@ -256,6 +256,7 @@ class SpecView:
     gaps: tuple[Gap, ...]
     created_at: datetime
     created_by: str
+    next_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

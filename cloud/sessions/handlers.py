@@ -33,7 +33,8 @@ from cloud.sessions.session import (
     text_problem,
 )
 
-_LARGEST_PAGE_COUNT = 500
+# One more than the largest page of an interface, which so knows whether there is a next one.
+_LARGEST_PAGE_COUNT = 501
 _PROGRAM = "system"
 
 

@@ -68,6 +68,10 @@ async def core(database: DatabaseUrls, queues: BullmqQueues) -> AsyncIterator[Co
         yield core
 
 
+def asked(state: JobState, limit: int) -> ListJobs:
+    return ListJobs(queue=QUEUE, state=state, limit=limit)
+
+
 async def until(
     queues: BullmqQueues, job_id: str, well: Callable[[JobView], bool], organization_id: str = DEMO
 ) -> JobView:
@@ -234,8 +238,8 @@ async def test_five_jobs_run_at_a_time(queues: BullmqQueues, place: QueuePlace) 
     async with JobWorker(QUEUE, place, {"slow": slow}):
         async with asyncio.timeout(BOUND_S):
             await five.wait()
-        waiting = await queues.listed(DEMO, QUEUE, JobState.WAITING, 50)
-        active = await queues.listed(DEMO, QUEUE, JobState.ACTIVE, 50)
+        waiting = await queues.listed(DEMO, asked(JobState.WAITING, 50))
+        active = await queues.listed(DEMO, asked(JobState.ACTIVE, 50))
         assert (len(waiting), len(active)) == (3, 5)
         let_go.set()
         for number in range(8):
@@ -268,10 +272,10 @@ async def test_another_organization_sees_and_drives_nothing(
 
 async def test_without_a_place_the_sentence_names_the_setting(database: DatabaseUrls) -> None:
     with pytest.raises(JobsAwayError, match="KYNDOF_DATABASE_JOBS_URL"):
-        await BullmqQueues(None).listed(DEMO, QUEUE, JobState.FAILED, 1)
+        await BullmqQueues(None).listed(DEMO, asked(JobState.FAILED, 1))
     gone = BullmqQueues(QueuePlace(kind="postgres", url="postgresql://127.0.0.1:1/none"))
     with pytest.raises(JobsAwayError):
-        await gone.listed(DEMO, QUEUE, JobState.FAILED, 1)
+        await gone.listed(DEMO, asked(JobState.FAILED, 1))
     await gone.close()
 
 

@@ -264,7 +264,7 @@ async def test_what_cannot_be_said_is_refused(core: Core) -> None:
             await restored(core, unknown)
     for question in (
         ReadHistory(session_id=session_id, after=-1), ReadHistory(session_id=session_id, limit=0),
-        ListSessions(limit=501),
+        ListSessions(limit=502),
     ):  # fmt: skip
         with pytest.raises(PayloadInvalidError):
             await core.bus.ask(question, context())

@@ -1,7 +1,7 @@
 """An office that buys cloth: commands that wait, are advised on, and can be taken back."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from cloud.infrastructure.postgres.idempotency_store import PostgresIdempotencyS
 from cloud.infrastructure.postgres.permission_store import STORES as PERMISSION_STORES
 from cloud.infrastructure.postgres.registry_store import PostgresRegistryStore
 from cloud.infrastructure.postgres.timer_runner import TimerRunner
+from cloud.infrastructure.postgres.unit_of_work import StoreFactory
 from cloud.infrastructure.registry_files.org_registry import OrgRegistry
 from cloud.permissions.authorizer import RabsicAuthorizer
 from cloud.permissions.circle import RabsicCircle
@@ -179,9 +180,12 @@ def write_registry(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def office_over(app_url: str, folder: Path) -> AsyncIterator[Office]:
+async def office_over(
+    app_url: str, folder: Path, more_stores: Mapping[type, StoreFactory] | None = None
+) -> AsyncIterator[Office]:
     """Open the office's bus over a database whose organization exists already."""
-    async with core_over(app_url, {**PERMISSION_STORES, **APPROVAL_STORES}) as core:
+    stores = {**PERMISSION_STORES, **APPROVAL_STORES, **(more_stores or {})}
+    async with core_over(app_url, stores) as core:
         registry = OrgRegistry(folder, PostgresRegistryStore(core.pool))
         await registry.start()
         bus = CommandBus(

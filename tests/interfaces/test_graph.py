@@ -27,6 +27,7 @@ from cloud.organizations.queries import WhoAmI
 from cloud.production.work_order import PieceDraft
 from cloud.stations import handlers as stations
 from cloud.stations.queries import FindStation, ListStations
+from tests.fakes.counted import Counted
 from tests.fakes.production import STORES, Factory, factory_over, wish
 from tests.interfaces.test_bad_requests import Secrets, refused
 
@@ -46,16 +47,6 @@ query($first: Int!) {
   }
 }
 """
-
-
-class Counted(pool.PlainConnection):
-    """A connection that writes down what it runs."""
-
-    ran: list[str] = []  # noqa: RUF012  one list for all on purpose
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.add_query_logger(lambda record: self.ran.append(record.query))
 
 
 @pytest.fixture

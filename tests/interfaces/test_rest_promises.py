@@ -160,6 +160,33 @@ async def test_an_edit_holds_only_for_what_was_read(
     assert (await client.get(f"/pieces/{piece}")).headers["ETag"] != tag
 
 
+async def test_a_spec_is_changed_only_as_it_was_read(
+    client: httpx.AsyncClient, factory: Factory
+) -> None:
+    first = f"{factory.order.work_order_id}.1"
+    read = await client.get(f"/specs/{first}")
+    assert (read.json()["spec_version"], read.json()["next_version"]) == (first, "")
+    change = {
+        "stage": "CUT",
+        "kind": "point",
+        "name": "length",
+        "field": "nominal_mm",
+        "value": 501,
+    }
+    wish = {"changes": [change], "reason": "수축"}
+    path, tag = f"/specs/{first}/corrections", {"If-Match": read.headers["ETag"]}
+    wrong = await client.post(path, json=wish, headers={"If-Match": '"other"'})
+    assert refused(wrong, 412) == "PRECONDITION_FAILED"
+    made = await client.post(path, json=wish, headers=tag)
+    assert made.status_code == 201, made.text
+    again = await client.get(f"/specs/{first}")
+    assert again.json()["next_version"] == made.json()["spec_version"]
+    assert refused(await client.post(path, json=wish, headers=tag), 412) == "PRECONDITION_FAILED"
+    assert refused(await client.get(f"/specs/{first}9"), 404) == "SPEC_VERSION_UNKNOWN"
+    for version in ("한글", "x", f"{first}%00"):
+        assert refused(await client.get(f"/specs/{version}"), 422) == "PAYLOAD_INVALID"
+
+
 async def test_where_conditions_are_demanded_an_edit_without_one_is_refused(
     factory: Factory, tmp_path: Path
 ) -> None:

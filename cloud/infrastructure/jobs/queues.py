@@ -21,7 +21,7 @@ from cloud.jobs.job import (
     KEEP_FAILED_COUNT,
     JobState,
 )
-from cloud.jobs.queries import JobQueueView, JobView
+from cloud.jobs.queries import JobQueueView, JobView, ListJobs
 
 QUEUES = (AGENT_TASKS, HOUSEKEEPING)
 _PATIENCE_S = 10.0
@@ -98,17 +98,22 @@ class BullmqQueues:
             return None
         return _view(queue, job, str(await _answered(opened.getJobState(job_id))))
 
-    async def listed(
-        self, organization_id: str, queue: str, state: JobState, limit: int
-    ) -> tuple[JobView, ...]:
-        """Return jobs of this organization in one state, newest first."""
+    async def listed(self, organization_id: str, asked: ListJobs) -> tuple[JobView, ...] | None:
+        """Return jobs of this organization in one state, newest first.
+
+        None: the one after which the page begins is no longer in this state.
+        """
         found: list[JobView] = []
-        async for job in self._scanned(self._queue(queue), state):
-            if data_of(job).get("organization_id") == organization_id:
-                found.append(_view(queue, job, state.value))
-                if len(found) == limit:
+        begun = not asked.after
+        async for job in self._scanned(self._queue(asked.queue), asked.state):
+            if data_of(job).get("organization_id") != organization_id:
+                continue
+            if begun:
+                found.append(_view(asked.queue, job, asked.state.value))
+                if len(found) == asked.limit:
                     break
-        return tuple(found)
+            begun = begun or _text(job.id) == asked.after
+        return tuple(found) if begun else None
 
     async def tallied(self, organization_id: str, queue: str) -> JobQueueView:
         """Return how many jobs of this organization are in each state."""
@@ -116,7 +121,8 @@ class BullmqQueues:
         own = dict.fromkeys(JobState, 0)
         for state in JobState:
             if everybodys[state]:
-                own[state] = len(await self.listed(organization_id, queue, state, _COUNTED_UNTIL))
+                asked = ListJobs(queue=queue, state=state, limit=_COUNTED_UNTIL)
+                own[state] = len(await self.listed(organization_id, asked) or ())
         return JobQueueView(
             queue=queue,
             waiting_count=own[JobState.WAITING],

@@ -1,5 +1,6 @@
 """Held commands in PostgreSQL: what waits, what was changed in it, what was advised."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,8 +36,8 @@ INSERT INTO approval_changes (organization_id, approval_id, revision, changed_by
 VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8)
 """
 _CHANGES = """
-SELECT revision, changed_by, changed_at, reason, differences FROM approval_changes
-WHERE organization_id = $1 AND approval_id = $2 ORDER BY revision
+SELECT approval_id, revision, changed_by, changed_at, reason, differences FROM approval_changes
+WHERE organization_id = $1 AND approval_id = ANY($2) ORDER BY approval_id, revision
 """
 _ASK = """
 INSERT INTO approval_advice (organization_id, approval_id, login, asked_at)
@@ -48,12 +49,16 @@ WHERE organization_id = $1 AND approval_id = $2 AND login = $3 AND given_at IS N
 RETURNING true
 """
 _ADVICE = """
-SELECT login, asked_at, advice, given_at FROM approval_advice
-WHERE organization_id = $1 AND approval_id = $2 ORDER BY login
+SELECT approval_id, login, asked_at, advice, given_at FROM approval_advice
+WHERE organization_id = $1 AND approval_id = ANY($2) ORDER BY approval_id, login
 """
 _WAITING = """ AND state IN ('consulting', 'pending', 'approved')
 ORDER BY requested_at, approval_id LIMIT 500"""
+_SOME = " AND approval_id = ANY($2)"
 _RECENT = """ AND ($2::text IS NULL OR requester = $2)
+  AND ($4 = '' OR (requested_at, approval_id) < (
+    SELECT b.requested_at, b.approval_id FROM approvals b
+    WHERE b.organization_id = $1 AND b.approval_id = $4))
 ORDER BY requested_at DESC, approval_id DESC LIMIT $3"""
 
 
@@ -107,10 +112,12 @@ class PostgresApprovalStore:
         rows = await self._connection.fetch(_APPROVAL + _WAITING, self._organization_id)
         return tuple(_approval(row) for row in rows)
 
-    async def recent(self, requester: str | None, limit_count: int) -> tuple[Approval, ...]:
+    async def recent(
+        self, requester: str | None, limit_count: int, before: str
+    ) -> tuple[Approval, ...]:
         """Return what ``requester`` (None: anybody) asked, open and closed, newest first."""
         rows = await self._connection.fetch(
-            _APPROVAL + _RECENT, self._organization_id, requester, limit_count
+            _APPROVAL + _RECENT, self._organization_id, requester, limit_count, before
         )
         return tuple(_approval(row) for row in rows)
 
@@ -149,17 +156,22 @@ class PostgresApprovalStore:
 
     async def changes(self, approval_id: str) -> tuple[Change, ...]:
         """Return what was changed, oldest first."""
-        rows = await self._connection.fetch(_CHANGES, self._organization_id, approval_id)
-        return tuple(
-            Change(
+        return (await self.all_changes([approval_id])).get(approval_id, ())
+
+    async def all_changes(self, approval_ids: Iterable[str]) -> Mapping[str, tuple[Change, ...]]:
+        """Return what was changed in each of them, oldest first; nothing for unchanged ones."""
+        rows = await self._connection.fetch(_CHANGES, self._organization_id, list(approval_ids))
+        found: dict[str, tuple[Change, ...]] = {}
+        for row in rows:
+            change = Change(
                 revision=row["revision"],
                 changed_by=row["changed_by"],
                 changed_at=row["changed_at"],
                 reason=row["reason"],
                 differences=tuple(Difference(**one) for one in read_json(row["differences"])),
             )
-            for row in rows
-        )
+            found[row["approval_id"]] = (*found.get(row["approval_id"], ()), change)
+        return found
 
     async def ask_advice(self, approval_id: str, login: str, now: datetime) -> None:
         """Note that ``login`` is asked."""
@@ -174,8 +186,24 @@ class PostgresApprovalStore:
 
     async def advice(self, approval_id: str) -> tuple[Advice, ...]:
         """Return who was asked and what they answered."""
-        rows = await self._connection.fetch(_ADVICE, self._organization_id, approval_id)
-        return tuple(Advice(**dict(row)) for row in rows)
+        return (await self.all_advice([approval_id])).get(approval_id, ())
+
+    async def all_advice(self, approval_ids: Iterable[str]) -> Mapping[str, tuple[Advice, ...]]:
+        """Return who was asked about each of them and what they answered."""
+        rows = await self._connection.fetch(_ADVICE, self._organization_id, list(approval_ids))
+        found: dict[str, tuple[Advice, ...]] = {}
+        for row in rows:
+            values = dict(row)
+            approval_id = values.pop("approval_id")
+            found[approval_id] = (*found.get(approval_id, ()), Advice(**values))
+        return found
+
+    async def some(self, approval_ids: Iterable[str]) -> tuple[Approval, ...]:
+        """Return those of the approvals that there are."""
+        rows = await self._connection.fetch(
+            _APPROVAL + _SOME, self._organization_id, list(approval_ids)
+        )
+        return tuple(_approval(row) for row in rows)
 
 
 def _approval(row: Any) -> Approval:  # noqa: ANN401  a record of the driver

@@ -12,6 +12,8 @@ from cloud.notifications.ports import NewNotification, NotificationStore
 from cloud.notifications.queries import (
     DigestView,
     KindCount,
+    ListDigests,
+    ListNotifications,
     NotificationPage,
     NotificationView,
 )
@@ -49,6 +51,9 @@ SELECT notification_id, kind, letter, subject, details, repeats, occurred_at, to
        digest
 FROM notifications
 WHERE organization_id = $1 AND login = $2 AND told_at <= $3 AND (NOT $5 OR read_at IS NULL)
+  AND ($6 = '' OR (told_at, notification_id) < (
+    SELECT told_at, notification_id FROM notifications
+    WHERE organization_id = $1 AND login = $2 AND notification_id = $6))
 ORDER BY told_at DESC, notification_id DESC LIMIT $4"""
 UNREAD = """
 SELECT count(*) FROM notifications
@@ -58,7 +63,11 @@ DIGESTS = """
 WITH newest AS (
   SELECT digest, max(told_at) AS told_at FROM notifications
   WHERE organization_id = $1 AND login = $2 AND told_at <= $3 AND digest <> ''
-  GROUP BY digest ORDER BY 2 DESC, 1 DESC LIMIT $4)
+  GROUP BY digest
+  HAVING $5 = '' OR (max(told_at), digest) < (
+    SELECT max(told_at), $5 FROM notifications
+    WHERE organization_id = $1 AND login = $2 AND told_at <= $3 AND digest = $5)
+  ORDER BY 2 DESC, 1 DESC LIMIT $4)
 SELECT n.digest, d.told_at, n.kind, sum(1 + n.repeats)::bigint AS count,
        count(*) FILTER (WHERE n.read_at IS NULL) AS unread
 FROM notifications n JOIN newest d USING (digest)
@@ -144,21 +153,27 @@ class PostgresNotificationStore:
             new.digest,
         )  # fmt: skip
 
-    async def page(
-        self, login: str, now: datetime, limit: int, *, unread_only: bool
-    ) -> NotificationPage:
+    async def page(self, login: str, now: datetime, asked: ListNotifications) -> NotificationPage:
         """Return what a person was told until ``now``, newest first."""
         rows = await self._connection.fetch(
-            PAGE, self._organization_id, login, now, limit, unread_only
+            PAGE,
+            self._organization_id,
+            login,
+            now,
+            asked.limit,
+            asked.unread_only,
+            asked.before,
         )
         unread = await self._connection.fetchval(UNREAD, self._organization_id, login, now)
         return NotificationPage(notifications=tuple(_view(row) for row in rows), unread=int(unread))
 
     async def digests(
-        self, login: str, now: datetime, limit: int, newest_count: int
+        self, login: str, now: datetime, asked: ListDigests, newest_count: int
     ) -> tuple[DigestView, ...]:
         """Return what was gathered and told until ``now``, newest first."""
-        rows = await self._connection.fetch(DIGESTS, self._organization_id, login, now, limit)
+        rows = await self._connection.fetch(
+            DIGESTS, self._organization_id, login, now, asked.limit, asked.before
+        )
         names = list(dict.fromkeys(row["digest"] for row in rows))
         newest = await self._connection.fetch(
             NEWEST, self._organization_id, login, now, names, newest_count

@@ -11,7 +11,14 @@ from cloud.infrastructure.postgres.unit_of_work import StoreFactory, read_json
 from cloud.permissions.absence import Absence
 from cloud.permissions.assignment import Assignment, AssignmentState
 from cloud.permissions.delegation import Delegation
-from cloud.permissions.ports import AssignmentStore, Presence, StandingStore, TimerStore, Work
+from cloud.permissions.ports import (
+    AssignmentStore,
+    Presence,
+    Silence,
+    StandingStore,
+    TimerStore,
+    Work,
+)
 from cloud.permissions.queries import AbsenceView
 from cloud.permissions.timer import Timer
 
@@ -28,6 +35,10 @@ UNION ALL
 SELECT NULL, false, w.position FROM work_assignments w
 WHERE w.organization_id = $1 AND w.action = $4 AND w.state = 'silent'
   AND (w.resource = '' OR w.resource = ANY($5))
+"""
+_SILENT = """
+SELECT action, resource, position FROM work_assignments
+WHERE organization_id = $1 AND action = ANY($2) AND state = 'silent'
 """
 _DELEGATIONS = """
 SELECT delegation_id, giver, taker, actions, ids, largest_amount, begins_at, ends_at, reason
@@ -123,6 +134,11 @@ class PostgresStandingStore:
             absent=frozenset(row["login"] for row in rows if row["away"]),
             silent=frozenset(row["position"] for row in rows if row["position"] is not None),
         )
+
+    async def silent(self, actions: Iterable[str]) -> tuple[Silence, ...]:
+        """Return which positions left work with these actions unanswered after its deadline."""
+        rows = await self._connection.fetch(_SILENT, self._organization_id, sorted(set(actions)))
+        return tuple(Silence(**dict(row)) for row in rows)
 
     async def delegations(self, login: str, now: datetime) -> tuple[Delegation, ...]:
         """Return what was lent by or to ``login`` and has not ended; "": by and to anybody."""

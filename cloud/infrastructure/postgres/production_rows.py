@@ -54,6 +54,7 @@ def spec_of(row: asyncpg.Record) -> SpecView:
         gaps=GAPS.validate_json(row["gaps"]),
         created_at=row["created_at"],
         created_by=row["created_by"],
+        next_version=row["next_version"] or "",
     )
 
 

@@ -77,7 +77,9 @@ ORDER BY work_order_id, position
 
 # All spec versions of some work orders, oldest first.
 _SPECS_OF = """
-SELECT * FROM specs WHERE organization_id = $1 AND work_order_id = ANY($2)
+SELECT *, lead(spec_version) OVER (PARTITION BY work_order_id ORDER BY version_number)
+  AS next_version
+FROM specs WHERE organization_id = $1 AND work_order_id = ANY($2)
 ORDER BY work_order_id, version_number
 """
 

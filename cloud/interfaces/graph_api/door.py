@@ -20,8 +20,9 @@ from cloud.commands.command import CommandContext
 from cloud.commands.errors import CommandError, PayloadInvalidError
 from cloud.events.ports import LiveEvents
 from cloud.interfaces.graph_api.limits import Limits, Tell
+from cloud.interfaces.graph_api.linked import GraphContext
 from cloud.interfaces.graph_api.loaders import loaders_for
-from cloud.interfaces.graph_api.schema import GraphContext, build_schema
+from cloud.interfaces.graph_api.schema import build_schema
 
 _REFUSED = 400
 _MOST_SUBSCRIPTIONS = 10

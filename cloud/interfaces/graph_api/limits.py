@@ -111,7 +111,9 @@ class _Cost(ValidationRule):
         kind, count = _unwrapped(definition.type if definition else None)
         if field.name.value == "items":
             count = 1  # counted by the page's ``first``
-        return 1 + max(count, _asked_count(field)) * self._cost(field.selection_set, kind, path)
+        return 1 + max(count, _asked_count(field, definition)) * self._cost(
+            field.selection_set, kind, path
+        )
 
 
 def _unwrapped(kind: Any) -> tuple[Any, int]:  # noqa: ANN401
@@ -123,13 +125,14 @@ def _unwrapped(kind: Any) -> tuple[Any, int]:  # noqa: ANN401
     return kind, count
 
 
-def _asked_count(field: FieldNode) -> int:
+def _asked_count(field: FieldNode, definition: Any) -> int:  # noqa: ANN401
     for argument in field.arguments or ():
         if argument.name.value == "first":
             if isinstance(argument.value, IntValueNode) and len(argument.value.value) < 6:
                 return max(1, int(argument.value.value))
             return _LARGEST_COUNT
-    return _PAGE_COUNT if field.name.value == "workOrders" else 1
+    is_page = definition is not None and "first" in definition.args
+    return _PAGE_COUNT if is_page else 1
 
 
 class CodedErrors(SchemaExtension):

@@ -9,6 +9,8 @@ from strawberry.dataloader import DataLoader
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext
 from cloud.inspection.queries import InspectionsOfPieces, InspectionView
+from cloud.organizations.queries import ListPersons, PersonView
+from cloud.permissions.queries import ApprovalDetail, ReadApprovals
 from cloud.production.queries import ReadWorkOrders, WorkOrderView
 from cloud.stations.queries import ListStations, StationView
 
@@ -22,6 +24,8 @@ class Loaders:
     work_orders: DataLoader[str, WorkOrderView | None]
     inspections: DataLoader[str, list[InspectionView]]
     stations: DataLoader[str, StationView | None]
+    persons: DataLoader[str, PersonView | None]
+    approvals: DataLoader[str, ApprovalDetail | None]
 
 
 def loaders_for(bus: CommandBus, asker: CommandContext, *, is_live: bool) -> Loaders:
@@ -41,9 +45,21 @@ def loaders_for(bus: CommandBus, asker: CommandContext, *, is_live: bool) -> Loa
         by_name = {key: view for view in found for key in (view.name, view.station_id)}
         return [by_name.get(one) for one in names]
 
+    async def persons(logins: list[str]) -> Sequence[PersonView | None]:
+        found: Any = await bus.ask(ListPersons(), asker)
+        by_login = {view.login: view for view in found}
+        return [by_login.get(one) for one in logins]
+
+    async def approvals(ids: list[str]) -> Sequence[ApprovalDetail | None]:
+        found = await bus.ask(ReadApprovals(approval_ids=tuple(ids)), asker)
+        by_id = {view.approval.approval_id: view for view in found}
+        return [by_id.get(one) for one in ids]
+
     settings: dict[str, Any] = {"cache": not is_live, "max_batch_size": _MOST_AT_ONCE}
     return Loaders(
         work_orders=DataLoader(load_fn=work_orders, **settings),
         inspections=DataLoader(load_fn=inspections, **settings),
         stations=DataLoader(load_fn=stations, **settings),
+        persons=DataLoader(load_fn=persons, **settings),
+        approvals=DataLoader(load_fn=approvals, **settings),
     )

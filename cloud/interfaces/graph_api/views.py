@@ -12,7 +12,6 @@ import strawberry
 from strawberry.scalars import JSON
 
 _PLAIN = {str, int, float, bool, datetime}
-_LARGEST_INT = 2**31 - 1
 
 
 @cache
@@ -30,8 +29,8 @@ def node(view: type) -> Any:  # noqa: ANN401  a class that is made here
 
 def _kind(hint: Any) -> Any:  # noqa: ANN401  any annotation
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint is int or hint in _PLAIN:
-        return hint
+    if hint in _PLAIN or hint is Any:
+        return JSON | None if hint is Any else hint
     if origin in {Union, types.UnionType}:
         inner = [_kind(one) for one in arguments if one is not type(None)]
         return inner[0] | None if len(inner) == 1 else JSON | None

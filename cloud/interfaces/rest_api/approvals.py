@@ -25,8 +25,6 @@ from cloud.permissions.queries import (
     ListOwnRequests,
 )
 
-LARGEST_COUNT = 500
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRequest:
@@ -77,14 +75,14 @@ def _add_reading(routes: APIRouter, bus: CommandBus) -> None:
     @routes.get("/approvals/own")
     async def own(context: Asker, turn: Paged) -> list[ApprovalView]:
         """Return what the asker has asked for, newest first."""
-        found = await bus.ask(ListOwnRequests(limit_count=LARGEST_COUNT), context)
-        return turn.page(found, lambda view: view.approval_id)
+        query = ListOwnRequests(limit_count=turn.one_more, before=turn.after)
+        return turn.begun(await bus.ask(query, context), lambda view: view.approval_id)
 
     @routes.get("/approvals/all")
     async def everybody(context: Asker, turn: Paged) -> list[ApprovalView]:
         """Return everybody's requests, newest first; needs a letter."""
-        found = await bus.ask(ListAllApprovals(limit_count=LARGEST_COUNT), context)
-        return turn.page(found, lambda view: view.approval_id)
+        query = ListAllApprovals(limit_count=turn.one_more, before=turn.after)
+        return turn.begun(await bus.ask(query, context), lambda view: view.approval_id)
 
     @routes.get("/approvals/{approval_id}")
     async def one(approval_id: str, context: Asker) -> ApprovalDetail:

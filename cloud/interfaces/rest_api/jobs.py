@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.pages import Paged
 from cloud.jobs.commands import RedriveJob
 from cloud.jobs.queries import FindJob, JobQueueView, JobView, ListJobQueues
 
@@ -16,16 +17,17 @@ def router(bus: CommandBus) -> APIRouter:
 
     @routes.get("/jobs")
     async def jobs(
-        context: Asker, *, state: str = "failed", queue: str = _AGENT_TASKS, limit: int = 50
+        context: Asker, turn: Paged, *, state: str = "failed", queue: str = _AGENT_TASKS
     ) -> list[JobView]:
         """Return jobs in one state, newest first; failed ones are the dead-letter list."""
-        query = bus.question("list_jobs", {"queue": queue, "state": state, "limit": limit})
-        return list(await bus.ask(query, context))
+        wish = {"queue": queue, "state": state, "limit": turn.one_more, "after": turn.after}
+        found = await bus.ask(bus.question("list_jobs", wish), context)
+        return turn.begun(found, lambda job: job.job_id)
 
     @routes.get("/jobs/queues")
-    async def queues(context: Asker) -> list[JobQueueView]:
+    async def queues(context: Asker, turn: Paged) -> list[JobQueueView]:
         """Return the queues with the number of jobs in each state."""
-        return list(await bus.ask(ListJobQueues(), context))
+        return turn.page(await bus.ask(ListJobQueues(), context), lambda one: one.queue)
 
     @routes.get("/jobs/{job_id}")
     async def job(job_id: str, context: Asker, *, queue: str = _AGENT_TASKS) -> JobView:

@@ -1,6 +1,6 @@
 """What the asker was told, and how the asker wants to be told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request
 
@@ -8,6 +8,7 @@ from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
 from cloud.interfaces.rest_api.errors import language_of
 from cloud.interfaces.rest_api.notices import digest_message
+from cloud.interfaces.rest_api.pages import Paged
 from cloud.notifications.commands import ChangeNotificationWishes, MarkNotificationsRead
 from cloud.notifications.queries import (
     DigestView,
@@ -41,19 +42,19 @@ def router(bus: CommandBus) -> APIRouter:
 
     @routes.get("/notifications")
     async def notifications(
-        context: Asker, *, limit: int = 50, unread_only: bool = False
+        context: Asker, turn: Paged, *, unread_only: bool = False
     ) -> NotificationPage:
         """Return what the asker was told, newest first."""
-        query = ListNotifications(limit=limit, unread_only=unread_only)
+        query = ListNotifications(limit=turn.one_more, before=turn.after, unread_only=unread_only)
         page: NotificationPage = await bus.ask(query, context)
-        return page
+        found = turn.begun(page.notifications, lambda one: one.notification_id)
+        return replace(page, notifications=tuple(found))
 
     @routes.get("/notifications/digests")
-    async def digests(
-        context: Asker, request: Request, *, limit: int = 20
-    ) -> tuple[DigestMessage, ...]:
+    async def digests(context: Asker, request: Request, turn: Paged) -> tuple[DigestMessage, ...]:
         """Return what was gathered and told together, each with a message that lists it."""
-        found: tuple[DigestView, ...] = await bus.ask(ListDigests(limit=limit), context)
+        query = ListDigests(limit=turn.one_more, before=turn.after)
+        found = turn.begun(await bus.ask(query, context), lambda one: one.digest)
         language = language_of(request)
         return tuple(
             DigestMessage(digest=one, message=digest_message(one, language)) for one in found

@@ -10,9 +10,12 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Query, Request, Response
 
 from cloud.commands.errors import CommandError
+from cloud.commands.typed import is_storable
 
 LARGEST_COUNT = 500
+LARGEST_SEQUENCE = 2**63 - 1
 Item = TypeVar("Item")
+_LONGEST_NUMBER = 19
 
 
 class CursorInvalidError(CommandError):
@@ -48,9 +51,28 @@ class Turn:
             self.announce(key(found[-1]))
         return found
 
-    def announce(self, last: str) -> None:
-        """Tell the asker where the next page begins."""
-        link_to_next(self.request, self.response, written(last), limit=self.limit)
+    def begun(self, found: Sequence[Item], key: Callable[[Item], str]) -> list[Item]:
+        """Return ``limit`` of what was read from the cursor on, and announce the next page.
+
+        ``found`` holds one more item than fits where there is a next page: ask for ``one_more``.
+        """
+        if len(found) > self.limit:
+            self.announce(key(found[self.limit - 1]))
+        return list(found[: self.limit])
+
+    @property
+    def one_more(self) -> int:
+        """Return how many items to read, so that ``begun`` knows whether there is a next page."""
+        return self.limit + 1
+
+    def announce(self, last: str) -> str:
+        """Tell the asker where the next page begins, and return the cursor."""
+        cursor = written(last)
+        following = self.request.url.include_query_params(cursor=cursor, limit=self.limit)
+        # Relative, so that it holds behind any proxy.
+        self.response.headers["X-Next-Cursor"] = cursor
+        self.response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+        return cursor
 
     @property
     def after(self) -> str:
@@ -60,6 +82,18 @@ class Turn:
             CursorInvalidError: the cursor was not made here.
         """
         return read(self.cursor)
+
+    @property
+    def after_number(self) -> int:
+        """Return where the page before ended in a list that is counted from 1; 0 for the first.
+
+        Raises:
+            CursorInvalidError: the cursor was not made here.
+        """
+        after = self.after or "0"
+        if not (after.isascii() and after.isdigit() and len(after) < _LONGEST_NUMBER):
+            raise CursorInvalidError("the cursor cannot be read")
+        return int(after)
 
     def _start(self, keys: list[str], *, is_sorted: bool) -> int:
         after = self.after
@@ -71,13 +105,6 @@ class Turn:
         if after not in keys:
             raise CursorInvalidError("no page of this list ended there")
         return keys.index(after) + 1
-
-
-def link_to_next(request: Request, response: Response, cursor: str, **more: object) -> None:
-    """Name the next page in the headers; relative, so that it holds behind any proxy."""
-    following = request.url.include_query_params(cursor=cursor, **more)
-    response.headers["X-Next-Cursor"] = cursor
-    response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
 
 
 def written(key: str) -> str:
@@ -97,7 +124,8 @@ def read(cursor: str) -> str:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError) as error:
         raise CursorInvalidError("the cursor cannot be read") from error
-    if not (isinstance(found, list) and len(found) == 1 and isinstance(found[0], str)):
+    is_one = isinstance(found, list) and len(found) == 1 and isinstance(found[0], str)
+    if not (is_one and is_storable(found[0])):
         raise CursorInvalidError("the cursor cannot be read")
     return str(found[0])
 

@@ -15,8 +15,16 @@ from cloud.production.commands import (
     OverrideStepOrder,
     SpecChange,
 )
-from cloud.production.queries import DecisionOutcome, DesignCorrection, FindPiece, PieceView
+from cloud.production.queries import (
+    DecisionOutcome,
+    DesignCorrection,
+    FindPiece,
+    FindSpec,
+    PieceView,
+    SpecView,
+)
 
+SpecVersion = Annotated[str, Path(pattern=r"^wo_[0-9A-HJKMNP-TV-Z]{26}\.[1-9][0-9]{0,5}$")]
 PieceId = Annotated[str, Path(pattern="^pc_[0-9A-HJKMNP-TV-Z]{26}$")]
 
 
@@ -119,8 +127,15 @@ def router(bus: CommandBus) -> APIRouter:
         )
         return outcome
 
+    @routes.get("/specs/{spec_version}", response_model=SpecView)
+    async def spec(spec_version: SpecVersion, context: Asker, request: Request) -> Response:
+        """Return one version of a spec, and whether a newer one has followed it."""
+        return tagged(await bus.ask(FindSpec(spec_version=spec_version), context), request)
+
     @routes.post("/specs/{spec_version}/corrections", status_code=201)
-    async def correct(spec_version: str, body: DesignRequest, context: Asker) -> DesignCorrection:
+    async def correct(
+        spec_version: SpecVersion, body: DesignRequest, context: Asker, expected: Expected
+    ) -> DesignCorrection:
         """Change a spec: that makes its next version."""
         command = CorrectDesign(
             spec_version=spec_version,
@@ -128,7 +143,9 @@ def router(bus: CommandBus) -> APIRouter:
             reason=body.reason,
             inspection_id=body.inspection_id,
         )
-        made: DesignCorrection = await bus.send(command, context)
+        made: DesignCorrection = await bus.send(
+            command, context, expected.of(FindSpec(spec_version=spec_version))
+        )
         return made
 
     return routes

@@ -1,12 +1,14 @@
 """Conversations of whoever asks."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from cloud.commands.bus import CommandBus
 from cloud.commands.command import Source
 from cloud.interfaces.rest_api.access import Asker
+from cloud.interfaces.rest_api.pages import LARGEST_SEQUENCE, Paged
 from cloud.sessions.commands import AppendToSession, CloseSession, StartSession, SwitchInterface
 from cloud.sessions.queries import (
     Appended,
@@ -19,6 +21,10 @@ from cloud.sessions.queries import (
     SessionStatistics,
     SessionView,
 )
+
+AfterSequence = Annotated[
+    int, Query(ge=0, le=LARGEST_SEQUENCE, description="Only what was said after this.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +55,16 @@ def router(bus: CommandBus) -> APIRouter:
 
     @routes.get("/sessions")
     async def sessions(
-        context: Asker, *, before: str = "", limit: int = 50, active_only: bool = False
+        context: Asker, turn: Paged, *, active_only: bool = False
     ) -> list[SessionView]:
         """Return the asker's sessions, newest first."""
-        query = ListSessions(before=before, limit=limit, active_only=active_only)
-        return list(await bus.ask(query, context))
+        query = ListSessions(before=turn.after, limit=turn.one_more, active_only=active_only)
+        return turn.begun(await bus.ask(query, context), lambda session: session.session_id)
 
     @routes.get("/sessions/statistics")
-    async def statistics(context: Asker) -> list[InterfaceStatistics]:
+    async def statistics(context: Asker, turn: Paged) -> list[InterfaceStatistics]:
         """Return counts and lengths of the organization's sessions."""
-        return list(await bus.ask(SessionStatistics(), context))
+        return turn.page(await bus.ask(SessionStatistics(), context), lambda one: one.source)
 
     @routes.get("/sessions/{session_id}")
     async def session(session_id: str, context: Asker) -> RestoredSession:
@@ -68,11 +74,12 @@ def router(bus: CommandBus) -> APIRouter:
 
     @routes.get("/sessions/{session_id}/entries")
     async def entries(
-        session_id: str, context: Asker, *, after: int = 0, limit: int = 200
+        session_id: str, context: Asker, turn: Paged, *, after: AfterSequence = 0
     ) -> list[EntryView]:
-        """Return entries after a sequence, in order."""
-        query = ReadHistory(session_id=session_id, after=after, limit=limit)
-        return list(await bus.ask(query, context))
+        """Return entries, those after a sequence, in order."""
+        after = max(after, turn.after_number)
+        query = ReadHistory(session_id=session_id, after=after, limit=turn.one_more)
+        return turn.begun(await bus.ask(query, context), lambda entry: str(entry.sequence))
 
     _add_changes(routes, bus)
     return routes

@@ -141,12 +141,9 @@ def _add_deliveries(routes: APIRouter, bus: CommandBus) -> None:
     ) -> list[DeliveryView]:
         """Return what was sent, newest first, with every try."""
         query = ListWebhookDeliveries(
-            subscription_id=subscription_id, limit=turn.limit + 1, before=turn.after
+            subscription_id=subscription_id, limit=turn.one_more, before=turn.after
         )
-        found = list(await bus.ask(query, context))
-        if len(found) > turn.limit:
-            turn.announce(found[turn.limit - 1].delivery_id)
-        return found[: turn.limit]
+        return turn.begun(await bus.ask(query, context), lambda delivery: delivery.delivery_id)
 
     @routes.post("/webhooks/deliveries/{delivery_id}/resend")
     async def resend(delivery_id: DeliveryId, context: Asker) -> DeliveryView:

@@ -1,14 +1,15 @@
 """Work orders: list, table, creation by hand and from a spreadsheet; stages and times."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Path, Request, Response, UploadFile
 
 from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
 from cloud.interfaces.rest_api.conditional import tagged
 from cloud.interfaces.rest_api.errors import language_of, texts
-from cloud.interfaces.rest_api.pages import Paged, link_to_next
+from cloud.interfaces.rest_api.pages import Paged
 from cloud.production.commands import CreateWorkOrder, ImportWorkOrder
 from cloud.production.errors import SpreadsheetInvalidError
 from cloud.production.queries import (
@@ -39,18 +40,13 @@ def router(bus: CommandBus) -> APIRouter:
     routes = APIRouter(tags=["work-orders"])
 
     @routes.get("/work-orders")
-    async def page(
-        context: Asker,
-        request: Request,
-        response: Response,
-        cursor: Annotated[str, Query(max_length=100)] = "",
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    ) -> WorkOrderPage:
+    async def page(context: Asker, turn: Paged) -> WorkOrderPage:
         """Return a page of work orders, newest first; ``cursor`` is the page before's."""
-        found: WorkOrderPage = await bus.ask(ListWorkOrders(cursor=cursor, limit=limit), context)
-        if found.next_cursor:
-            link_to_next(request, response, found.next_cursor)
-        return found
+        query = ListWorkOrders(cursor=turn.after, limit=turn.limit)
+        found: WorkOrderPage = await bus.ask(query, context)
+        if not found.next_cursor:
+            return found
+        return replace(found, next_cursor=turn.announce(found.next_cursor))
 
     @routes.get("/work-orders/template.xlsx", response_class=Response, responses=_SPREADSHEET)
     async def template(context: Asker) -> Response:

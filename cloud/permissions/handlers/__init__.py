@@ -35,6 +35,7 @@ from cloud.permissions.queries import (
     ListMyRights,
     ListOwnRequests,
     ListPlugins,
+    ReadApprovals,
     RegistryProblems,
     WhyAllowed,
 )
@@ -73,6 +74,7 @@ def queries(held: HeldCommands, matrices: Matrices) -> dict[type[Query], Handler
         ListMyRights: questions.list_my_rights,
         ListOwnRequests: questions.list_own_requests,
         ListAllApprovals: questions.list_all_approvals,
+        ReadApprovals: questions.read_approvals,
         FindApproval: questions.find_approval,
         ListAbsences: questions.list_absences,
         ListDelegations: questions.list_delegations,

@@ -1,7 +1,7 @@
 """Questions about approvals, leave, lent rights, assigned work, and why somebody may."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from cloud.commands.errors import PayloadInvalidError
 from cloud.commands.ports import UnitOfWork
 from cloud.commands.typed import field_types, read
 from cloud.permissions.approval import Advice, Approval, Change
-from cloud.permissions.authorizer import approver_decision, standing_for
+from cloud.permissions.authorizer import approver_decisions, standing_for
 from cloud.permissions.decision import Request
 from cloud.permissions.errors import ApprovalUnknownError
 from cloud.permissions.explanation import explain
@@ -45,6 +45,7 @@ from cloud.permissions.queries import (
     ListOwnRequests,
     ListPlugins,
     PluginView,
+    ReadApprovals,
     RegistryProblem,
     RegistryProblems,
     RightView,
@@ -53,7 +54,9 @@ from cloud.permissions.queries import (
 from cloud.permissions.rabsic import action_name
 from cloud.permissions.rights import rights_of, valid_at
 
-_LARGEST_LIMIT_COUNT = 500
+# One more than the largest page of an interface, which so knows whether there is a next one.
+_LARGEST_LIMIT_COUNT = 501
+_MOST_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,11 @@ class Questions:
         self, query: ListApprovals, unit: UnitOfWork
     ) -> tuple[ApprovalView, ...]:
         """Return what waits for the asker or was asked by them."""
-        user, views = unit.context.user, []
-        store = unit.store(ApprovalStore)
-        for approval in await store.pending():
-            allowed = (await approver_decision(approval, self.matrices, unit)).allowed
-            consulted = not allowed and any(
-                one.login == user for one in await store.advice(approval.approval_id)
-            )
-            if allowed or consulted or approval.requester == user:
-                views.append(_view(approval, may_decide=allowed and approval.state == "pending"))
-        return tuple(views)
+        found = await self._seen(await unit.store(ApprovalStore).pending(), unit)
+        return tuple(
+            _view(one.approval, may_decide=one.allowed and one.approval.state == "pending")
+            for one in found
+        )
 
     async def list_my_rights(self, query: ListMyRights, unit: UnitOfWork) -> tuple[RightView, ...]:
         """Return what the asker may do."""
@@ -89,34 +87,70 @@ class Questions:
         self, query: ListOwnRequests, unit: UnitOfWork
     ) -> tuple[ApprovalView, ...]:
         """Return what the asker asked for."""
-        found = await unit.store(ApprovalStore).recent(unit.context.user, _limit(query.limit_count))
+        found = await unit.store(ApprovalStore).recent(
+            unit.context.user, _limit(query.limit_count), query.before
+        )
         return tuple(_view(approval, may_decide=False) for approval in found)
 
     async def list_all_approvals(
         self, query: ListAllApprovals, unit: UnitOfWork
     ) -> tuple[ApprovalView, ...]:
         """Return what anybody asked for."""
-        views = []
-        for approval in await unit.store(ApprovalStore).recent(None, _limit(query.limit_count)):
-            decision = await approver_decision(approval, self.matrices, unit)
-            may_decide = decision.allowed and approval.is_open(unit.clock.now())
-            views.append(_view(approval, may_decide=may_decide))
-        return tuple(views)
+        store, now = unit.store(ApprovalStore), unit.clock.now()
+        found = await store.recent(None, _limit(query.limit_count), query.before)
+        changes = await store.all_changes(one.approval_id for one in found)
+        decisions = await approver_decisions(found, changes, self.matrices, unit)
+        return tuple(
+            _view(approval, may_decide=decision.allowed and approval.is_open(now))
+            for approval, decision in zip(found, decisions, strict=True)
+        )
 
     async def find_approval(self, query: FindApproval, unit: UnitOfWork) -> ApprovalDetail:
         """Return one approval whole; raises ApprovalUnknownError."""
+        found = await self._details((query.approval_id,), unit)
+        if not found:
+            raise ApprovalUnknownError("no such approval", approval_id=query.approval_id)
+        return found[0]
+
+    async def read_approvals(
+        self, query: ReadApprovals, unit: UnitOfWork
+    ) -> tuple[ApprovalDetail, ...]:
+        """Return some approvals whole, those that the asker may see."""
+        if len(query.approval_ids) > _MOST_AT_ONCE:
+            raise PayloadInvalidError(
+                f"a question names {_MOST_AT_ONCE} at most", field="approval_ids"
+            )
+        return await self._details(query.approval_ids, unit)
+
+    async def _details(
+        self, approval_ids: tuple[str, ...], unit: UnitOfWork
+    ) -> tuple[ApprovalDetail, ...]:
+        approvals = await unit.store(ApprovalStore).some(approval_ids)
+        return tuple(self._detail(one, unit) for one in await self._seen(approvals, unit))
+
+    async def _seen(self, approvals: Sequence[Approval], unit: UnitOfWork) -> "list[_Read]":
+        """Return what the asker asked for, may decide or is consulted on, with all about it."""
         store, user = unit.store(ApprovalStore), unit.context.user
-        approval = await store.find(query.approval_id)
-        if approval is None:
-            raise ApprovalUnknownError("no such approval", approval_id=query.approval_id)
-        allowed = (await approver_decision(approval, self.matrices, unit)).allowed
-        advice = await store.advice(approval.approval_id)
-        if not allowed and user not in {approval.requester, *(one.login for one in advice)}:
-            raise ApprovalUnknownError("no such approval", approval_id=query.approval_id)
-        now = unit.clock.now()
-        view = _view(approval, may_decide=allowed and approval.is_open(now))
-        changes = await store.changes(approval.approval_id)
-        return self._detail(_Read(approval, view, changes, advice, now), unit)
+        ids = [one.approval_id for one in approvals]
+        changes, advice = await store.all_changes(ids), await store.all_advice(ids)
+        decisions = await approver_decisions(approvals, changes, self.matrices, unit)
+        found = [
+            _Read(
+                approval=one,
+                allowed=decision.allowed,
+                changes=changes.get(one.approval_id, ()),
+                advice=advice.get(one.approval_id, ()),
+                now=unit.clock.now(),
+            )
+            for one, decision in zip(approvals, decisions, strict=True)
+        ]
+        return [
+            one
+            for one in found
+            if one.allowed
+            or one.approval.requester == user
+            or any(asked.login == user for asked in one.advice)
+        ]
 
     def _detail(self, found: "_Read", unit: UnitOfWork) -> ApprovalDetail:
         approval, user = found.approval, unit.context.user
@@ -129,7 +163,7 @@ class Questions:
         )
         waits = approval.state in {"consulting", "pending"}
         return ApprovalDetail(
-            approval=found.view,
+            approval=_view(approval, may_decide=found.allowed and approval.is_open(found.now)),
             domain=approval.domain,
             payload_hash=approval.payload_hash,
             revision=approval.revision,
@@ -201,7 +235,7 @@ class Questions:
 @dataclass(frozen=True, slots=True)
 class _Read:
     approval: Approval
-    view: ApprovalView
+    allowed: bool
     changes: tuple[Change, ...]
     advice: tuple[Advice, ...]
     now: datetime

@@ -18,6 +18,7 @@ COMMANDS: dict[type[Command], Handler] = {
 QUERIES: dict[type[Query], Handler] = {
     queries.WorkPackageContents: package.work_package_contents,
     queries.ListWorkOrders: views.list_work_orders,
+    queries.FindSpec: views.find_spec,
     queries.FindWorkOrder: views.find_work_order,
     queries.ReadWorkOrders: views.read_work_orders,
     queries.FindPiece: views.find_piece,

@@ -5,7 +5,11 @@ from datetime import timedelta
 
 from cloud.commands.errors import NotFoundError, PayloadInvalidError
 from cloud.commands.ports import UnitOfWork
-from cloud.production.errors import PieceUnknownError, WorkOrderUnknownError
+from cloud.production.errors import (
+    PieceUnknownError,
+    SpecVersionUnknownError,
+    WorkOrderUnknownError,
+)
 from cloud.production.piece import DecisionKind, Piece
 from cloud.production.ports import (
     FloorStore,
@@ -19,6 +23,7 @@ from cloud.production.queries import (
     CellView,
     FileView,
     FindPiece,
+    FindSpec,
     FindWorkOrder,
     FloorPieces,
     FloorPiecesView,
@@ -40,7 +45,7 @@ from cloud.production.step import Step
 from cloud.production.times import times_of
 from cloud.production.work_order import Stage
 
-MOST_LINES = 200
+MOST_LINES = 500
 MOST_AT_ONCE = 100
 KOREA = timedelta(hours=9)
 
@@ -56,6 +61,17 @@ async def find_work_order(query: FindWorkOrder, unit: UnitOfWork) -> WorkOrderVi
     parts = await _parts(query.work_order_id, unit)
     store = unit.store(FloorStore)
     return _work_order(parts, await store.station_names(), await store.sequence())
+
+
+async def find_spec(query: FindSpec, unit: UnitOfWork) -> SpecView:
+    """Return one version of a spec; raises SpecVersionUnknownError."""
+    spec = await unit.store(WorkOrderStore).spec(query.spec_version)
+    if spec is None:
+        raise SpecVersionUnknownError(
+            f"no spec version {query.spec_version}", spec_version=query.spec_version
+        )
+    parts = await _parts(spec.work_order_id, unit)
+    return next(one for one in parts.specs if one.spec_version == spec.spec_version)
 
 
 async def read_work_orders(query: ReadWorkOrders, unit: UnitOfWork) -> tuple[WorkOrderView, ...]:

@@ -288,6 +288,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/specs/{spec_version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Spec
+         * @description Return one version of a spec, and whether a newer one has followed it.
+         */
+        get: operations["spec_api_v1_specs__spec_version__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/specs/{spec_version}/corrections": {
         parameters: {
             query?: never;
@@ -665,7 +685,7 @@ export interface paths {
         };
         /**
          * Entries
-         * @description Return entries after a sequence, in order.
+         * @description Return entries, those after a sequence, in order.
          */
         get: operations["entries_api_v1_sessions__session_id__entries_get"];
         put?: never;
@@ -4618,7 +4638,7 @@ export interface components {
         };
         /**
          * SpecView
-         * @description A version of a spec, and why it came.
+         * @description A version of a spec, and why it came; ``next_version`` empty: it is the newest.
          */
         SpecView: {
             /** Spec Version */
@@ -4642,6 +4662,8 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
+            /** Next Version */
+            next_version: string;
         };
         /**
          * StageStandard
@@ -5211,6 +5233,7 @@ export interface operations {
     page_api_v1_work_orders_get: {
         parameters: {
             query?: {
+                /** @description From Link or X-Next-Cursor. */
                 cursor?: string;
                 limit?: number;
             };
@@ -7309,10 +7332,132 @@ export interface operations {
             };
         };
     };
+    spec_api_v1_specs__spec_version__get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Language of messages. */
+                "Accept-Language"?: components["parameters"]["Language"];
+            };
+            path: {
+                spec_version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpecView"];
+                };
+            };
+            /** @description Nobody has proven who they are. */
+            401: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The right is missing. */
+            403: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Nothing with this identifier can be read. */
+            404: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description A field is missing or not valid. */
+            422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description The database does not answer. */
+            503: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Any other refusal. */
+            default: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+        };
+    };
     correct_api_v1_specs__spec_version__corrections_post: {
         parameters: {
             query?: never;
             header?: {
+                /** @description ETag of what was read; 412 when it has changed. */
+                "If-Match"?: string;
                 /** @description Language of messages. */
                 "Accept-Language"?: components["parameters"]["Language"];
                 /** @description Makes the change once however often it is sent. */
@@ -7407,6 +7552,19 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description What was read has changed. */
+            412: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description The body is too large. */
             413: {
                 headers: {
@@ -7435,6 +7593,19 @@ export interface operations {
             };
             /** @description A field is missing or not valid. */
             422: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description If-Match is needed. */
+            428: {
                 headers: {
                     "X-Request-ID": components["headers"]["RequestId"];
                     "RateLimit-Limit": components["headers"]["RateLimitLimit"];
@@ -9673,9 +9844,10 @@ export interface operations {
     sessions_api_v1_sessions_get: {
         parameters: {
             query?: {
-                before?: string;
-                limit?: number;
                 active_only?: boolean;
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
+                limit?: number;
             };
             header?: {
                 /** @description Language of messages. */
@@ -9944,7 +10116,11 @@ export interface operations {
     };
     statistics_api_v1_sessions_statistics_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
+                limit?: number;
+            };
             header?: {
                 /** @description Language of messages. */
                 "Accept-Language"?: components["parameters"]["Language"];
@@ -10170,7 +10346,10 @@ export interface operations {
     entries_api_v1_sessions__session_id__entries_get: {
         parameters: {
             query?: {
+                /** @description Only what was said after this. */
                 after?: number;
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
                 limit?: number;
             };
             header?: {
@@ -19117,6 +19296,8 @@ export interface operations {
             query?: {
                 state?: string;
                 queue?: string;
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
                 limit?: number;
             };
             header?: {
@@ -19223,7 +19404,11 @@ export interface operations {
     };
     queues_api_v1_jobs_queues_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
+                limit?: number;
+            };
             header?: {
                 /** @description Language of messages. */
                 "Accept-Language"?: components["parameters"]["Language"];
@@ -19588,8 +19773,10 @@ export interface operations {
     notifications_api_v1_notifications_get: {
         parameters: {
             query?: {
-                limit?: number;
                 unread_only?: boolean;
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
+                limit?: number;
             };
             header?: {
                 /** @description Language of messages. */
@@ -19696,6 +19883,8 @@ export interface operations {
     digests_api_v1_notifications_digests_get: {
         parameters: {
             query?: {
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
                 limit?: number;
             };
             header?: {

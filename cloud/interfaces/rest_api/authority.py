@@ -91,10 +91,9 @@ def _add_reading(routes: APIRouter, bus: CommandBus) -> None:
         return turn.page(found, lambda view: view.assignment_id)
 
     @routes.get("/me/rights")
-    async def rights(context: Asker) -> tuple[RightView, ...]:
+    async def rights(context: Asker, turn: Paged) -> list[RightView]:
         """Return what the asker may do, to show."""
-        found: tuple[RightView, ...] = await bus.ask(ListMyRights(), context)
-        return found
+        return turn.page(await bus.ask(ListMyRights(), context), _name_of, is_sorted=True)
 
     @routes.get("/permissions/why")
     async def why(user: str, action: str, context: Asker, *, domain: str = "") -> Explanation:
@@ -102,6 +101,10 @@ def _add_reading(routes: APIRouter, bus: CommandBus) -> None:
         query = WhyAllowed(user=user, domain=domain, action=action, fields={})
         found: Explanation = await bus.ask(query, context)
         return found
+
+
+def _name_of(right: RightView) -> str:
+    return f"{right.domain} {right.action} {right.lent_by} {right.begins_at} {right.ends_at}"
 
 
 def _add_leave(routes: APIRouter, bus: CommandBus) -> None:

@@ -18641,7 +18641,11 @@ export interface operations {
     };
     rights_api_v1_me_rights_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description From Link or X-Next-Cursor. */
+                cursor?: string;
+                limit?: number;
+            };
             header?: {
                 /** @description Language of messages. */
                 "Accept-Language"?: components["parameters"]["Language"];

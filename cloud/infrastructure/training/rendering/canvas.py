@@ -32,9 +32,10 @@ class Canvas:
 
     def __post_init__(self) -> None:
         """Measure the cloth."""
-        small = self.picture[::3, ::3]
-        self.tone = small.mean(axis=(0, 1))
-        self.spread_count = float(np.clip(small.mean(axis=2).std(), 5.0, 40.0))
+        small = np.ascontiguousarray(self.picture[::3, ::3])
+        self.tone = np.array(cv2.mean(small)[:3], np.float32)
+        _, spread = cv2.meanStdDev(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+        self.spread_count = float(np.clip(spread[0, 0], 5.0, 40.0))
         self.cover = np.zeros(self.picture.shape[:2], np.float32)
 
     @property
@@ -73,13 +74,16 @@ class Canvas:
 
     def paint(self, alpha: Plane, colour: NDArray[np.float32]) -> None:
         """Lay a colour (3,) or (H, W, 3) float32 on with alpha (H, W) float32."""
-        self.picture += (colour - self.picture) * alpha[..., None]
-        np.maximum(self.cover, alpha, out=self.cover)
+        box = box_of(alpha)
+        part, own = self.picture[box], alpha[box]
+        part += ((colour if colour.ndim == 1 else colour[box]) - part) * own[..., None]
+        np.maximum(self.cover[box], own, out=self.cover[box])
 
     def tint(self, alpha: Plane, factor: NDArray[np.float32]) -> None:
         """Multiply by a factor (3,) float32 where alpha (H, W) float32 is 1."""
-        self.picture *= 1 + (factor - 1) * alpha[..., None]
-        np.maximum(self.cover, alpha, out=self.cover)
+        box = box_of(alpha)
+        self.picture[box] *= 1 + (factor - 1) * alpha[box][..., None]
+        np.maximum(self.cover[box], alpha[box], out=self.cover[box])
 
     def move(self, x_px: Plane, y_px: Plane) -> None:
         """Show at each pixel what lies (x, y) (H, W) float32 px away."""
@@ -94,6 +98,18 @@ class Canvas:
     def stroke(self, way: Way, width_px: float, *, soft_px: float = 0.5) -> Plane:
         """Alpha (H, W) float32 of a thread along points (N, 2), x and y in px."""
         return stroke(self.cover.shape, way, width_px, soft_px)
+
+
+def box_of(alpha: Plane, around_px: int = 0) -> tuple[slice, slice]:
+    """The smallest window of (H, W) float32 outside of which alpha is 0."""
+    rows = np.flatnonzero(alpha.any(axis=1))
+    columns = np.flatnonzero(alpha.any(axis=0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return (
+        slice(max(0, int(rows[0]) - around_px), int(rows[-1]) + 1 + around_px),
+        slice(max(0, int(columns[0]) - around_px), int(columns[-1]) + 1 + around_px),
+    )
 
 
 def stroke(shape: tuple[int, ...], way: Way, width_px: float, soft_px: float = 0.5) -> Plane:

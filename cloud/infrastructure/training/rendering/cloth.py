@@ -9,13 +9,19 @@ from numpy.typing import NDArray
 
 from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 from cloud.infrastructure.training.rendering.style import FabricStyle, View
-from cloud.infrastructure.training.rendering.swatch import Swatch, soft_noise, weave_swatch
+from cloud.infrastructure.training.rendering.swatch import (
+    Swatch,
+    soft_noise,
+    spread_out,
+    weave_swatch,
+)
 
 Picture = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
 SMALLEST_PX, LARGEST_PX = 32, 2048
 _NOISE_SAMPLES = 1 << 21
+_COARSE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +81,23 @@ def lay(swatch: Swatch, place: Laying, *, bare: bool = False) -> Picture:
 def light_cloth(view: View, cloth: Picture, generator: np.random.Generator) -> Picture:
     """Lamps, folds and uneven dyeing on cloth (H, W, 3) uint8: the same shape and type."""
     side_px = cloth.shape[0]
-    place = np.linspace(-1, 1, side_px, dtype=np.float32)
+    place = np.linspace(-1, 1, _COARSE, dtype=np.float32)
     angle = float(generator.uniform(0, 2 * np.pi))
-    slope = view.slope_ratio * float(generator.uniform(0.3, 1.0)) / 2
-    field = slope * (np.cos(angle) * place[None, :] + np.sin(angle) * place[:, None])
-    corner = generator.uniform(-0.6, 0.6, 2).astype(np.float32)
-    field -= (
-        view.vignette_ratio
-        / 2
-        * ((place[None, :] - corner[0]) ** 2 + (place[:, None] - corner[1]) ** 2)
+    slope = np.float32(view.slope_ratio * float(generator.uniform(0.3, 1.0)) / 2)
+    field = slope * (
+        np.float32(np.cos(angle)) * place[None, :] + np.float32(np.sin(angle)) * place[:, None]
     )
-    field += view.drift_ratio * soft_noise(generator, side_px, 3)
-    field += view.drift_ratio * 0.5 * _streaks(generator, side_px)
+    corner = generator.uniform(-0.6, 0.6, 2).astype(np.float32)
+    field -= np.float32(view.vignette_ratio / 2) * (
+        (place[None, :] - corner[0]) ** 2 + (place[:, None] - corner[1]) ** 2
+    )
+    field += np.float32(view.drift_ratio) * soft_noise(generator, _COARSE, 3)
     if generator.random() < 0.6:
-        field += view.fold_ratio * _folds(generator, side_px)
-    level = view.level_ratio * float(generator.normal(1.0, 0.04))
-    gain = np.clip(level * (1 + field), 0.05, 2.0)
+        field += np.float32(view.fold_ratio) * _folds(generator)
+    gain = spread_out(field, side_px)
+    gain += np.float32(view.drift_ratio * 0.5) * _streaks(generator, side_px)
+    level = np.float32(view.level_ratio * float(generator.normal(1.0, 0.04)))
+    gain = np.clip(level * (1 + gain), np.float32(0.05), np.float32(2.0))
     lit = cv2.multiply(cloth, cv2.merge([gain] * 3), dtype=cv2.CV_8U)
     return np.asarray(lit, dtype=np.uint8)
 
@@ -102,12 +109,12 @@ def _streaks(generator: np.random.Generator, side_px: int) -> Plane:
     return np.asarray(line if generator.random() < 0.7 else line.T, dtype=np.float32)
 
 
-def _folds(generator: np.random.Generator, side_px: int) -> Plane:
-    """Shade of folds that run one way: light on one side, dark on the other."""
-    height = soft_noise(generator, 64, int(generator.integers(2, 6)))
+def _folds(generator: np.random.Generator) -> Plane:
+    """Shade of folds that run one way, light on one side, dark on the other: (64, 64) float32."""
+    height = soft_noise(generator, _COARSE, int(generator.integers(2, 6)))
     if generator.random() < 0.5:
         angle = float(generator.uniform(0, np.pi))
-        place = np.linspace(-1, 1, 64, dtype=np.float32)
+        place = np.linspace(-1, 1, _COARSE, dtype=np.float32)
         across = place[None, :] * np.cos(angle) + place[:, None] * np.sin(angle)
         across = across + 0.15 * height
         width = float(generator.uniform(0.06, 0.35))
@@ -116,15 +123,22 @@ def _folds(generator: np.random.Generator, side_px: int) -> Plane:
     way = float(generator.uniform(0, 2 * np.pi))
     down, right = np.gradient(height)
     shade = (right * np.cos(way) + down * np.sin(way)).astype(np.float32)
-    shade /= float(np.abs(shade).max()) + 1e-6
-    large = cv2.resize(2.0 * shade, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(large, dtype=np.float32)
+    return np.asarray(2.0 * shade / (float(np.abs(shade).max()) + 1e-6), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)
 def _noise() -> Plane:
     generator = np.random.default_rng(0x201)
     return generator.standard_normal(_NOISE_SAMPLES, dtype=np.float32)
+
+
+def _some_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Plane:
+    """Noise of unit spread in a shape; from a store where that is large enough, it is costly."""
+    size = int(np.prod(shape))
+    if size > _NOISE_SAMPLES // 2:
+        return generator.standard_normal(shape, dtype=np.float32)
+    start = int(generator.integers(0, _NOISE_SAMPLES - size))
+    return _noise()[start : start + size].reshape(shape)
 
 
 def see(view: View, lit: Picture, generator: np.random.Generator) -> Picture:
@@ -135,8 +149,7 @@ def see(view: View, lit: Picture, generator: np.random.Generator) -> Picture:
     blurred = cv2.GaussianBlur(lit, (0, 0), blur_px) if blur_px > 0.2 else lit
     if view.grey:
         blurred = cv2.cvtColor(blurred, cv2.COLOR_RGB2GRAY)
-    start = int(generator.integers(0, _NOISE_SAMPLES - blurred.size))
-    noise = _noise()[start : start + blurred.size].reshape(blurred.shape)
+    noise = _some_noise(blurred.shape, generator)
     strength = view.noise_count * float(generator.uniform(0.7, 1.3))
     noisy = cv2.scaleAdd(noise, strength, blurred.astype(np.float32))
     seen = np.asarray(np.clip(noisy, 0, 255), dtype=np.uint8)

@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.infrastructure.training.rendering.canvas import Canvas, Plane, Way, blob, curl, wander
+from cloud.infrastructure.training.rendering.canvas import (
+    Canvas,
+    Plane,
+    Way,
+    blob,
+    box_of,
+    curl,
+    wander,
+)
 
 
 def broken_end(canvas: Canvas) -> None:
@@ -71,12 +79,19 @@ def slub(canvas: Canvas) -> None:
 
 def yarn(canvas: Canvas, alpha: Plane, colour: NDArray[np.float32]) -> None:
     """Lay a round thread, alpha (H, W) float32, with a lit and a dark side and a shadow."""
-    light = cv2.GaussianBlur(alpha, (0, 0), 1.0)
+    box = box_of(alpha, 5)
+    own = alpha[box]
+    depth, darkness = canvas.between(0.2, 0.9), canvas.between(0.1, 0.5)
+    if min(own.shape) < 2:
+        return
+    light = cv2.GaussianBlur(own, (0, 0), 1.0)
     down, right = np.gradient(light)
-    relief = np.clip(1 - canvas.between(0.2, 0.9) * (down + right), 0.5, 1.6)
-    shadow = np.roll(light, (1, 1), (0, 1)) * (1 - alpha)
-    canvas.picture *= (1 - canvas.between(0.1, 0.5) * shadow)[..., None]
-    canvas.paint(alpha, np.clip(colour * relief[..., None], 0, 255).astype(np.float32))
+    relief = np.clip(1 - depth * (down + right), 0.5, 1.6)
+    shadow = np.roll(light, (1, 1), (0, 1)) * (1 - own)
+    canvas.picture[box] *= (1 - darkness * shadow)[..., None]
+    thread = np.clip(colour * relief[..., None], 0, 255).astype(np.float32)
+    canvas.picture[box] += (thread - canvas.picture[box]) * own[..., None]
+    np.maximum(canvas.cover[box], own, out=canvas.cover[box])
 
 
 def lump(canvas: Canvas, middle: Way, size_px: float) -> None:

@@ -268,7 +268,8 @@ def grain_of(style: FabricStyle) -> Grain:
 
 def _visible(before: Picture, after: Picture, cover: NDArray[np.float32]) -> Mask:
     """Where the flaw lies and the eye can tell: (H, W) bool."""
-    difference = cv2.absdiff(before, after).max(axis=2)
+    red, green, blue = cv2.split(cv2.absdiff(before, after))
+    difference = cv2.max(cv2.max(red, green), blue)
     seen = cv2.dilate(cv2.blur(difference, (3, 3)), np.ones((3, 3), np.uint8))
     mask: Mask = (cover > _COVERED * min(1.0, float(cover.max()))) & (seen >= _SEEN_COUNT)
     return mask

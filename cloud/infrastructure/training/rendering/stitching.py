@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cloud.infrastructure.training.rendering.camera import Degrees
-from cloud.infrastructure.training.rendering.canvas import Canvas, Plane, curl
+from cloud.infrastructure.training.rendering.canvas import Canvas, Plane, box_of, curl
 from cloud.infrastructure.training.rendering.cloth_flaws import yarn
 from cloud.infrastructure.training.rendering.style import Colour, FabricStyle
 
@@ -97,19 +97,20 @@ def sew(canvas: Canvas, seam: SeamStyle, flaw: SeamFlaw | None = None) -> None:
         _BEFORE[flaw](canvas, seam, course)
     if seam.stitch == "504":
         beyond = np.clip(course.across - seam.bite_px + 0.5, 0, 1)
-        _over(canvas, beyond, np.array(seam.table, np.float32) * 255)
+        _over(canvas.picture, beyond, np.array(seam.table, np.float32) * 255)
         lip = np.exp(-(((course.across - seam.bite_px + 2) / 2.0) ** 2))
         canvas.picture *= (1 - 0.25 * lip * (1 - beyond))[..., None]
-    groove = np.exp(-((course.across / (1.2 * seam.thread_px + 1)) ** 2))
-    canvas.picture *= (1 - seam.groove_ratio * groove)[..., None]
     if seam.stitch != "504" and canvas.generator.random() < 0.5:
         _fold_edge(canvas, seam, course)
     rows = [0.0] if seam.rows_count == 1 else [0.0, -(4 * seam.thread_px + seam.pitch_px)]
     for number, offset_px in enumerate(rows):
-        row = course if number == 0 else _second_row(course, offset_px)
-        _holes(canvas, seam, row)
+        row, box = _band(seam, course if number == 0 else _second_row(course, offset_px))
+        picture = canvas.picture[box]
+        groove = np.exp(-((row.across / np.float32(1.2 * seam.thread_px + 1)) ** 2))
+        picture *= (1 - np.float32(seam.groove_ratio) * groove)[..., None]
+        _holes(picture, seam, row)
         alpha, height = _THREADS[seam.stitch](seam, row)
-        _thread(canvas, seam, row, alpha, height)
+        _thread(picture, seam, row, alpha, height)
     if flaw is not None and flaw in _AFTER:
         _AFTER[flaw](canvas, seam, course)
 
@@ -130,6 +131,23 @@ def _course(canvas: Canvas, seam: SeamStyle) -> _Course:
     holes = holes + seam.jitter_ratio * seam.pitch_px * generator.standard_normal(count)
     sideways = 0.5 * seam.jitter_ratio * seam.pitch_px * generator.standard_normal(count)
     return _Course(along, across, holes, sideways, np.ones(count, np.bool_), np.zeros(count))
+
+
+def _band(seam: SeamStyle, course: _Course) -> tuple[_Course, tuple[slice, slice]]:
+    """The part of the picture that a row of stitches can touch."""
+    reach = 4.0 * seam.thread_px + 0.35 * seam.pitch_px + 4
+    far = reach + (1.2 * seam.bite_px if seam.stitch == "504" else 0.0)
+    near = (course.across > -reach) & (course.across < far)
+    box = box_of(near.astype(np.float32))
+    part = _Course(
+        np.ascontiguousarray(course.along[box]),
+        np.ascontiguousarray(course.across[box]),
+        course.holes,
+        course.sideways,
+        course.present,
+        course.loose,
+    )
+    return part, box
 
 
 def _second_row(course: _Course, offset_px: float) -> _Course:
@@ -209,23 +227,24 @@ _THREADS: dict[StitchClass, Callable[[SeamStyle, _Course], tuple[Plane, Plane]]]
 }
 
 
-def _thread(canvas: Canvas, seam: SeamStyle, course: _Course, alpha: Plane, height: Plane) -> None:
+def _thread(picture: Plane, seam: SeamStyle, course: _Course, alpha: Plane, height: Plane) -> None:
     """Lay threads, alpha and height (H, W) float32, with twist, roundness and shadow."""
     shadow = np.roll(alpha, (1, 1), (0, 1)) * (1 - alpha)
-    canvas.picture *= (1 - 0.35 * shadow)[..., None]
+    picture *= (1 - 0.35 * shadow)[..., None]
     ply_px = max(1.5, 0.9 * seam.thread_px)
     twist = np.cos((course.along + 0.8 * course.across) * np.float32(2 * np.pi / ply_px))
     shade = 0.6 + 0.45 * height + 0.08 * twist * (seam.thread_px > 2)
     colour = np.array(seam.colour, np.float32) * 255 * shade[..., None]
-    _over(canvas, alpha, np.clip(colour, 0, 255))
+    _over(picture, alpha, np.clip(colour, 0, 255))
 
 
-def _over(canvas: Canvas, alpha: Plane, colour: Plane) -> None:
+def _over(picture: Plane, alpha: Plane, colour: Plane) -> None:
     """Lay (3,) or (H, W, 3) float32 over the picture with alpha (H, W) float32."""
-    canvas.picture += (colour - canvas.picture) * alpha[..., None]
+    picture += (colour - picture) * alpha[..., None]
 
 
-def _holes(canvas: Canvas, seam: SeamStyle, course: _Course) -> None:
+def _holes(picture: Plane, seam: SeamStyle, course: _Course) -> None:
+    """Darken the needle's holes on a picture (H, W, 3) float32."""
     nearest = np.clip(np.searchsorted(course.holes, course.along), 1, len(course.holes) - 1)
     nearest = nearest - (
         course.along - course.holes[nearest - 1] < course.holes[nearest] - course.along
@@ -233,7 +252,7 @@ def _holes(canvas: Canvas, seam: SeamStyle, course: _Course) -> None:
     radius = 0.35 * seam.thread_px + 0.5
     x = (course.along - course.holes[nearest]) / radius
     y = (course.across - course.sideways[nearest]) / radius
-    canvas.picture *= (1 - 0.5 * np.exp(-(x * x + y * y))).astype(np.float32)[..., None]
+    picture *= (1 - 0.5 * np.exp(-(x * x + y * y))).astype(np.float32)[..., None]
 
 
 def _fold_edge(canvas: Canvas, seam: SeamStyle, course: _Course) -> None:
@@ -311,8 +330,10 @@ def _frayed_ends(canvas: Canvas, seam: SeamStyle, course: _Course) -> None:
     gone = np.flatnonzero(~course.present)
     colour = np.array(seam.colour, np.float32) * 255
     for hole in (gone[0], gone[-1] + 1):
-        line = np.hypot(course.along - course.holes[hole], course.across - course.sideways[hole])
-        row, column = np.unravel_index(int(np.argmin(line)), line.shape)
+        away = course.along - np.float32(course.holes[hole])
+        aside = course.across - np.float32(course.sideways[hole])
+        distance = away * away + aside * aside
+        row, column = np.unravel_index(int(np.argmin(distance)), distance.shape)
         size_px = seam.pitch_px * canvas.between(0.4, 1.2)
         place = np.array([column, row]) + canvas.generator.normal(0, 0.25 * size_px, 2)
         way = curl(canvas.generator, place, size_px, 0.35)

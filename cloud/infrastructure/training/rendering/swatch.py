@@ -130,8 +130,8 @@ def _lit(yarns: Yarns, threads: ThreadMap) -> Cell:
     smooth = cv2.GaussianBlur(tiled, (0, 0), spread_u, sigmaY=spread_v)
     # One more texel on the far sides: sampling between the last and the first needs no wrapping.
     smooth = smooth[around : around + height + 1, around : around + width + 1]
-    u = np.mod(threads.u * TEXELS, np.float32(width))
-    v = np.mod(threads.v * TEXELS, np.float32(height))
+    u = _remainder(threads.u * np.float32(TEXELS), width)
+    v = _remainder(threads.v * np.float32(TEXELS), height)
     return np.asarray(cv2.remap(smooth, u, v, cv2.INTER_LINEAR), dtype=np.float32)
 
 
@@ -155,9 +155,14 @@ def _spread(colours: Plane, thread: Plane, along: Plane) -> Plane:
     """Colour of each pixel (S, S, 3) float32 from the thread that it lies on."""
     count, knots = colours.shape[:2]
     wrapped = np.concatenate([colours, colours[:, :1]], axis=1)
-    row = np.mod(np.floor(thread), np.float32(count))
-    column = np.mod(along * np.float32(0.45) + row * np.float32(7.31), np.float32(knots))
+    row = _remainder(np.floor(thread), count)
+    column = _remainder(along * np.float32(0.45) + row * np.float32(7.31), knots)
     return np.asarray(cv2.remap(wrapped, column, row, cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def _remainder(value: Plane, divisor: int) -> Plane:
+    """What is left of (S, S) float32 after whole divisors; several times faster than numpy's."""
+    return np.asarray(value - np.floor(value * np.float32(1 / divisor)) * np.float32(divisor))
 
 
 def _hair(hair_ratio: float, side_px: int, generator: np.random.Generator) -> Plane:
@@ -180,5 +185,12 @@ def _hair(hair_ratio: float, side_px: int, generator: np.random.Generator) -> Pl
 def soft_noise(generator: np.random.Generator, side_px: int, knots: int) -> Plane:
     """Smooth noise (side, side) float32 of about unit spread, `knots` bumps along a side."""
     coarse = generator.standard_normal((knots, knots)).astype(np.float32)
-    soft = cv2.resize(coarse, (side_px, side_px), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(soft, dtype=np.float32)
+    return spread_out(coarse, side_px)
+
+
+def spread_out(coarse: Plane, side_px: int) -> Plane:
+    """Enlarge a smooth field (K, K) float32 to (side, side): cubic first, then linear and fast."""
+    middle_px = min(side_px, 4 * max(coarse.shape))
+    smooth = cv2.resize(coarse, (middle_px, middle_px), interpolation=cv2.INTER_CUBIC)
+    whole = cv2.resize(smooth, (side_px, side_px), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole, dtype=np.float32)

@@ -6,13 +6,19 @@ import pytest
 from cloud.infrastructure.training.rendering import (
     ANOMALIES,
     FAMILIES,
+    FITTED_KINDS,
     KINDS,
     draw_style,
     render_cloth,
+    render_label,
     render_sample,
+    render_seam,
     spoil,
+    style_for,
 )
 from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
+from cloud.infrastructure.training.rendering.grain import find_grain
+from cloud.infrastructure.training.rendering.samples import grain_of
 
 pytestmark = pytest.mark.requirement("DEF")
 
@@ -60,3 +66,50 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         spoil(np.zeros((64, 64, 3), np.uint8), style, generator, "ghost")
     with pytest.raises(ImpossibleSceneError, match="shape"):
         spoil(np.zeros((64, 64), np.uint8), None, generator, "stain")
+
+
+@pytest.mark.parametrize("kind", FITTED_KINDS)
+def test_flaws_of_seams_trims_and_labels_come_with_a_mask(kind: str) -> None:
+    generator = np.random.default_rng(10)
+    sample = render_sample(style_for(generator, kind), generator, kind, 128)
+    assert sample.kind == kind
+    assert 6 <= int(sample.mask.sum()) < sample.mask.size / 2
+
+
+def test_good_seams_and_straight_labels_have_no_mask() -> None:
+    generator = np.random.default_rng(11)
+    style = draw_style(generator, "twill")
+    for sample in (render_seam(style, generator, None, 96), render_label(style, generator, 96)):
+        assert sample.kind is None
+        assert not sample.mask.any()
+
+
+def test_a_trim_that_the_style_does_not_carry_cannot_be_missing() -> None:
+    generator = np.random.default_rng(12)
+    with pytest.raises(ImpossibleSceneError, match="no trim 'bead'"):
+        render_sample(draw_style(generator, "denim"), generator, "missing_bead", 64)
+    with pytest.raises(ImpossibleSceneError, match="sequin"):
+        style_for(generator, "missing_bead", "denim")
+    with pytest.raises(ImpossibleSceneError, match="flaw of seams"):
+        render_seam(draw_style(generator, "denim"), generator, "stain", 64)  # type: ignore[arg-type]
+
+
+def test_the_grain_of_a_picture_is_read_off_it() -> None:
+    right = 0
+    for seed in range(20):
+        generator = np.random.default_rng([13, seed])
+        style = draw_style(generator, "technical")
+        found = find_grain(render_cloth(style, generator, 160))
+        right += abs(found.angle_deg - grain_of(style).angle_deg) < 4.0
+    assert right >= 16
+    assert find_grain(np.full((64, 64, 3), 90, np.uint8)).angle_deg == 0.0
+
+
+def test_a_picture_without_a_style_is_spoiled_and_stays_itself() -> None:
+    generator = np.random.default_rng(14)
+    good = render_cloth(draw_style(generator, "technical"), generator, 96)
+    before = good.copy()
+    spoiled, mask = spoil(good, None, generator, "broken_pick")
+    assert np.array_equal(good, before)
+    assert mask.any()
+    assert not np.array_equal(spoiled, good)

@@ -356,7 +356,8 @@ def _pucker(canvas: Canvas, seam: SeamStyle, course: _Course) -> None:
     push = near * np.cos(phase) * np.float32(0.12 * wave_px)
     canvas.move(push * np.float32(np.cos(angle)), push * np.float32(np.sin(angle)))
     canvas.picture *= (1 + depth * near * np.sin(phase))[..., None]
-    np.maximum(canvas.cover, (near > 0.25).astype(np.float32), out=canvas.cover)
+    cloth = course.across < (seam.bite_px if seam.stitch == "504" else np.inf)
+    np.maximum(canvas.cover, ((near > 0.25) & cloth).astype(np.float32), out=canvas.cover)
 
 
 def _open(canvas: Canvas, seam: SeamStyle, course: _Course) -> None:

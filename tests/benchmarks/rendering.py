@@ -8,7 +8,12 @@ from time import perf_counter, process_time
 
 import cv2
 
-from cloud.infrastructure.training.sample_set import SetPlan, render_batch, render_set
+from cloud.infrastructure.training.sample_set import (
+    TILES_A_STYLE,
+    SetPlan,
+    render_batch,
+    render_set,
+)
 from tests.benchmarks.report import Report, arguments
 
 SEED = 40
@@ -21,13 +26,13 @@ def main() -> int:
     per_core = {}
     cv2.setNumThreads(1)
     for side_px in (256, 128):
-        plan = SetPlan(count=16 * batches, seed=SEED, side_px=side_px)
+        plan = SetPlan(count=TILES_A_STYLE * batches, seed=SEED, side_px=side_px)
         render_batch(plan, batches)  # the store of noise and the like
         begin = process_time()
         tiles = sum(len(render_batch(plan, batch)) for batch in range(batches))
         per_core[side_px] = tiles / (process_time() - begin)
         print(f"{side_px} px: {per_core[side_px]:.0f} tiles per second of one core")
-    plan = SetPlan(count=16 * batches * 4, seed=SEED)
+    plan = SetPlan(count=TILES_A_STYLE * batches * 4, seed=SEED)
     rendered = render_set(plan, workers=2)
     first = next(rendered)
     begin = perf_counter()
@@ -39,7 +44,7 @@ def main() -> int:
         "two_cores_small_tiles_per_s": round(2 * per_core[128], 1),
         "clock_tiles_per_s": round(on_the_clock, 1),
         "side_px": first.sample.picture.shape[0],
-        "tiles": 16 * batches,
+        "tiles": TILES_A_STYLE * batches,
     }
     report.targets = {"two_cores_tiles_per_s": (">=", 200.0)}
     return report.print()

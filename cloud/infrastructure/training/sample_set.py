@@ -32,7 +32,7 @@ from cloud.infrastructure.training.rendering import (
 from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 from cloud.infrastructure.training.rendering.fittings import LABEL_KIND, TRIM_KINDS
 
-TILES_A_STYLE = 16
+TILES_A_STYLE = 24
 GOOD = "good"
 SHEET_TILES_COUNT = 96
 _GOOD_RATIO = 0.5

@@ -43,9 +43,9 @@ def draw_cell(structure: Structure, relief_ratio: float, gap_ratio: float, sheen
         gap_ratio: part of the pitch that is open.
         sheen: gloss of the floats, 0 to 1.
     """
-    if structure in _KNITS:
+    if structure in KNITS:
         cell = _knit(structure, relief_ratio)
-    elif structure in _NETS:
+    elif structure in NETS:
         cell = _net(structure, relief_ratio, gap_ratio)
     else:
         cell = _weave(_lift_plan(structure), relief_ratio, gap_ratio, sheen)
@@ -53,8 +53,8 @@ def draw_cell(structure: Structure, relief_ratio: float, gap_ratio: float, sheen
     return cell
 
 
-_KNITS = ("jersey", "rib_knit", "purl")
-_NETS = ("hexagon_net", "diamond_net", "square_net")
+KNITS = ("jersey", "rib_knit", "purl")
+NETS = ("hexagon_net", "diamond_net", "square_net")
 
 
 def _lift_plan(structure: str) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ needle hole to the next. Threads are lens-shaped, because the holes pull them un
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from cloud.infrastructure.training.rendering.style import Colour, FabricStyle
 StitchClass = Literal["301", "401", "504"]
 SeamFlaw = Literal["skipped_stitch", "uneven_stitch", "broken_stitch", "pucker", "open_seam"]
 SEAM_KINDS: tuple[SeamFlaw, ...] = get_args(SeamFlaw)
+
+
+Row: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +51,14 @@ class SeamStyle:
 
 @dataclass(slots=True)
 class _Course:
-    """Where pixels lie (H, W) float32, and the stitches (N,) float64 of one row."""
+    """Where pixels lie (H, W) float32, and the stitches (N,) of one row."""
 
     along: Plane
     across: Plane
-    holes: NDArray[np.float64]
-    sideways: NDArray[np.float64]
+    holes: Row
+    sideways: Row
     present: NDArray[np.bool_]
-    loose: NDArray[np.float64]
+    loose: Row
 
 
 def draw_seam_style(generator: np.random.Generator, style: FabricStyle, side_px: int) -> SeamStyle:
@@ -130,7 +133,14 @@ def _course(canvas: Canvas, seam: SeamStyle) -> _Course:
     holes = (np.arange(count) - count / 2 + generator.random()) * seam.pitch_px
     holes = holes + seam.jitter_ratio * seam.pitch_px * generator.standard_normal(count)
     sideways = 0.5 * seam.jitter_ratio * seam.pitch_px * generator.standard_normal(count)
-    return _Course(along, across, holes, sideways, np.ones(count, np.bool_), np.zeros(count))
+    whole = np.ones(count, np.bool_)
+    straight = np.zeros(count, np.float32)
+    return _Course(along, across, _row(holes), _row(sideways), whole, straight)
+
+
+def _row(values: NDArray[np.float64]) -> Row:
+    """Numbers (N,) of a row of stitches in the pixels' own type: mixing types is slow."""
+    return np.asarray(values, dtype=np.float32)
 
 
 def _band(seam: SeamStyle, course: _Course) -> tuple[_Course, tuple[slice, slice]]:
@@ -156,19 +166,27 @@ def _second_row(course: _Course, offset_px: float) -> _Course:
     return _Course(
         course.along,
         course.across - np.float32(offset_px),
-        np.linspace(course.holes[0], course.holes[-1], count),
-        np.zeros(count),
+        _row(np.linspace(course.holes[0], course.holes[-1], count)),
+        np.zeros(count, np.float32),
         np.ones(count, np.bool_),
-        np.zeros(count),
+        np.zeros(count, np.float32),
     )
 
 
 def _stitch_place(course: _Course) -> tuple[NDArray[np.intp], Plane, Plane]:
     """Stitch of each pixel, its place in it from 0 to 1, its length in px; (H, W) each."""
-    number = np.clip(np.searchsorted(course.holes, course.along) - 1, 0, len(course.holes) - 2)
-    begin = course.holes[number].astype(np.float32)
-    length = (course.holes[number + 1]).astype(np.float32) - begin
+    number = _before(course)
+    begin = course.holes[number]
+    length = course.holes[number + 1] - begin
     return number, (course.along - begin) / np.maximum(length, 0.5), length
+
+
+def _before(course: _Course) -> NDArray[np.intp]:
+    """Number of the hole before each pixel (H, W), read off a ruler with eight marks a pixel."""
+    low = float(course.along.min())
+    marks = np.arange(int((float(course.along.max()) - low) * 8) + 2) / 8 + low
+    ruler = np.clip(np.searchsorted(course.holes, marks) - 1, 0, len(course.holes) - 2)
+    return np.asarray(ruler[((course.along - np.float32(low)) * np.float32(8)).astype(np.intp)])
 
 
 def _lockstitch(seam: SeamStyle, course: _Course) -> tuple[Plane, Plane]:
@@ -245,14 +263,14 @@ def _over(picture: Plane, alpha: Plane, colour: Plane) -> None:
 
 def _holes(picture: Plane, seam: SeamStyle, course: _Course) -> None:
     """Darken the needle's holes on a picture (H, W, 3) float32."""
-    nearest = np.clip(np.searchsorted(course.holes, course.along), 1, len(course.holes) - 1)
-    nearest = nearest - (
-        course.along - course.holes[nearest - 1] < course.holes[nearest] - course.along
+    number = _before(course)
+    nearest = number + (
+        course.along - course.holes[number] > course.holes[number + 1] - course.along
     )
-    radius = 0.35 * seam.thread_px + 0.5
+    radius = np.float32(0.35 * seam.thread_px + 0.5)
     x = (course.along - course.holes[nearest]) / radius
     y = (course.across - course.sideways[nearest]) / radius
-    picture *= (1 - 0.5 * np.exp(-(x * x + y * y))).astype(np.float32)[..., None]
+    picture *= (1 - 0.5 * np.exp(-(x * x + y * y)))[..., None]
 
 
 def _fold_edge(canvas: Canvas, seam: SeamStyle, course: _Course) -> None:

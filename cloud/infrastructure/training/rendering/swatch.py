@@ -13,7 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.infrastructure.training.rendering.cells import TEXELS, Cell, draw_cell
+from cloud.infrastructure.training.rendering.cells import (
+    KNITS,
+    NETS,
+    TEXELS,
+    Cell,
+    draw_cell,
+)
 from cloud.infrastructure.training.rendering.patterns import dye_threads, lace_cover, print_cover
 from cloud.infrastructure.training.rendering.style import Colour, FabricStyle, Yarns
 from cloud.infrastructure.training.rendering.trims import lay_trims
@@ -53,11 +59,16 @@ def weave_swatch(style: FabricStyle, side_px: int) -> Swatch:
     light = _lit(style.yarns, threads)
     warp = _thread_colours(style, generator, warp=True)
     weft = _thread_colours(style, generator, warp=False)
-    colour = light[..., :1] * _spread(warp, threads.u, threads.v)
-    colour += light[..., 1:2] * _spread(weft, threads.v, threads.u)
+    warp_light, weft_light, open_ = cv2.split(light)
+    # Knits have no warp and nets no weft: what gives no light back need not be coloured.
+    colour = np.zeros_like(light)
+    if style.yarns.structure not in KNITS:
+        colour += _times(_spread(warp, threads.u, threads.v), warp_light)
+    if style.yarns.structure not in NETS:
+        colour += _times(_spread(weft, threads.v, threads.u), weft_light)
     if style.yarns.hair_ratio > 0.05:
-        colour *= _hair(style.yarns.hair_ratio, side_px, generator)[..., None]
-    colour += light[..., 2:] * np.array(_seen_through(style), np.float32)
+        colour = _times(colour, _hair(style.yarns.hair_ratio, side_px, generator))
+    colour += _times(np.array(_seen_through(style), np.float32), open_)
     if style.family == "lace" and style.pattern is not None:
         colour = lace_cover(style, colour, threads.u, generator)
     elif style.pattern is not None:
@@ -67,6 +78,13 @@ def weave_swatch(style: FabricStyle, side_px: int) -> Swatch:
         return Swatch(bare, bare)
     covered, trims = lay_trims(style.trim, colour, style.seed)
     return Swatch(_bytes(covered), bare, trims)
+
+
+def _times(colour: Plane, light: cv2.typing.MatLike) -> Plane:
+    """Colour (S, S, 3) or (3,) float32 times light (S, S) float32."""
+    if colour.ndim == 1:
+        return np.asarray(cv2.merge([np.asarray(light) * part for part in colour]), np.float32)
+    return np.asarray(cv2.multiply(colour, cv2.merge([light] * 3)), dtype=np.float32)
 
 
 def _bytes(colour: Plane) -> Picture:

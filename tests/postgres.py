@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from cloud.infrastructure.postgres.migration import migrate
 
 _NUMBER = itertools.count(1)
 TEMPLATE = "kyndof_template"
+_ROOM_BYTES = 3 * 2**30
 
 
 class PostgresForTests:
@@ -43,10 +45,20 @@ class PostgresForTests:
         await self.server.drop_database(name)
 
 
+def _quickest_folder() -> str | None:
+    """Return the machine's memory where there is room: copying a database is ten times quicker."""
+    memory = Path("/dev/shm")  # noqa: S108  made by mkdtemp below
+    try:
+        roomy = shutil.disk_usage(memory).free >= _ROOM_BYTES and os.access(memory, os.W_OK)
+    except OSError:
+        return None
+    return str(memory) if roomy else None
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresForTests]:
     # Not under pytest's own folder: a second run closes that one to `nobody` again.
-    with tempfile.TemporaryDirectory(prefix="kyndof-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kyndof-tests-", dir=_quickest_folder()) as folder:
         server = PostgresForTests(Path(folder))
         server.start()
         yield server

@@ -33,11 +33,17 @@ class Noted(StrEnum):
     USER_AGENT = "user_agent"
 
 
+class OrganizationCommand(Command):
+    """A wish that the matrix of organizations answers for."""
+
+    __slots__ = ()
+    domain = "organizations"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateOrganization(Command):
+class CreateOrganization(OrganizationCommand):
     """Make an organization with its first person; the context names its new identifier."""
 
-    domain = "organizations"
     secret_answer = True
     founds_organization = True
     code: str
@@ -56,29 +62,26 @@ class CreateOrganization(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenameOrganization(Command):
+class RenameOrganization(OrganizationCommand):
     """Give the organization other names."""
 
-    domain = "organizations"
     name_ko: str
     name_en: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddPerson(Command):
+class AddPerson(OrganizationCommand):
     """Make a person known to the organization."""
 
-    domain = "organizations"
     login: str
     name_ko: str
     name_en: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InvitePerson(Command):
+class InvitePerson(OrganizationCommand):
     """Make a one-time invitation; who accepts it becomes a member."""
 
-    domain = "organizations"
     secret_answer = True
     login: str
     name_ko: str
@@ -86,18 +89,16 @@ class InvitePerson(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeInvitation(Command):
+class RevokeInvitation(OrganizationCommand):
     """Take an invitation back."""
 
-    domain = "organizations"
     invitation_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptInvitation(Command):
+class AcceptInvitation(OrganizationCommand):
     """Become a member: with the account that is signed in, or with a new password."""
 
-    domain = "organizations"
     secret_answer = True
     session_h: float
     token: str = secret_field()
@@ -105,74 +106,66 @@ class AcceptInvitation(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveMember(Command):
+class RemoveMember(OrganizationCommand):
     """End a membership with everything that opens a door for it."""
 
-    domain = "organizations"
     login: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveOrganization(Command):
+class LeaveOrganization(OrganizationCommand):
     """End one's own membership."""
 
-    domain = "organizations"
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenamePerson(Command):
+class RenamePerson(OrganizationCommand):
     """Write a member's name otherwise."""
 
-    domain = "organizations"
     login: str
     name_ko: str
     name_en: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeLanguage(Command):
+class ChangeLanguage(OrganizationCommand):
     """Say in which language one is spoken to."""
 
-    domain = "organizations"
     language: Literal["ko", "en"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateLoginLink(Command):
+class CreateLoginLink(OrganizationCommand):
     """Make a one-time sign-in link for a person."""
 
-    domain = "organizations"
     secret_answer = True
     login: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UseLoginLink(Command):
+class UseLoginLink(OrganizationCommand):
     """Exchange a link's token for a web session, once."""
 
-    domain = "organizations"
     secret_answer = True
-    token: str
     session_h: float
+    token: str = secret_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignInWithPassword(Command):
+class SignInWithPassword(OrganizationCommand):
     """Open a web session for the context's person by the password."""
 
-    domain = "organizations"
     secret_answer = True
     session_h: float
     password: str = secret_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignInWithProvider(Command):
+class SignInWithProvider(OrganizationCommand):
     """Open a web session for whom an outside provider has proven; the door checked its answer."""
 
-    domain = "organizations"
     secret_answer = True
     issuer: str
     subject: str
@@ -180,60 +173,52 @@ class SignInWithProvider(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchOrganization(Command):
+class SwitchOrganization(OrganizationCommand):
     """Open a session in another organization of the same person; the context is in that one."""
 
-    domain = "organizations"
     secret_answer = True
     session_h: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndSession(Command):
+class EndSession(OrganizationCommand):
     """Sign out."""
 
-    domain = "organizations"
-    session: str
+    session: str = secret_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndOwnAccess(Command):
+class EndOwnAccess(OrganizationCommand):
     """End one of one's own sessions, token sign-ins or keys."""
 
-    domain = "organizations"
     access_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndEverySession(Command):
+class EndEverySession(OrganizationCommand):
     """Sign out everywhere: every web session and every token; keys stay."""
-
-    domain = "organizations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangePassword(Command):
+class ChangePassword(OrganizationCommand):
     """Set one's own password; whoever has one says it first. Other sessions end."""
 
-    domain = "organizations"
     current_password: str = secret_field()
     new_password: str = secret_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreatePasswordLink(Command):
+class CreatePasswordLink(OrganizationCommand):
     """Make a one-time link with which a person sets a new password."""
 
-    domain = "organizations"
     secret_answer = True
     login: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsePasswordLink(Command):
+class UsePasswordLink(OrganizationCommand):
     """Set a new password by a link, once; every session before it ends and one opens."""
 
-    domain = "organizations"
     secret_answer = True
     session_h: float
     token: str = secret_field()
@@ -241,22 +226,9 @@ class UsePasswordLink(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CreateApiKey(Command):
-    """Make a key that acts as a person; it is shown once. ``scopes`` None: not narrowed."""
-
-    domain = "organizations"
-    secret_answer = True
-    login: str
-    name: str
-    scopes: tuple[str, ...] | None = None
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateOwnApiKey(Command):
+class CreateOwnApiKey(OrganizationCommand):
     """Make a key that acts as oneself; it is shown once. ``scopes`` None: not narrowed."""
 
-    domain = "organizations"
     secret_answer = True
     name: str
     scopes: tuple[str, ...] | None = None
@@ -264,72 +236,71 @@ class CreateOwnApiKey(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeApiKey(Command):
+class CreateApiKey(CreateOwnApiKey):
+    """Make a key that acts as another person, ``login``."""
+
+    login: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeApiKey(OrganizationCommand):
     """End a key."""
 
-    domain = "organizations"
     key_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IssueTokens(Command):
+class IssueTokens(OrganizationCommand):
     """Begin a program's sign-in from a web session; ``client`` says what it is."""
 
-    domain = "organizations"
     secret_answer = True
     client: str
     scopes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshTokens(Command):
+class RefreshTokens(OrganizationCommand):
     """Exchange a refresh token for the next pair, once."""
 
-    domain = "organizations"
     secret_answer = True
     refresh_token: str = secret_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeTokens(Command):
+class RevokeTokens(OrganizationCommand):
     """End the sign-in to which a refresh token belongs."""
 
-    domain = "organizations"
     refresh_token: str = secret_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DecideDevice(Command):
+class DecideDevice(OrganizationCommand):
     """Let a device that shows this code act as oneself, or not."""
 
-    domain = "organizations"
     user_code: str
     approve: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakeDeviceTokens(Command):
+class TakeDeviceTokens(OrganizationCommand):
     """Give a device that was approved its tokens, once."""
 
-    domain = "organizations"
     secret_answer = True
     device_code: str = secret_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinkSlackAccount(Command):
+class LinkSlackAccount(OrganizationCommand):
     """Say that a Slack account is one's own; the door asked Slack."""
 
-    domain = "organizations"
     team_id: str
     slack_user_id: str
     team_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnlinkSlackAccount(Command):
+class UnlinkSlackAccount(OrganizationCommand):
     """Forget a Slack account of one's own."""
 
-    domain = "organizations"
     team_id: str
     slack_user_id: str

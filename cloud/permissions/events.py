@@ -7,151 +7,135 @@ from cloud.events.event import DomainEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequested(DomainEvent):
-    """A command waits for its Accountable."""
+class AboutApproval(DomainEvent):
+    """What every fact about a held command says: which one, what it is, and who asked for it."""
 
     approval_id: str
     action: str
     requester: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutPersonsPart(DomainEvent):
+    """That a person is asked or told about an act, by which letter, and who acts on what."""
+
+    login: str
+    letter: str
+    action: str
+    domain: str
+    by: str
+    resource: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutAssignment(DomainEvent):
+    """What every fact about assigned work says: what is to be done on what, and by whom."""
+
+    assignment_id: str
+    action: str
+    resource: str
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(AboutApproval):
+    """A command waits for its Accountable."""
+
     approvers: tuple[str, ...]
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalChanged(DomainEvent):
+class ApprovalChanged(AboutApproval):
     """Typed fields of a held command were changed before its decision."""
 
-    approval_id: str
-    action: str
-    requester: str
     changed_by: str
     fields: tuple[str, ...]
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalGiven(DomainEvent):
+class ApprovalGiven(AboutApproval):
     """The Accountable said yes; the command is carried out at ``execute_at``."""
 
-    approval_id: str
-    action: str
-    requester: str
     approved_by: str
     execute_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalTakenBack(DomainEvent):
+class ApprovalTakenBack(AboutApproval):
     """The Accountable took the yes back in time; the command waits again."""
 
-    approval_id: str
-    action: str
-    requester: str
     taken_back_by: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalGranted(DomainEvent):
+class ApprovalGranted(AboutApproval):
     """A held command was carried out."""
 
-    approval_id: str
-    action: str
-    requester: str
     approved_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRejected(DomainEvent):
+class ApprovalRejected(AboutApproval):
     """A held command will not be carried out."""
 
-    approval_id: str
-    action: str
-    requester: str
     rejected_by: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalWithdrawn(DomainEvent):
+class ApprovalWithdrawn(AboutApproval):
     """The requester took a held command back."""
-
-    approval_id: str
-    action: str
-    requester: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalEscalated(DomainEvent):
+class ApprovalEscalated(AboutApproval):
     """Nobody answered in time, or nobody could; ``told`` are asked to see to it."""
 
-    approval_id: str
-    action: str
-    requester: str
     reason: str
     told: tuple[str, ...]
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalExpired(DomainEvent):
+class ApprovalExpired(AboutApproval):
     """Nobody decided before the end; the command will not be carried out."""
 
-    approval_id: str
-    action: str
-    requester: str
     told: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalFailed(DomainEvent):
+class ApprovalFailed(AboutApproval):
     """A held command could not be carried out when its moment came."""
 
-    approval_id: str
-    action: str
-    requester: str
     code: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonConsulted(DomainEvent):
+class PersonConsulted(AboutPersonsPart):
     """A Consulted person is asked before the act; until ``answer_by`` the advice is waited for.
 
     ``approval_id`` is empty when nothing waits: the action's policy gives the advice no time.
     """
 
-    login: str
-    letter: str
-    action: str
-    domain: str
-    by: str
-    resource: str
     approval_id: str
     answer_by: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AdviceGiven(DomainEvent):
+class AdviceGiven(AboutApproval):
     """A Consulted person answered."""
 
-    approval_id: str
-    action: str
-    requester: str
     login: str
     advice: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonInformed(DomainEvent):
+class PersonInformed(AboutPersonsPart):
     """An Informed person is told after the act."""
-
-    login: str
-    letter: str
-    action: str
-    domain: str
-    by: str
-    resource: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,35 +178,22 @@ class DelegationRevoked(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkAssigned(DomainEvent):
+class WorkAssigned(AboutAssignment):
     """A person is to do something until a moment."""
 
-    assignment_id: str
-    action: str
-    resource: str
-    assignee: str
     letter: str
     assigned_by: str
     due_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkUnanswered(DomainEvent):
+class WorkUnanswered(AboutAssignment):
     """A person did not answer in time; ``next_assignee`` is empty when nobody is left."""
 
-    assignment_id: str
-    action: str
-    resource: str
-    assignee: str
     next_assignee: str
     told: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkTakenUp(DomainEvent):
+class WorkTakenUp(AboutAssignment):
     """A person said that the work is taken up."""
-
-    assignment_id: str
-    action: str
-    resource: str
-    assignee: str

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import pkgutil
+from dataclasses import is_dataclass
 from functools import cache
 
 import cloud
@@ -22,7 +23,7 @@ def commands() -> tuple[type[Command], ...]:
                 for value in vars(importlib.import_module(name)).values()
                 if isinstance(value, type)
                 and issubclass(value, Command)
-                and value is not Command
+                and is_dataclass(value)
                 and value.__module__ == name
             ]
     return tuple(found)

@@ -1,15 +1,10 @@
 """Monthly partitions of executions, events and the audit chain."""
 
-from pathlib import Path
-
-from alembic import op
+from cloud.infrastructure.postgres.migration_scripts import run_scripts
 
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    for script in sorted((Path(__file__).parents[1] / "sql" / revision).glob("*.sql")):
-        cursor = op.get_bind().connection.cursor()
-        cursor.execute(script.read_text(encoding="utf-8"))
-        cursor.close()
+    run_scripts(revision)

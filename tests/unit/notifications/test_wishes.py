@@ -126,6 +126,13 @@ def test_the_right_persons_are_told_of_an_event() -> None:
     assert asked is not None
     assert (asked.letter, asked.subject) == ("A", "apr_1")
     assert asked.logins == ("b@demo.example", "c@demo.example")
+    escalated = told_of(
+        event("approval_escalated", approval_id="apr_1", action="approve_budget",
+              requester="a@demo.example", reason="late", told=["c@demo.example"]),
+        LeadDecides(),
+    )  # fmt: skip
+    assert escalated is not None
+    assert escalated.logins == ("c@demo.example",)
     informed = told_of(
         event("person_informed", login="d@demo.example", letter="I", action="order_rework",
               domain="production", by="a@demo.example", resource="pc_1"),

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import pkgutil
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def commands() -> list[type[Command]]:
                 for value in vars(module).values()
                 if isinstance(value, type)
                 and issubclass(value, Command)
-                and value is not Command
+                and is_dataclass(value)
                 and value.__module__ == name
             ]
     return found

@@ -23,7 +23,7 @@ REQUIREMENTS: dict[str, Part] = {
     "SES": Part(title="Sessions", missing="Slack threads and the agents' context"),
     "EVT": Part(title="Event bus"),
     "REG": Part(title="Plugin registry"),
-    "JOB": Part(title="Background jobs", missing="the jobs page; jobs of agents"),
+    "JOB": Part(title="Background jobs", missing="jobs of agents"),
     "NOT": Part(title="Notifications", missing="Slack, kiosk and e-mail"),
     "SLK": Part(title="Slack app (Bolt)", planned="comes with the surfaces"),
     "WEB": Part(title="Web dashboard", missing="the screens of parts that are planned"),

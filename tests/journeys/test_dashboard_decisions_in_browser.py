@@ -1,4 +1,4 @@
-"""What a person decides at the dashboard: a fact that a rule refused, an order made by hand."""
+"""The dashboard beside a kiosk: work, a fact that a rule refused, an order made by hand."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from edge.outbox.spooling import SpoolPolicy
 from edge.station.events import Stamp, StepStarted
 from edge.station.progress import StepRecord
 from tests.journeys.factory import Factory
+from tests.journeys.kiosk_and_floor import a_piece_appears
 from tests.journeys.pages import signed_in
 from tests.simulators.doors import Cloud
 
@@ -57,11 +58,13 @@ async def _start_of(cloud: Cloud, number: int) -> StepStarted:
     )  # fmt: skip
 
 
-@pytest.mark.requirement("WEB", "TRK", "WOR")
-async def test_what_a_rule_refused_waits_for_a_person_and_a_person_makes_orders_by_hand(
+@pytest.mark.requirement("WEB", "KSK", "TRK", "WOR")
+@pytest.mark.timeout(300)
+async def test_work_appears_what_a_rule_refused_waits_and_orders_are_made_by_hand(
     factory: Factory, browser: Browser, tmp_path: Path
 ) -> None:
     context, page = await signed_in(browser, factory, "lead@demo.example")
+    await a_piece_appears(factory, browser, context, page)
     cloud = await factory.sign_in("owner@demo.example")
     await _disputes_are_decided(factory, cloud, page, tmp_path)
     await _an_order_is_made_by_hand(cloud, page)
@@ -73,7 +76,7 @@ async def _disputes_are_decided(factory: Factory, cloud: Cloud, page: Page, tmp_
     await expect(page.get_by_text("확인할 기록이 없습니다")).to_be_visible(timeout=15_000)
 
     async with _journal_of_a_stranger(factory, tmp_path / "stranger.db") as journal:
-        for number in (1, 2, 3):
+        for number in (2, 3, 4):
             await journal.append([await _start_of(cloud, number)], STRANGER)
         lines = page.get_by_role("listitem").filter(has_text="ghost@demo.example")
         # By the live view: nobody reloads the page.
@@ -84,6 +87,10 @@ async def _disputes_are_decided(factory: Factory, cloud: Cloud, page: Page, tmp_
 
     await _accept(page, lines.last, cloud)
     await expect(lines).to_have_count(2, timeout=15_000)
+    await page.get_by_role("switch", name="결정된 것도 보기").check()
+    in_effect = page.get_by_role("listitem").filter(has_text="인정 · 반영됨")
+    await expect(in_effect).to_have_count(1, timeout=15_000)
+    await page.get_by_role("switch", name="결정된 것도 보기").uncheck()
 
     dialog = await _decide(page, lines.first)
     save = dialog.get_by_role("button", name="무효로 처리")
@@ -110,7 +117,7 @@ async def _disputes_are_decided(factory: Factory, cloud: Cloud, page: Page, tmp_
 
 
 async def _accept(page: Page, line: Locator, cloud: Cloud) -> None:
-    """The oldest line is the first piece's: with the lead's rights it is started after all."""
+    """The oldest line is the second piece's: with the lead's rights it is started after all."""
     await line.get_by_role("button", name="사실로 인정").click()
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("결정한 사람의 권한으로 다시 반영합니다")

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 
+import { tellDetails } from "@/features/notifications/details";
 import { areHoursWell, changeOf, digestsWith, draftOf, zonesWith } from "@/features/notifications/wishes";
 
 const KEPT = { channels: ["in_app"], muted_letters: ["I"], quiet_from: "", quiet_until: "", time_zone: "Asia/Seoul", digest_min: 45 };
@@ -25,4 +26,10 @@ test("a digest and a time zone that were set elsewhere can still be chosen", () 
   expect(digestsWith(45)).toContain(45);
   expect(zonesWith("Asia/Seoul").filter((zone) => zone === "Asia/Seoul")).toHaveLength(1);
   expect(zonesWith("Etc/GMT-9")).toContain("Etc/GMT-9");
+});
+
+test("a notification names persons, acts and reasons, and leaves out what only programs need", () => {
+  const words = { name: (group: string, code: string) => `${group}:${code}`, who: (login: string) => login.toUpperCase(), why: (code: string) => `why ${code}` };
+  const details = { action: "redrive-job", domain: "jobs", requester: "lee", reason: "늦음", code: "FORBIDDEN" };
+  expect(tellDetails(details, words)).toBe("action:redrive_job · LEE · 늦음 · why FORBIDDEN");
 });

@@ -19,7 +19,7 @@ function Line({ line, isOpen, toggle }: { line: ApprovalLine; isOpen: boolean; t
   return (
     <li className={`${classes.line ?? ""} k-panel`}>
       <UnstyledButton onClick={toggle} aria-expanded={isOpen} className={classes.head}>
-        <b>{line.action}</b>
+        <b>{name("action", line.action.replaceAll("-", "_"))}</b>
         {line.amount_krw === null ? null : <span>{new Intl.NumberFormat(language, { style: "currency", currency: "KRW" }).format(line.amount_krw)}</span>}
         <Text fz="sm">{who(line.requester)} · {full(line.requested_at)}</Text>
         <Text fz="sm" c="dimmed">

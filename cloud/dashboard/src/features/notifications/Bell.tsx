@@ -1,20 +1,26 @@
 import { ActionIcon, Button, Group, Popover, ScrollArea, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { act } from "@/api/client";
 import { keys, notificationsQuery } from "@/api/queries";
 import type { Digest, MarkedRead, Notification } from "@/api/schema";
 import { useSpoken } from "@/app/language";
+import { usePeople } from "@/app/people";
+import { useRefusalText } from "@/app/refusals";
 import { useTimes } from "@/app/times";
 import { Refusal } from "@/app/Trouble";
 import classes from "@/features/notifications/Bell.module.css";
+import { tellDetails } from "@/features/notifications/details";
 import { entriesOf } from "@/features/notifications/gathered";
 
 function Line({ told }: { told: Notification }) {
   const { t, name } = useSpoken();
   const { full } = useTimes();
-  const about = Object.values(told.details).join(" · ");
+  const who = usePeople();
+  const why = useRefusalText();
+  const about = tellDetails(told.details, { name, who, why });
   return (
     <li className={classes.line} data-unread={told.read_at ? undefined : true}>
       <b>{name("notification_kind", told.kind)}</b>
@@ -79,7 +85,7 @@ export function Bell() {
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown>
-        <Group justify="space-between" mb="xs">
+        <Group justify="space-between" mb="xs" gap="xs">
           <Text fw={700}>{t("notification.title")}</Text>
           <Button size="compact-sm" variant="subtle" disabled={unread === 0} loading={read.isPending} onClick={() => { read.mutate(); }}>
             {t("notification.read_all")}
@@ -98,6 +104,7 @@ export function Bell() {
             </ul>
           </ScrollArea.Autosize>
         )}
+        <Link to="/account/notifications" className="k-link" onClick={() => { setOpen(false); }}>{t("layout.notifications")}</Link>
       </Popover.Dropdown>
     </Popover>
   );

@@ -1,4 +1,4 @@
-"""Story 3 as people see it: a kiosk page and the dashboard, side by side in a real browser."""
+"""A piece at the kiosk page and on the dashboard, side by side in a real browser."""
 
 import re
 
@@ -7,7 +7,6 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.journeys.factory import Factory
-from tests.journeys.pages import signed_in
 from tests.simulators.scenes import Request, draw, encode_frame
 
 
@@ -25,14 +24,13 @@ async def _type(kiosk: Page, text: str) -> None:
     await kiosk.click("#enter")
 
 
-@pytest.mark.requirement("WEB", "KSK", "TRK")
-async def test_a_piece_worked_at_the_kiosk_page_appears_on_the_floor_page_without_a_reload(
-    factory: Factory, browser: Browser
+async def a_piece_appears(
+    factory: Factory, browser: Browser, context: BrowserContext, floor: Page
 ) -> None:
+    """A piece worked at the kiosk page appears on the floor page without a reload."""
     picture, _ = draw(Request(kind="cut", with_label=False), np.random.default_rng(1))
     (await factory.table("CUT-01")).put(encode_frame(picture))
     await factory.kiosk("CUT-01")
-    context, floor = await signed_in(browser, factory, "lead@demo.example")
     badge, label = await _codes(context, factory)
     station = floor.locator("article", has_text="CUT-01")
     await expect(floor.get_by_text("실시간", exact=True)).to_be_visible(timeout=15_000)

@@ -1,1 +1,1 @@
-"""What training needs; the renderer first."""
+"""What training needs: the renderer, and the bundle that stations begin with."""

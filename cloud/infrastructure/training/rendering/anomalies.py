@@ -93,3 +93,35 @@ def foreign_texture(canvas: Canvas) -> None:
     texture = colour + (mixed * canvas.spread_count)[..., None]
     alpha = _patch(canvas) * np.float32(canvas.between(0.4, 1.0))
     canvas.paint(alpha, np.clip(texture, 0, 255).astype(np.float32))
+
+
+def thread_removal(canvas: Canvas) -> None:
+    """A few threads are pressed into the place of fewer, for a while."""
+    _scale_threads(canvas, canvas.between(1.5, 3.0))
+
+
+def thread_thickening(canvas: Canvas) -> None:
+    """A thread takes the place of more, for a while."""
+    _scale_threads(canvas, canvas.between(0.25, 0.6))
+
+
+def _scale_threads(canvas: Canvas, factor: float) -> None:
+    """Show `factor` pitches where one was, along one of the cloth's own directions."""
+    grain = canvas.grain
+    warp = canvas.generator.random() < 0.5
+    direction = grain.warp if warp else grain.weft
+    pitch_px = grain.warp_pitch_px if warp else grain.weft_pitch_px
+    height, width = canvas.cover.shape
+    middle = canvas.place(0.1)
+    x = np.arange(width, dtype=np.float32)[None, :] - np.float32(middle[0])
+    y = np.arange(height, dtype=np.float32)[:, None] - np.float32(middle[1])
+    along = x * np.float32(direction[0]) + y * np.float32(direction[1])
+    across = y * np.float32(direction[0]) - x * np.float32(direction[1])
+    half_px = pitch_px * canvas.between(0.7, 2.0)
+    length_px = canvas.mostly_small(0.08, 0.8) * canvas.side_px / 2
+    core = np.clip(1.5 - np.abs(across) / np.float32(half_px), 0, 1)
+    ends = np.clip(3 - 3 * np.abs(along) / np.float32(length_px), 0, 1)
+    near = core * ends
+    pull = np.asarray(np.float32(factor - 1) * across * near, dtype=np.float32)
+    canvas.move(pull * np.float32(-direction[1]), pull * np.float32(direction[0]))
+    np.maximum(canvas.cover, (near > 0.05).astype(np.float32), out=canvas.cover)

@@ -17,39 +17,56 @@ from cloud.infrastructure.training.rendering.canvas import (
 
 def broken_end(canvas: Canvas) -> None:
     """A warp thread is missing for a while: its neighbours stand apart."""
-    _missing_thread(canvas, canvas.grain.warp, canvas.grain.warp_pitch_px)
+    grain = canvas.grain
+    _missing_thread(canvas, grain.warp, grain.warp_pitch_px, grain.weft_pitch_px)
 
 
 def broken_pick(canvas: Canvas) -> None:
     """A weft thread is missing for a while."""
-    _missing_thread(canvas, canvas.grain.weft, canvas.grain.weft_pitch_px)
+    grain = canvas.grain
+    _missing_thread(canvas, grain.weft, grain.weft_pitch_px, grain.warp_pitch_px)
 
 
-def _missing_thread(canvas: Canvas, direction: Way, pitch_px: float) -> None:
+def _missing_thread(canvas: Canvas, direction: Way, pitch_px: float, rung_px: float) -> None:
+    """A gap in which the other threads show as rungs, or the thread itself where it floats."""
     generator, side_px = canvas.generator, canvas.side_px
     length_px = canvas.mostly_small(0.06, 1.3) * side_px
     width_px = float(np.clip(pitch_px * canvas.between(0.35, 1.2), 0.8, 9.0))
     sway_px = canvas.mostly_small(0.1, 0.04 * side_px)
     start = canvas.place() - direction * length_px * canvas.between(0.1, 0.9)
     way = wander(generator, start, direction, length_px, sway_px)
-    alpha = canvas.stroke(way, width_px) * _fading(canvas, way, direction)
+    alpha = canvas.stroke(way, width_px)
+    along = _along(canvas, way[0], direction)
+    alpha *= _fading(canvas, along, float(np.hypot(*(way[-1] - way[0]))) + 1)
     if generator.random() < 0.6:
         squeeze(canvas, alpha, direction, width_px)
-    canvas.paint(alpha * canvas.between(0.35, 0.95), canvas.other_tone())
+    colour = canvas.other_tone()
+    if generator.random() < 0.2:
+        yarn(canvas, alpha * np.float32(canvas.between(0.6, 1.0)), colour)
+    else:
+        depth = np.float32(canvas.between(0.0, 0.45))
+        rungs = 1 + depth * np.cos(along * np.float32(2 * np.pi / max(2.0, rung_px)))
+        rungs *= np.float32(1 / (1 + 0.5 * depth))
+        canvas.paint(alpha * np.float32(canvas.between(0.35, 0.95)), rungs[..., None] * colour)
     if generator.random() < 0.3:
-        lump(canvas, way[-1 if generator.random() < 0.5 else 0], pitch_px * canvas.between(0.8, 2))
+        end = way[-1 if generator.random() < 0.5 else 0]
+        lump(canvas, end, min(pitch_px, 8.0) * canvas.between(0.8, 2))
 
 
-def _fading(canvas: Canvas, way: Way, direction: Way) -> Plane:
-    """Strength (H, W) float32 of a line that shows here more and there less."""
+def _along(canvas: Canvas, start: Way, direction: Way) -> Plane:
+    """Distance (H, W) float32 from a place (2,) float64 along a direction (2,) float64."""
     height, width = canvas.cover.shape
+    x = np.arange(width, dtype=np.float32)[None, :] - np.float32(start[0])
+    y = np.arange(height, dtype=np.float32)[:, None] - np.float32(start[1])
+    return x * np.float32(direction[0]) + y * np.float32(direction[1])
+
+
+def _fading(canvas: Canvas, along: Plane, reach_px: float) -> Plane:
+    """Strength (H, W) float32 of a line that shows here more and there less."""
     knots = canvas.generator.uniform(0.35, 1.25, 9).astype(np.float32)
-    reach = float(np.hypot(*(way[-1] - way[0]))) + 1
-    x = np.arange(width, dtype=np.float32)[None, :] - np.float32(way[0, 0])
-    y = np.arange(height, dtype=np.float32)[:, None] - np.float32(way[0, 1])
-    along = (x * np.float32(direction[0]) + y * np.float32(direction[1])) * np.float32(8 / reach)
-    table = np.interp(np.linspace(0, 8, 256), np.arange(9), knots).astype(np.float32)
-    return np.asarray(np.clip(table[np.clip(along * 31.9, 0, 255).astype(np.intp)], 0, 1))
+    table = np.interp(np.linspace(0, 8, 256), np.arange(9), knots).clip(0, 1).astype(np.float32)
+    index = np.clip(along * np.float32(255 / reach_px), 0, 255).astype(np.intp)
+    return np.asarray(table[index], dtype=np.float32)
 
 
 def squeeze(canvas: Canvas, alpha: Plane, direction: Way, width_px: float) -> None:

@@ -83,6 +83,8 @@ _ANOMALIES: dict[str, Callable[[Canvas], None]] = {
     "blur_patch": anomalies.blur_patch,
     "density_warp": anomalies.density_warp,
     "foreign_texture": anomalies.foreign_texture,
+    "thread_removal": anomalies.thread_removal,
+    "thread_thickening": anomalies.thread_thickening,
 }
 # Flaws of cloth itself, which any picture can be given, and strangeness that has no name.
 KINDS: tuple[str, ...] = tuple(_CLOTH_FLAWS)

@@ -159,9 +159,9 @@ def _near(generator: np.random.Generator, colour: Colour, spread_ratio: float) -
 
 def _sunk(generator: np.random.Generator, colour: Colour) -> Colour:
     """Often one system of threads lies deeper and darker than the other."""
-    if generator.random() < 0.5:
+    if generator.random() < 0.4:
         return colour
-    depth = _between(generator, 0.35, 0.9)
+    depth = _between(generator, 0.3, 0.9)
     return (colour[0] * depth, colour[1] * depth, colour[2] * depth)
 
 
@@ -418,13 +418,13 @@ def _technical(generator: np.random.Generator) -> FabricStyle:
         gap_ratio=_between(generator, 0.05, 0.3),
         relief_ratio=_between(generator, 0.3, 1.0),
         irregularity_ratio=_log_between(generator, 0.02, 0.12),
-        slub_ratio=_log_between(generator, 0.02, 0.15),
+        slub_ratio=_log_between(generator, 0.03, 0.35),
         shade_ratio=_log_between(generator, 0.01, 0.07),
     )
     view = View(
         grey=True,
         level_ratio=_between(generator, 0.8, 1.1),
-        blur_px=_between(generator, 0.3, 1.0),
+        blur_px=_between(generator, 0.25, 0.9),
         noise_count=_log_between(generator, 1.0, 6.0),
         slope_ratio=abs(float(generator.normal(0, 0.05))),
         vignette_ratio=_between(generator, 0.0, 0.06),

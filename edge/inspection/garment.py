@@ -187,13 +187,21 @@ def follow_sides(
     frame: NDArray[np.uint8], mask: NDArray[np.bool_], plane: Plane
 ) -> Mapping[Side, SideLine | None]:
     """Follow all four sides of ``mask`` (H, W) bool in ``frame`` (H, W, 3) uint8."""
-    rim = mask & ~shrunk(mask)
-    rows, columns = np.nonzero(rim)
+    places = rim_mm(mask, plane)
+    try:
+        corners = _sharpened(_corners(places), places)
+        found = {name: _follow(frame, plane, corners, name) for name in SIDES}
+        return {name: _trimmed(line, found) for name, line in found.items()}
+    except np.linalg.LinAlgError:
+        # Sides that are parallel where they should cross belong to no piece with four sides.
+        return dict.fromkeys(SIDES)
+
+
+def rim_mm(mask: NDArray[np.bool_], plane: Plane) -> NDArray[np.float64]:
+    """Places (N, 2) mm on the table of the outermost cells of ``mask`` (H, W) bool."""
+    rows, columns = np.nonzero(mask & ~shrunk(mask))
     middles = np.stack([columns, rows], axis=1).astype(np.float64)
-    places = plane.to_mm(middles * CELL_PX + (CELL_PX - 1) / 2)
-    corners = _sharpened(_corners(places), places)
-    found = {name: _follow(frame, plane, corners, name) for name in SIDES}
-    return {name: _trimmed(line, found) for name, line in found.items()}
+    return plane.to_mm(middles * CELL_PX + (CELL_PX - 1) / 2)
 
 
 def _corners(places_mm: NDArray[np.float64]) -> NDArray[np.float64]:

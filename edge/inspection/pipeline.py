@@ -12,14 +12,16 @@ from edge.inspection.board import TagBoard
 from edge.inspection.errors import StyleBankMismatchError
 from edge.inspection.findings import findings_of, polygon_cells, refined
 from edge.inspection.frame_checks import frame_problems
-from edge.inspection.garment import SideLine, follow_sides, garment_mask
-from edge.inspection.measurement import cannot_measure, measure
+from edge.inspection.garment import SideLine, follow_sides, garment_mask, rim_mm
+from edge.inspection.measurement import cannot_measure, measure, measure_on_template
 from edge.inspection.plane import Plane, fit_plane
 from edge.inspection.ports import CodeFinder, DefectDetector, PictureScaler, Stopwatch, TagFinder
-from edge.inspection.standard import InspectionStandard, Side, StitchStandard
+from edge.inspection.registration import lay_template
+from edge.inspection.standard import InspectionStandard, PointOfMeasure, Side, StitchStandard
 from edge.inspection.stitches import cannot_read, read_stitches
 from edge.inspection.style_bank import ScaleStatistics, StyleBank
 from edge.inspection.teaching import Lesson, learn_style, statistics_of_itself
+from edge.inspection.template import TemplatePoint
 from edge.inspection.texture import CELL_PX, Cloth, Pyramid, TextureJudge, small_map
 from edge.inspection.together import Together, one_by_one
 from edge.inspection.verdict import (
@@ -287,12 +289,24 @@ class InspectionPipeline:
             return ()
         if scene.plane is None or not scene.sides:
             reason = scene.calibration_problem or "garment_not_found"
-            return tuple(cannot_measure(point, reason) for point in standard.points)
-        board = scene.plane.board
-        return tuple(
-            measure(scene.frame, scene.plane, board, scene.sides, point)
+            return tuple(cannot_measure(point, reason) for point in _points(standard))
+        plane, board = scene.plane, scene.plane.board
+        measured = tuple(
+            measure(scene.frame, plane, board, scene.sides, point, standard.style)
             for point in standard.points
         )
+        template = standard.template
+        if template is not None and scene.cloth is not None:
+            laid = lay_template(scene.frame, plane, rim_mm(scene.cloth, plane), template)
+            measured += tuple(
+                cannot_measure(point, "garment_differs")
+                if laid is None
+                else measure_on_template(plane, board, laid, point)
+                for point in template.points
+            )
+        if any(reading.reason == "garment_differs" for reading in measured):
+            scene.reasons.append("garment_differs")
+        return measured
 
     def _stitches(self, scene: _Scene, standard: InspectionStandard) -> tuple[StitchReading, ...]:
         if "stitches" not in standard.checks:
@@ -353,7 +367,7 @@ class InspectionPipeline:
         identity = self._parts.detector.identity
         height, width = scene.frame.shape[:2]
         reason = scene.reasons[0] if scene.reasons else "not_judged"
-        points = standard.points if "measure" in standard.checks else ()
+        points = _points(standard) if "measure" in standard.checks else ()
         seams = standard.stitches if "stitches" in standard.checks else ()
         return InspectionResult(
             verdict="REVIEW",
@@ -414,6 +428,11 @@ def _cloth(scene: _Scene, cells: NDArray[np.bool_]) -> Cloth:
     """Return the cloth to be judged at ``cells`` (H, W) bool."""
     foreign = np.zeros_like(cells) if scene.foreign is None else scene.foreign
     return Cloth(pyramid=scene.pyramid, cells=cells, foreign=foreign)
+
+
+def _points(standard: InspectionStandard) -> tuple[PointOfMeasure | TemplatePoint, ...]:
+    """All points of measure, the template's too."""
+    return standard.points + (() if standard.template is None else standard.template.points)
 
 
 def _grown(codes: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:

@@ -1,9 +1,12 @@
 """What a good piece of one style and size looks like, in numbers."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from edge.inspection.errors import StandardError
+
+if TYPE_CHECKING:
+    from edge.inspection.template import StyleTemplate
 
 Severity = Literal["critical", "major", "minor"]
 Axis = Literal["length", "width"]
@@ -96,7 +99,10 @@ class DefectStandard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectionStandard:
-    """Everything that one piece is judged by."""
+    """Everything that one piece is judged by.
+
+    A ``template`` brings points of measure of its own, between landmarks of the style's outline.
+    """
 
     style: str
     spec_version: str
@@ -104,3 +110,4 @@ class InspectionStandard:
     stitches: tuple[StitchStandard, ...]
     defects: DefectStandard
     checks: frozenset[Check]
+    template: "StyleTemplate | None" = None

@@ -64,6 +64,8 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         render_cloth(style, generator, 8)
     with pytest.raises(ImpossibleSceneError, match="kind"):
         spoil(np.zeros((64, 64, 3), np.uint8), style, generator, "ghost")
+    with pytest.raises(ImpossibleSceneError, match="uint8"):
+        spoil(np.zeros((64, 64, 3), np.uint16), None, generator, "stain")  # type: ignore[arg-type]
     with pytest.raises(ImpossibleSceneError, match="shape"):
         spoil(np.zeros((64, 64), np.uint8), None, generator, "stain")
 
@@ -113,3 +115,7 @@ def test_a_picture_without_a_style_is_spoiled_and_stays_itself() -> None:
     assert np.array_equal(good, before)
     assert mask.any()
     assert not np.array_equal(spoiled, good)
+    again, where = spoil(good, find_grain(good), np.random.default_rng(15), "broken_pick")
+    once, there = spoil(good, None, np.random.default_rng(15), "broken_pick")
+    assert np.array_equal(again, once)
+    assert np.array_equal(where, there)

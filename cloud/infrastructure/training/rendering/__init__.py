@@ -10,6 +10,7 @@ Conventions used by every module of this package:
 * All randomness comes from the `numpy.random.Generator` that the caller hands in.
 """
 
+from cloud.infrastructure.training.rendering.grain import Grain, find_grain
 from cloud.infrastructure.training.rendering.samples import (
     ANOMALIES,
     FAMILIES,
@@ -34,8 +35,10 @@ __all__ = [
     "KINDS",
     "SEAM_KINDS",
     "FabricStyle",
+    "Grain",
     "Sample",
     "draw_style",
+    "find_grain",
     "render_cloth",
     "render_label",
     "render_sample",

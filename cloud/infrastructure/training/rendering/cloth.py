@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.infrastructure.training.rendering.canvas import Canvas
 from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 from cloud.infrastructure.training.rendering.style import FabricStyle, View
 from cloud.infrastructure.training.rendering.swatch import (
@@ -156,6 +157,15 @@ def see(view: View, lit: Picture, generator: np.random.Generator) -> Picture:
     if view.grey:
         seen = np.repeat(seen[..., None], 3, axis=2)
     return _compressed(seen, generator) if generator.random() < view.jpeg_ratio else seen
+
+
+def add_sensor_noise(canvas: Canvas) -> None:
+    """Give what was painted on a photograph the fine noise that the photograph has."""
+    grey = cv2.cvtColor(canvas.picture[::2, ::2].copy(), cv2.COLOR_RGB2GRAY)
+    rough = float(np.median(np.abs(cv2.Laplacian(grey, cv2.CV_32F))))
+    strength = float(np.clip(0.12 * rough, 0.4, 3.0))
+    noise = _some_noise(canvas.cover.shape, canvas.generator)
+    canvas.picture += (strength * noise * canvas.cover)[..., None]
 
 
 def _compressed(picture: Picture, generator: np.random.Generator) -> Picture:

@@ -15,7 +15,9 @@ from cloud.infrastructure.training.rendering import (
 )
 from cloud.infrastructure.training.rendering.canvas import Canvas
 from cloud.infrastructure.training.rendering.cloth import (
+    SMALLEST_PX,
     Laying,
+    add_sensor_noise,
     lay,
     laying,
     light_cloth,
@@ -95,6 +97,8 @@ FITTED_KINDS: tuple[str, ...] = (*SEAM_KINDS, *TRIM_KINDS, LABEL_KIND)
 _ATTEMPTS = 4
 _COVERED, _SEEN_COUNT = 0.3, 4.0
 _SMALLEST_MASK_PX = 6
+# The least difference of a whole flaw, in the cloth's contrast, that an inspector would find.
+_CLEAR = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +225,17 @@ def _seen(
 
 
 def spoil(
-    picture: Picture, style: FabricStyle | None, generator: np.random.Generator, kind: str
+    picture: Picture,
+    style: FabricStyle | Grain | None,
+    generator: np.random.Generator,
+    kind: str,
 ) -> tuple[Picture, Mask]:
     """Put one flaw on a picture of cloth, a rendered or a real one.
 
     Args:
         picture: (H, W, 3) uint8 RGB, sides at least 32 px; it stays as it is.
-        style: of a rendered cloth; None where the grain is to be read off the picture.
+        style: of a rendered cloth that no sensor saw yet; for a photograph its grain, which
+            `find_grain` reads once for a whole style, or None to read it off this picture.
         generator: of the flaw.
         kind: one of KINDS or ANOMALIES.
 
@@ -240,9 +248,9 @@ def spoil(
     paint = _CLOTH_FLAWS.get(kind) or _ANOMALIES.get(kind)
     if paint is None:
         raise ImpossibleSceneError(f"no kind {kind!r}; there are {', '.join((*KINDS, *ANOMALIES))}")
-    if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < 32:
-        raise ImpossibleSceneError(f"a picture of shape {picture.shape}; it takes (H, W, 3)")
-    grain = find_grain(picture) if style is None else grain_of(style)
+    _check_picture(picture)
+    photographed = not isinstance(style, FabricStyle)
+    grain = grain_of(style) if isinstance(style, FabricStyle) else style or find_grain(picture)
     boldness = float(np.exp(generator.normal(0.0, 0.35)))
     for attempt in range(_ATTEMPTS):
         canvas = Canvas(
@@ -252,11 +260,23 @@ def spoil(
             generator=generator,
         )
         paint(canvas)
+        if photographed:
+            add_sensor_noise(canvas)
         spoiled: Picture = np.clip(canvas.picture, 0, 255).astype(np.uint8)
-        mask = _visible(picture, spoiled, canvas.cover)
-        if int(mask.sum()) >= _SMALLEST_MASK_PX:
+        mask, clearness = _visible(picture, spoiled, canvas)
+        if int(mask.sum()) >= _SMALLEST_MASK_PX and clearness >= _CLEAR:
             break
     return spoiled, mask
+
+
+def _check_picture(picture: Picture) -> None:
+    """Refuse what is not (H, W, 3) uint8 with sides of at least 32 px."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape[:2]) < SMALLEST_PX:
+        raise ImpossibleSceneError(
+            f"a picture of shape {picture.shape}; it takes (H, W, 3), {SMALLEST_PX} px and more"
+        )
+    if picture.dtype != np.uint8:
+        raise ImpossibleSceneError(f"a picture of {picture.dtype}; it takes uint8")
 
 
 def grain_of(style: FabricStyle) -> Grain:
@@ -268,10 +288,16 @@ def grain_of(style: FabricStyle) -> Grain:
     )
 
 
-def _visible(before: Picture, after: Picture, cover: NDArray[np.float32]) -> Mask:
-    """Where the flaw lies and the eye can tell: (H, W) bool."""
+def _visible(before: Picture, after: Picture, canvas: Canvas) -> tuple[Mask, float]:
+    """Where the flaw lies and the eye can tell, and how well, for (H, W, 3) uint8 pictures.
+
+    How well is the whole difference against the cloth's own contrast: a large faint flaw shows as
+    well as a small strong one.
+    """
     red, green, blue = cv2.split(cv2.absdiff(before, after))
     difference = cv2.max(cv2.max(red, green), blue)
     seen = cv2.dilate(cv2.blur(difference, (3, 3)), np.ones((3, 3), np.uint8))
-    mask: Mask = (cover > _COVERED * min(1.0, float(cover.max()))) & (seen >= _SEEN_COUNT)
-    return mask
+    enough = _COVERED * min(1.0, float(canvas.cover.max()))
+    mask: Mask = (canvas.cover > enough) & (np.asarray(seen) >= _SEEN_COUNT)
+    inside = np.asarray(difference)[mask].astype(np.float32)
+    return mask, float(np.sqrt(np.dot(inside, inside))) / canvas.spread_count

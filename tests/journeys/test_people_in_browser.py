@@ -283,7 +283,7 @@ async def _opened(owner: Page, waiting: Locator, job_id: str) -> Locator:
         head = line.get_by_role("button").first
         if await head.get_attribute("aria-expanded") != "true":
             await head.click()
-        field = line.get_by_role("textbox", name="job_id")
+        field = line.get_by_role("textbox", name="작업 번호")
         await expect(field).to_be_visible(timeout=15_000)
         if await field.input_value() == job_id:
             return line

@@ -130,12 +130,14 @@ function labelPlace([[ax, ay], [bx, by]]) {
  * @param {number} ratio
  */
 function label(pen, [x, y], text, colour, ratio) {
-  pen.font = `700 ${18 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
-  const width = pen.measureText(text).width + 20 * ratio;
-  const height = 32 * ratio;
+  // On a phone the picture is small, and so is what is written into it.
+  const scale = ratio * Math.max(0.62, Math.min(1, pen.canvas.width / ratio / 620));
+  pen.font = `700 ${18 * scale}px ${getComputedStyle(document.body).fontFamily}`;
+  const width = pen.measureText(text).width + 20 * scale;
+  const height = 32 * scale;
   pen.fillStyle = "#05070de0";
   pen.beginPath();
-  pen.roundRect(x - width / 2, y - height / 2, width, height, 10 * ratio);
+  pen.roundRect(x - width / 2, y - height / 2, width, height, 10 * scale);
   pen.fill();
   pen.fillStyle = colour;
   pen.textAlign = "center";

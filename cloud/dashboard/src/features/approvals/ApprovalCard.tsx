@@ -16,6 +16,7 @@ import { changesOf, shown } from "@/features/approvals/fields";
 type Step = "approval" | "rejection" | "changes" | "undo" | "withdrawal" | "advice";
 
 function Changes({ approval }: { approval: Approval }) {
+  const { name } = useSpoken();
   const { full } = useTimes();
   const who = usePeople();
   return (
@@ -25,7 +26,7 @@ function Changes({ approval }: { approval: Approval }) {
           <Text fz="sm" c="dimmed">{who(change.changed_by)} · {full(change.changed_at)} · {change.reason}</Text>
           {change.differences.map((one) => (
             <Text key={one.field} fz="sm">
-              <b>{one.field}</b> <del>{shown(one.before)}</del> → <ins>{shown(one.after)}</ins>
+              <b>{name("command_field", one.field)}</b> <del>{shown(one.before)}</del> → <ins>{shown(one.after)}</ins>
             </Text>
           ))}
         </div>
@@ -38,7 +39,7 @@ function Changes({ approval }: { approval: Approval }) {
 }
 
 function Decision({ approval }: { approval: Approval }) {
-  const { t } = useSpoken();
+  const { t, name } = useSpoken();
   const client = useQueryClient();
   const [reason, setReason] = useState("");
   const [texts, setTexts] = useState<Record<string, string>>({});
@@ -59,7 +60,7 @@ function Decision({ approval }: { approval: Approval }) {
   return (
     <Stack gap="sm">
       {approval.fields.map((field) => (
-        <TextInput key={field.name} label={field.name} readOnly={!mayDecide} value={texts[field.name] ?? shown(field.value)} onChange={(event) => { const value = event.currentTarget.value; setTexts((before) => ({ ...before, [field.name]: value })); }} />
+        <TextInput key={field.name} label={name("command_field", field.name)} readOnly={!mayDecide} value={texts[field.name] ?? shown(field.value)} onChange={(event) => { const value = event.currentTarget.value; setTexts((before) => ({ ...before, [field.name]: value })); }} />
       ))}
       <Changes approval={approval} />
       {approval.policy_changed ? <Text fz="sm" c="dimmed">{t("approval.policy_changed")}</Text> : null}

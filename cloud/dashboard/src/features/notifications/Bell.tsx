@@ -104,7 +104,7 @@ export function Bell() {
             </ul>
           </ScrollArea.Autosize>
         )}
-        <Link to="/account/notifications" className="k-link" onClick={() => { setOpen(false); }}>{t("layout.notifications")}</Link>
+        <Link to="/account/notifications" className={`k-link ${classes.wishes ?? ""}`} onClick={() => { setOpen(false); }}>{t("layout.notifications")}</Link>
       </Popover.Dropdown>
     </Popover>
   );

@@ -81,7 +81,7 @@ function Line({ subscription, right }: { subscription: WebhookSubscription; righ
       <Text fz="sm" c="dimmed">
         {subscription.events.includes("*") ? t("webhooks.all_events") : subscription.events.join(", ")} · {who(subscription.created_by)} · {full(subscription.created_at)}
         {subscription.failures_count > 0 ? ` · ${t("webhooks.failures", { count: subscription.failures_count })}` : ""}
-        {subscription.reason ? ` · ${subscription.reason}` : ""}
+        {subscription.reason && subscription.state !== "SUSPENDED" ? ` · ${subscription.reason}` : ""}
       </Text>
       {error ? <Refusal error={error} /> : null}
       {rotate.data ? <IssuedSecret issued={rotate.data} /> : null}

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,14 @@ NASTY_TEXTS = (
 NASTY_VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 2**63, -(2**70), 1e308, [], {}, [[]], {"한글": 1}, *NASTY_TEXTS,
 )  # fmt: skip
+PREFIXES = {
+    "piece_id": "pc", "work_order_id": "wo", "inspection_id": "ins", "session_id": "ses",
+    "station_id": "sta", "approval_id": "apr", "absence_id": "abs", "delegation_id": "dlg",
+    "assignment_id": "asg", "job_id": "evt", "event_id": "evt", "key_id": "key",
+    "endpoint_id": "whe", "subscription_id": "whs", "delivery_id": "whd", "owner_id": "whe",
+    "invitation_id": "inv", "access_id": "web", "spec_version": "wo",
+}  # fmt: skip
+PROOFS = {"x-api-key", "authorization", "cookie", "origin"}
 ULID_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -76,14 +85,22 @@ async def call(app: ASGIApp, sent: Sent) -> Answer:
 class Nonsense:
     """Makes requests, each with at least one thing wrong with it."""
 
-    def __init__(self, seed: int, own: dict[str, str], others: dict[str, str]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        others: dict[str, str],
+        proofs: Sequence[dict[str, str]] = ({"x-api-key": "lead"},),
+        spent: Sequence[dict[str, str]] = (),
+    ) -> None:
+        """``proofs`` are headers that hold, ``spent`` are some that held once."""
         self.random = random.Random(seed)  # noqa: S311  repeatable on purpose
-        self.own = own
         self.others = others
+        self.proofs = proofs
+        self.spent = spent
 
     def identifier(self, name: str) -> str:
         """A wrong identifier: malformed, unknown, or another organization's."""
-        prefix = {"piece_id": "pc", "work_order_id": "wo", "inspection_id": "ins"}.get(name, "x")
+        prefix = PREFIXES.get(name, "x")
         fresh = "".join(self.random.choices(ULID_LETTERS, k=26))
         choices = [
             f"{prefix}_{fresh}", f"{prefix}_한글", fresh, f"{prefix}_{fresh.lower()}",
@@ -114,7 +131,7 @@ class Nonsense:
         return json.dumps(data).encode()
 
     def headers(self, *, with_body: bool) -> dict[str, str]:
-        made = {"x-api-key": "lead"}
+        made = self.random.choice(self.proofs).copy()
         if self.random.random() < 0.3:
             made["accept-language"] = self.random.choice(["en", "ko", "fr", "한글", ""])
         if self.random.random() < 0.3:
@@ -132,7 +149,7 @@ class Nonsense:
                 {}, {"x-api-key": "expired"}, {"x-api-key": "한글"}, {"authorization": "Bearer x"},
                 {"authorization": "Basic " + base64.b64encode(b"a:b").decode()},
                 {"cookie": "kyndof_session=한글"}, {"cookie": "kyndof_session=x; ;;="},
-                {"x-api-key": "k" * 5000},
+                {"x-api-key": "k" * 5000}, {"authorization": "Bearer a.b.c"}, *self.spent,
             ]
         )  # fmt: skip
-        return {k: v for k, v in headers.items() if k != "x-api-key"} | wrong
+        return {k: v for k, v in headers.items() if k not in PROOFS} | wrong

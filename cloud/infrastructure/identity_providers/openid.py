@@ -167,11 +167,19 @@ class AuthlibOpenIdProvider:
         except (JoseError, ValueError) as error:
             raise ProviderRefusedError("the ID token's signature does not hold") from error
 
-    async def _provider(self) -> _Known:
+    def check_settings(self) -> None:
+        """Refuse to begin without a provider.
+
+        Raises:
+            ProviderNotConfiguredError: a setting is missing.
+        """
         if missing := self._missing():
             raise ProviderNotConfiguredError(
                 f"no OpenID provider is configured; set {missing}", setting=missing
             )
+
+    async def _provider(self) -> _Known:
+        self.check_settings()
         now = self._clock.now()
         if self._known is None or now - self._known.read_at > _KEPT:
             self._known = await self._read(now)

@@ -62,7 +62,7 @@ class HttpxSlackProvider:
         Raises:
             ProviderNotConfiguredError: a setting is missing.
         """
-        self._refuse_missing()
+        self.check_settings()
         asked = {
             "response_type": "code",
             "client_id": self._settings.client_id,
@@ -81,7 +81,7 @@ class HttpxSlackProvider:
             ProviderAwayError: Slack does not answer.
             ProviderRefusedError: Slack refuses, or says nothing of a person.
         """
-        self._refuse_missing()
+        self.check_settings()
         form = {
             "client_id": self._settings.client_id,
             "client_secret": self._settings.client_secret,
@@ -110,7 +110,12 @@ class HttpxSlackProvider:
             return "KYNDOF_SLACK__CLIENT_ID"
         return "" if self._settings.client_secret else "KYNDOF_SLACK__CLIENT_SECRET"
 
-    def _refuse_missing(self) -> None:
+    def check_settings(self) -> None:
+        """Refuse to begin without an application of ours at Slack.
+
+        Raises:
+            ProviderNotConfiguredError: a setting is missing.
+        """
         if missing := self._missing():
             raise ProviderNotConfiguredError(
                 f"Slack is not configured; set {missing}", setting=missing

@@ -226,6 +226,10 @@ class OpenIdProvider(Protocol):
         """Return what the button says; empty when none is configured."""
         ...
 
+    def check_settings(self) -> None:
+        """Refuse to begin where none is configured, before anything is kept."""
+        ...
+
     async def address(self, back: str, state: str, trip: Trip) -> str:
         """Return where the browser goes; raises ProviderAwayError."""
         ...
@@ -241,6 +245,10 @@ class SlackProvider(Protocol):
     @property
     def configured(self) -> bool:
         """Say whether there is an application of ours at Slack."""
+        ...
+
+    def check_settings(self) -> None:
+        """Refuse to begin where none is configured, before anything is kept."""
         ...
 
     def address(self, back: str, state: str, trip: Trip) -> str:

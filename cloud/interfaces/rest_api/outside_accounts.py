@@ -93,6 +93,7 @@ def _add_openid(routes: APIRouter, bus: CommandBus, cookies: Cookies, addresses:
         """Say where the provider is; keep state, nonce and code verifier for the return."""
         refuse_foreign(request)
         doorstep = doorkeeper_of(request).doorstep
+        doorstep.openid.check_settings()
         await refuse_hasty(doorstep.counted, request)
         browser = addresses.remember(request, response)
         state, trip = await doorstep.counted.set_out("oidc", browser)
@@ -153,6 +154,7 @@ def _add_slack(routes: APIRouter, bus: CommandBus, addresses: Addresses) -> None
     async def depart(request: Request, response: Response, context: Asker) -> Departure:
         """Say where Slack is; keep the state for the return."""
         doorstep = doorkeeper_of(request).doorstep
+        doorstep.slack.check_settings()
         await refuse_hasty(doorstep.counted, request)
         browser = addresses.remember(request, response)
         state, trip = await doorstep.counted.set_out("slack", _bound(browser, context))

@@ -79,6 +79,21 @@ async def test_a_replayed_batch_changes_nothing_and_is_counted(world: IntakeWorl
     assert rows[0]["duplicates"] == 8
 
 
+async def test_bytes_that_are_no_frame_end_the_stream_with_a_code(world: IntakeWorld) -> None:
+    _, device = await world.enrolled()
+    hello = sync_pb2.StreamEventsRequest(hello=sync_pb2.Hello(outbox_id="o", protocol=1))
+    path = "/kyndof_wire.sync.v1.EventSyncService/StreamEvents"
+    async with world.channel(device) as channel:
+        call = channel.stream_stream(path)(timeout=60)
+        await call.write(hello.SerializeToString())
+        await call.read()
+        await call.write(b"\xff\xff")
+        assert await call.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert dict(await call.trailing_metadata())["kyndof-error-code"] == "PAYLOAD_INVALID"
+    async with world.talk(device) as talk:
+        await (await talk.hello()).batch(1, [badge_event(1)])
+
+
 async def test_missing_events_are_asked_for(world: IntakeWorld) -> None:
     _, device = await world.enrolled()
     async with world.talk(device) as talk:

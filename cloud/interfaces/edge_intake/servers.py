@@ -21,6 +21,7 @@ from kyndof_wire.sync.v1.sync_pb2_grpc import add_EventSyncServiceServicer_to_se
 
 from cloud.interfaces.edge_intake.event_sync import EventSync
 from cloud.interfaces.edge_intake.ports import ServerCertificates
+from cloud.interfaces.edge_intake.unreadable import RefuseUnreadable
 
 #: A batch with one absurd event must still arrive, or it would stop its stream for ever.
 LARGEST_REQUEST_BYTES = 16 * 1024 * 1024
@@ -72,12 +73,16 @@ class IntakeServers:
         Raises:
             PortTakenError: somebody else does; the sentence names the setting.
         """
-        intake = grpc.aio.server(options=_options(LARGEST_REQUEST_BYTES))
+        intake = grpc.aio.server(
+            interceptors=[RefuseUnreadable()], options=_options(LARGEST_REQUEST_BYTES)
+        )
         add_EventSyncServiceServicer_to_server(self.servicers.events, intake)
         add_FleetServiceServicer_to_server(self.servicers.fleet, intake)
         add_MediaServiceServicer_to_server(self.servicers.media, intake)
         enrolment = grpc.aio.server(
-            options=_options(LARGEST_ENROLMENT_BYTES), maximum_concurrent_rpcs=64
+            interceptors=[RefuseUnreadable()],
+            options=_options(LARGEST_ENROLMENT_BYTES),
+            maximum_concurrent_rpcs=64,
         )
         add_EnrolmentServiceServicer_to_server(self.servicers.enrolment, enrolment)
         self._servers = [intake, enrolment]

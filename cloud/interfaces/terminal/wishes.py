@@ -52,12 +52,19 @@ def properties(entry: dict[str, Any]) -> dict[str, Any]:
 def _given(payload: str) -> dict[str, Any]:
     if not payload:
         return {}
-    try:
-        found = json.loads(payload)
-    except (ValueError, RecursionError):
-        found = None
+    found = _loaded(payload)
     if not isinstance(found, dict):
         raise WishInvalidError(say("JSON_INVALID"))
+    return found
+
+
+def _loaded(text: str) -> Any:  # noqa: ANN401  plain JSON data
+    """Return JSON as every other program reads it; None for what is none, such as NaN."""
+    try:
+        found = json.loads(text)
+        json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
     return found
 
 
@@ -88,10 +95,7 @@ def _set(fields: dict[str, Any], name: str, value: str, schema: dict[str, Any]) 
 def _read(name: str, value: str, kind: str) -> Any:  # noqa: ANN401  plain JSON data
     if kind == "string":
         return value
-    try:
-        found = json.loads(value)
-    except ValueError:
-        found = None
+    found = _loaded(value)
     fits = {
         "integer": isinstance(found, int) and not isinstance(found, bool),
         "number": isinstance(found, int | float) and not isinstance(found, bool),

@@ -1,9 +1,16 @@
 """Strangeness without a name: what no catalogue lists, made from the cloth's own picture."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cloud.infrastructure.training.rendering.canvas import Canvas, Plane, blob, cloud
+from cloud.infrastructure.training.rendering.style import draw_style
+from cloud.infrastructure.training.rendering.swatch import weave_swatch
+
+_STORED_CLOTHS, _STORED_PX = 32, 320
 
 
 def _patch(canvas: Canvas) -> Plane:
@@ -78,7 +85,19 @@ def density_warp(canvas: Canvas) -> None:
 
 
 def foreign_texture(canvas: Canvas) -> None:
-    """Another texture shows in a piece."""
+    """Another texture shows in a piece: another cloth, or waves and roughness of no cloth."""
+    colour = canvas.other_tone(canvas.contrast(0.3, 2.0))
+    if canvas.generator.random() < 0.6:
+        texture = _other_cloth(canvas)
+        texture = texture + (colour - texture.mean(axis=(0, 1))) * np.float32(canvas.between(0, 1))
+    else:
+        texture = colour + (_waves(canvas) * canvas.spread_count)[..., None]
+    alpha = _patch(canvas) * np.float32(canvas.between(0.4, 1.0))
+    canvas.paint(alpha, np.clip(texture, 0, 255).astype(np.float32))
+
+
+def _waves(canvas: Canvas) -> Plane:
+    """Waves and roughness (H, W) float32."""
     height, width = canvas.cover.shape
     generator = canvas.generator
     pitch, angle = canvas.mostly_small(2.5, 20.0), canvas.between(0, np.pi)
@@ -89,10 +108,26 @@ def foreign_texture(canvas: Canvas) -> None:
     grainy = generator.standard_normal((height // 2 + 1, width // 2 + 1)).astype(np.float32)
     rough = cv2.resize(grainy, (width, height), interpolation=cv2.INTER_LINEAR)
     mixed = canvas.between(0, 1) * wave + canvas.between(0, 1) * rough
-    colour = canvas.other_tone(canvas.contrast(0.3, 2.0))
-    texture = colour + (mixed * canvas.spread_count)[..., None]
-    alpha = _patch(canvas) * np.float32(canvas.between(0.4, 1.0))
-    canvas.paint(alpha, np.clip(texture, 0, 255).astype(np.float32))
+    return np.asarray(mixed, dtype=np.float32)
+
+
+def _other_cloth(canvas: Canvas) -> Plane:
+    """Some other cloth (H, W, 3) float32, mirrored where it ends."""
+    height, width = canvas.cover.shape
+    cloth = _stored_cloth(int(canvas.generator.integers(_STORED_CLOTHS)))
+    shift = canvas.generator.integers(0, len(cloth), 2)
+    cloth = np.roll(cloth, (int(shift[0]), int(shift[1])), (0, 1))
+    below, right = max(0, height - len(cloth)), max(0, width - len(cloth))
+    if below or right:
+        cloth = np.pad(cloth, ((0, below), (0, right), (0, 0)), mode="symmetric")
+    return np.asarray(cloth[:height, :width], dtype=np.float32)
+
+
+@lru_cache(maxsize=_STORED_CLOTHS)
+def _stored_cloth(number: int) -> NDArray[np.uint8]:
+    """One of a store of cloths, each woven once in a process."""
+    style = draw_style(np.random.default_rng([0xC107, number]))
+    return weave_swatch(style, _STORED_PX).cloth
 
 
 def thread_removal(canvas: Canvas) -> None:

@@ -51,9 +51,12 @@ class ThreadMap:
     v: Plane
 
 
-@lru_cache(maxsize=48)
 def weave_swatch(style: FabricStyle, side_px: int) -> Swatch:
     """Make the swatch of a style, `side_px` on each side; the last ones made are kept."""
+    return _many(style, side_px) if side_px <= _LARGE_PX else _few(style, side_px)
+
+
+def _weave(style: FabricStyle, side_px: int) -> Swatch:
     generator = np.random.default_rng([style.seed, 0x5A])
     threads = _thread_map(style, side_px, generator)
     light = _lit(style.yarns, threads)
@@ -79,6 +82,12 @@ def weave_swatch(style: FabricStyle, side_px: int) -> Swatch:
         return Swatch(bare, bare)
     covered, trims = lay_trims(style.trim, colour, style.seed)
     return Swatch(_bytes(covered), bare, trims)
+
+
+# Ordinary swatches take a megabyte or two, the largest half a hundred.
+_LARGE_PX = 1024
+_many = lru_cache(maxsize=48)(_weave)
+_few = lru_cache(maxsize=2)(_weave)
 
 
 def _exposed(colour: Plane) -> Plane:

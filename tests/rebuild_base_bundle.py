@@ -1,15 +1,25 @@
-"""Writes the base bundle and its digest again: ``python -m tests.rebuild_base_bundle``."""
+"""Writes the base bundle and its digest again: ``python -m tests.rebuild_base_bundle``.
+
+Keeps the trained weights and the card; only what code writes around them changes.
+"""
 
 import re
 from pathlib import Path
 
-from cloud.infrastructure.training.golden_bank import write_bundle
+from cloud.infrastructure.training.bundle_files import weights_of, write_bundle
 
 ROOT = Path(__file__).parents[1]
+BASE = ROOT / "edge/model_bundles/base"
 
-if __name__ == "__main__":
-    digest = write_bundle(ROOT / "edge/model_bundles/base")
+
+def note_digest(digest: str) -> None:
     code = ROOT / "edge/model_bundles/bundle.py"
     line = f'BASE_MANIFEST_SHA256 = "{digest}"'
     code.write_text(re.sub(r'BASE_MANIFEST_SHA256 = ".*"', line, code.read_text()))
-    print(digest)
+
+
+if __name__ == "__main__":
+    weights = weights_of((BASE / "judges.onnx").read_bytes())
+    written = write_bundle(BASE, weights, (BASE / "card.md").read_text(encoding="utf-8"))
+    note_digest(written)
+    print(written)

@@ -1,4 +1,4 @@
-"""The golden bank on onnxruntime."""
+"""Golden bank and judges on onnxruntime."""
 
 import json
 
@@ -12,30 +12,23 @@ from edge.model_bundles.errors import BundleCorruptError
 
 
 class OnnxDefectDetector:
-    """Implements ``DefectDetector``; one session for the process, safe from several threads."""
+    """Implements ``DefectDetector``; two sessions for the process, safe from several threads."""
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._bank = _session(bundle, "model.onnx", threads)
+        self._judges = _session(bundle, "judges.onnx", threads)
+        channels = self._bank.get_outputs()[0].shape[3]
+        if channels != self._judges.get_inputs()[0].shape[3]:
+            raise BundleCorruptError("judges.onnx", "it does not fit model.onnx")
         try:
-            self._session = onnxruntime.InferenceSession(
-                bundle.files["model.onnx"], options, providers=["CPUExecutionProvider"]
-            )
-            shape = self._session.get_inputs()[1].shape
-            version = json.loads(bundle.files["preprocess.json"])["colour"]
-        except Exception as problem:  # onnxruntime's errors share no parent
-            raise BundleCorruptError("model.onnx", str(problem)[:200]) from problem
-        if version != "RGB":
-            raise BundleCorruptError("preprocess.json", f"unknown colour order {version}")
-        self._channels = int(shape[0])
+            colour = json.loads(bundle.files["preprocess.json"])["colour"]
+        except (ValueError, KeyError, TypeError) as problem:
+            raise BundleCorruptError("preprocess.json", str(problem)[:200]) from problem
+        if colour != "RGB":
+            raise BundleCorruptError("preprocess.json", f"unknown colour order {colour}")
         self._identity = DetectorIdentity(
-            bundle=bundle.label, digest=bundle.digest, channels_count=self._channels
+            bundle=bundle.label, digest=bundle.digest, channels_count=int(channels)
         )
-        self._no_mean = np.zeros(self._channels, dtype=np.float32)
-        self._no_whitening = np.eye(self._channels, dtype=np.float32)
 
     @property
     def identity(self) -> DetectorIdentity:
@@ -44,22 +37,31 @@ class OnnxDefectDetector:
 
     def features(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Describe ``tiles`` (N, H, W, 3) uint8; returns (N, H/8, W/8, C) float32."""
-        return self._run("features", tiles, self._no_mean, self._no_whitening)
+        answer: NDArray[np.float32] = self._bank.run(["features"], {"tiles": tiles})[0]
+        return answer
 
-    def distances(
-        self, tiles: NDArray[np.uint8], mean: NDArray[np.float32], whitening: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Measure ``tiles`` (N, H, W, 3) uint8 against (C) and (C, C) float32 statistics."""
-        return self._run("distances", tiles, mean, whitening)
-
-    def _run(
+    def judge(
         self,
-        output: str,
-        tiles: NDArray[np.uint8],
+        features: NDArray[np.float32],
         mean: NDArray[np.float32],
         whitening: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Run ``tiles`` (N, H, W, 3) uint8 with (C) and (C, C) float32 statistics."""
-        inputs = {"tiles": tiles, "mean": mean, "whitening": whitening}
-        answer: NDArray[np.float32] = self._session.run([output], inputs)[0]
-        return answer
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Judge ``features`` (N, H, W, C) by (C) and (C, C); returns two (N, H, W) float32."""
+        given = {"features": features, "mean": mean, "whitening": whitening}
+        distances, logits = self._judges.run(["distances", "logits"], given)
+        return distances, logits
+
+
+def _session(bundle: Bundle, file: str, threads: int) -> onnxruntime.InferenceSession:
+    """Load a graph, without threads that spin while they wait."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(
+            bundle.files[file], options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as problem:  # onnxruntime's errors share no parent
+        raise BundleCorruptError(file, str(problem)[:200]) from problem

@@ -20,7 +20,7 @@ class DetectorIdentity:
 
 
 class DefectDetector(Protocol):
-    """Fixed filters on tiles; one call holds no Python lock for most of its time."""
+    """The network on tiles; one call holds no Python lock for most of its time."""
 
     @property
     def identity(self) -> DetectorIdentity:
@@ -34,12 +34,16 @@ class DefectDetector(Protocol):
         """
         ...
 
-    def distances(
-        self, tiles: NDArray[np.uint8], mean: NDArray[np.float32], whitening: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Measure how far ``tiles`` (N, H, W, 3) uint8 RGB lie from a style.
+    def judge(
+        self,
+        features: NDArray[np.float32],
+        mean: NDArray[np.float32],
+        whitening: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Judge ``features`` (N, H, W, C) float32 by ``mean`` (C,) and ``whitening`` (C, C).
 
-        ``mean`` is (C,) float32 and ``whitening`` (C, C) float32. Returns (N, H/8, W/8) float32.
+        Returns distances and logits, both (N, H, W) float32: the higher, the more a cell departs
+        from the style, and the more it looks like a flaw.
         """
         ...
 

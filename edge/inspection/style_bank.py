@@ -1,4 +1,4 @@
-"""What a style's good pieces look like to the golden bank, small enough to travel."""
+"""What a style's good pieces look like, small enough to travel."""
 
 import struct
 import zlib
@@ -10,27 +10,31 @@ from numpy.typing import NDArray
 from edge.inspection.errors import StyleBankCorruptError
 
 _MAGIC = b"KYSB"
-_VERSION = 1
+_VERSION = 2
 _HEADER = struct.Struct("<4sHHHHffI")
-_SCALE = struct.Struct("<Hfff")
+_SCALE = struct.Struct("<H5f")
 MAX_BYTES = 10 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScaleStatistics:
-    """Statistics of one magnification.
+    """Statistics of one magnification; ``factor`` shrinks the frame first (1 is full size).
 
-    ``mean`` is (C,) float32, ``whitening`` (C, C) float32 symmetric. ``factor`` shrinks the
-    frame first (1 is full size). ``centre_score`` and ``spread_score`` are median and robust
-    spread of cell distances on good pieces; ``limit_score`` is the robust z that good pieces
-    stay below, but for the stated overkill.
+    ``mean`` is (C,) float32 and ``drift`` (C,) float32 its scatter from piece to piece;
+    ``whitening`` (C, C) float32 is symmetric.
+    ``bank_centre`` and ``bank_spread`` are median and robust spread of cells' distances on good
+    pieces, ``head_centre`` and ``head_spread`` those of the network's logits. ``limit_score`` is
+    the sum of both robust z that good pieces stay below, but for the stated overkill.
     """
 
     factor: int
     mean: NDArray[np.float32]
+    drift: NDArray[np.float32]
     whitening: NDArray[np.float32]
-    centre_score: float
-    spread_score: float
+    bank_centre: float
+    bank_spread: float
+    head_centre: float
+    head_spread: float
     limit_score: float
 
 
@@ -47,7 +51,7 @@ class StyleBank:
 
     @property
     def threshold_score(self) -> float:
-        """Robust z at full size above which a piece departs from its style."""
+        """Score at full size above which a piece departs from its style."""
         return self.scales[0].limit_score
 
     def to_bytes(self) -> bytes:
@@ -57,12 +61,7 @@ class StyleBank:
             encoded = text.encode()
             body += struct.pack("<H", len(encoded)) + encoded
         for scale in self.scales:
-            body += _SCALE.pack(
-                scale.factor, scale.centre_score, scale.spread_score, scale.limit_score
-            )
-            body += scale.mean.astype("<f4").tobytes()
-            upper = scale.whitening[np.triu_indices(len(scale.mean))]
-            body += upper.astype("<f4").tobytes()
+            body += _written_scale(scale)
         header = _HEADER.pack(
             _MAGIC,
             _VERSION,
@@ -97,6 +96,20 @@ class StyleBank:
         return _read_body(body, channels, scales, (pieces, overkill, scale_mm or None))
 
 
+def _written_scale(scale: ScaleStatistics) -> bytes:
+    numbers = _SCALE.pack(
+        scale.factor,
+        scale.bank_centre,
+        scale.bank_spread,
+        scale.head_centre,
+        scale.head_spread,
+        scale.limit_score,
+    )
+    upper = scale.whitening[np.triu_indices(len(scale.mean))]
+    arrays = (scale.mean, scale.drift, upper)
+    return numbers + b"".join(values.astype("<f4").tobytes() for values in arrays)
+
+
 def _read_body(
     body: bytes, channels: int, scales: int, head: tuple[int, float, float | None]
 ) -> StyleBank:
@@ -109,7 +122,7 @@ def _read_body(
         read = []
         for _ in range(scales):
             read.append(_read_scale(body, place, channels))
-            place += _SCALE.size + 4 * (channels + channels * (channels + 1) // 2)
+            place += _SCALE.size + 4 * (2 * channels + channels * (channels + 1) // 2)
     except (struct.error, ValueError, UnicodeDecodeError) as problem:
         raise StyleBankCorruptError("it is cut off") from problem
     if place != len(body) or not read:
@@ -126,22 +139,28 @@ def _read_body(
 
 
 def _read_scale(body: bytes, place: int, channels: int) -> ScaleStatistics:
-    factor, centre, spread, limit = _SCALE.unpack_from(body, place)
-    place += _SCALE.size
-    mean = np.frombuffer(body, "<f4", channels, place).astype(np.float32)
-    count = channels * (channels + 1) // 2
-    upper = np.frombuffer(body, "<f4", count, place + 4 * channels)
+    factor, *numbers = _SCALE.unpack_from(body, place)
+    bank_centre, bank_spread, head_centre, head_spread, limit = numbers
+    counts = (channels, channels, channels * (channels + 1) // 2)
+    arrays, place = [], place + _SCALE.size
+    for count in counts:
+        arrays.append(np.frombuffer(body, "<f4", count, place).astype(np.float32))
+        place += 4 * count
+    finite = np.isfinite(numbers).all() and all(np.isfinite(values).all() for values in arrays)
+    if not finite or min(bank_spread, head_spread) <= 0 or factor < 1:
+        raise StyleBankCorruptError("it holds impossible numbers")
+    mean, drift, upper = arrays
     whitening = np.zeros((channels, channels), dtype=np.float32)
     whitening[np.triu_indices(channels)] = upper
     whitening += np.triu(whitening, 1).T
-    numbers = (centre, spread, limit, *mean, *upper)
-    if not np.isfinite(numbers).all() or spread <= 0 or factor < 1:
-        raise StyleBankCorruptError("it holds impossible numbers")
     return ScaleStatistics(
         factor=factor,
         mean=mean,
+        drift=drift,
         whitening=whitening,
-        centre_score=centre,
-        spread_score=spread,
+        bank_centre=bank_centre,
+        bank_spread=bank_spread,
+        head_centre=head_centre,
+        head_spread=head_spread,
         limit_score=limit,
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,24 +10,43 @@ from numpy.typing import NDArray
 from edge.inspection.errors import TeachingError
 from edge.inspection.ports import DefectDetector
 from edge.inspection.style_bank import ScaleStatistics, StyleBank
-from edge.inspection.texture import FACTORS, Cloth, Layer, features_of, possible
+from edge.inspection.texture import (
+    CELL_PX,
+    FACTORS,
+    Cloth,
+    Glimpse,
+    Layer,
+    glimpses,
+    joint_score,
+    judged,
+    own_mean,
+    possible,
+    windows,
+)
 
 FEWEST_PIECES = 5
 OVERKILL_RATIO = 0.02
 SELF_LIMIT_SCORE = 10.0
 _SHRINKAGE = 0.2
 _FLOOR = 1e-4
+_LEAST_DRIFT = 0.02
 _MOST_WINDOWS = 12
 _EULER = 0.5772156649
+# Full size sees most flaws, so most of the overkill is spent there.
+_SHARES = {1: 0.8, 2: 0.1, 4: 0.1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """What is taught: the style's name, and the share of good pieces that may be alarmed."""
+    """What is taught: the style's name, and the share of good pieces that may be alarmed.
+
+    Where ``unit_px`` is not 0 the share is of squares of that side instead of whole pieces.
+    """
 
     style: str
     overkill_ratio: float = OVERKILL_RATIO
     mm_per_px: float | None = None
+    unit_px: int = 0
 
 
 def learn_style(lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetector) -> StyleBank:
@@ -42,8 +61,7 @@ def learn_style(lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetecto
     if len(pieces) < FEWEST_PIECES:
         raise TeachingError(f"{FEWEST_PIECES} good pieces are needed, {len(pieces)} were given")
     factors = [f for f in FACTORS if all(possible(p.frame.shape, f) for p in pieces)]
-    share = lesson.overkill_ratio / len(factors)
-    scales = tuple(_learn_scale(f, pieces, share, detector) for f in factors)
+    scales = tuple(_learn_scale(f, pieces, lesson, detector) for f in factors)
     return StyleBank(
         style=lesson.style,
         bundle_digest=detector.identity.digest,
@@ -63,47 +81,119 @@ def statistics_of_itself(cloth: Cloth, detector: DefectDetector) -> tuple[ScaleS
     for factor in FACTORS[:2]:
         if not possible(cloth.frame.shape, factor):
             continue
-        values = _features(cloth.at(factor), detector)
+        seen = _seen(cloth.at(factor), detector)
+        values = np.concatenate([glimpse.own() for glimpse in seen])
         mean, whitening = _gaussian(values)
         distances = _distances(values, mean, whitening)
         ordinary = values[distances <= np.quantile(distances, 0.9)]
-        mean, whitening = _gaussian(ordinary)
-        centre, spread = _robust(_distances(values, mean, whitening))
-        found.append(
-            ScaleStatistics(
-                factor=factor,
-                mean=mean,
-                whitening=whitening,
-                centre_score=centre,
-                spread_score=spread,
-                limit_score=SELF_LIMIT_SCORE,
-            )
-        )
+        _, whitening = _gaussian(ordinary)
+        style = _Style(mean=mean, drift=np.ones_like(mean), whitening=whitening)
+        scale = _scale(factor, style, [_answers(seen, mean, whitening, detector)])
+        found.append(replace(scale, limit_score=SELF_LIMIT_SCORE))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Style:
+    """Mean and drift (C,) float32, whitening (C, C) float32."""
+
+    mean: NDArray[np.float32]
+    drift: NDArray[np.float32]
+    whitening: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Answers:
+    """Both judges' answers (N,) float32 to a piece's cells."""
+
+    distances: NDArray[np.float32]
+    logits: NDArray[np.float32]
+
+
+def _scale(factor: int, style: _Style, pieces: Sequence[_Answers]) -> ScaleStatistics:
+    """Add centre and spread of good cells' answers; the limit is still to be found."""
+    bank_centre, bank_spread = _robust(np.concatenate([piece.distances for piece in pieces]))
+    head_centre, head_spread = _robust(np.concatenate([piece.logits for piece in pieces]))
+    return ScaleStatistics(
+        factor=factor,
+        mean=style.mean,
+        drift=style.drift,
+        whitening=style.whitening,
+        bank_centre=bank_centre,
+        bank_spread=bank_spread,
+        head_centre=head_centre,
+        head_spread=head_spread,
+        limit_score=1.0,
+    )
+
+
+def _answers(
+    seen: Sequence[Glimpse],
+    mean: NDArray[np.float32],
+    whitening: NDArray[np.float32],
+    detector: DefectDetector,
+) -> _Answers:
+    """Let both judges look at a piece by (C,) and (C, C) float32."""
+    pairs = [judged(glimpse, detector, mean, whitening) for glimpse in seen]
+    cores = [glimpse.core for glimpse in seen]
+    return _Answers(
+        distances=np.concatenate([d[core] for (d, _), core in zip(pairs, cores, strict=True)]),
+        logits=np.concatenate([x[core] for (_, x), core in zip(pairs, cores, strict=True)]),
+    )
 
 
 def _learn_scale(
     factor: int,
     pieces: Sequence[Cloth],
-    share: float,
+    lesson: Lesson,
     detector: DefectDetector,
 ) -> ScaleStatistics:
-    values = [_features(piece.at(factor), detector) for piece in pieces]
-    left_out = []
-    for index, own in enumerate(values):
-        others = np.concatenate([v for place, v in enumerate(values) if place != index])
-        left_out.append(_distances(own, *_gaussian(others)))
-    centre, spread = _robust(np.concatenate(left_out))
-    highest = [(float(d.max()) - centre) / spread for d in left_out]
-    mean, whitening = _gaussian(np.concatenate(values))
-    return ScaleStatistics(
-        factor=factor,
-        mean=mean,
-        whitening=whitening,
-        centre_score=centre,
-        spread_score=spread,
-        limit_score=_gumbel_limit(highest, share),
-    )
+    """Learn one magnification; every piece is judged by the whitening of the others."""
+    seen = [_seen(piece.at(factor), detector) for piece in pieces]
+    values = [np.concatenate([glimpse.own() for glimpse in piece]) for piece in seen]
+    middles = np.stack([np.median(own, axis=0) for own in values])
+    mean = np.median(middles, axis=0).astype(np.float32)
+    own_means = [own_mean(own, mean) for own in values]
+    centred = [own - middle for own, middle in zip(values, own_means, strict=True)]
+    _, whitening = _gaussian(np.concatenate(centred))
+    drift = (middles.std(axis=0, ddof=1) + _LEAST_DRIFT).astype(np.float32)
+    answers = []
+    for index, (piece, middle) in enumerate(zip(seen, own_means, strict=True)):
+        others = np.concatenate([v for place, v in enumerate(centred) if place != index])
+        answers.append(_answers(piece, middle, _gaussian(others)[1], detector))
+    style = _Style(mean=mean, drift=drift, whitening=whitening)
+    scale = _scale(factor, style, answers)
+    side = lesson.unit_px // (CELL_PX * factor)
+    highest: list[float] = []
+    for given, answer in zip(seen, answers, strict=True):
+        rows, columns = _places(given)
+        scores = np.full((int(rows.max()) + 1, int(columns.max()) + 1), -np.inf)
+        scores[rows, columns] = joint_score(scale, answer.distances, answer.logits)
+        highest += _peaks(scores, side)
+    share = lesson.overkill_ratio * _SHARES[factor]
+    return replace(scale, limit_score=_gumbel_limit(highest, share))
+
+
+def _places(seen: Sequence[Glimpse]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Row and column (N,) of every judged cell, in the order of the answers."""
+    rows, columns = [], []
+    for glimpse in seen:
+        row, column = np.nonzero(glimpse.core)
+        rows.append(row + glimpse.window.core[0].start)
+        columns.append(column + glimpse.window.core[1].start)
+    return np.concatenate(rows), np.concatenate(columns)
+
+
+def _peaks(scores: NDArray[np.float64], side: int) -> list[float]:
+    """Highest of ``scores`` (H, W), or of each of its squares of ``side`` cells."""
+    if side <= 0:
+        return [float(scores.max())]
+    squares = [
+        scores[row : row + side, column : column + side].max()
+        for row in range(0, scores.shape[0], side)
+        for column in range(0, scores.shape[1], side)
+    ]
+    return [float(peak) for peak in squares if np.isfinite(peak)]
 
 
 def _gumbel_limit(highest: Sequence[float], share: float) -> float:
@@ -118,11 +208,14 @@ def _gumbel_limit(highest: Sequence[float], share: float) -> float:
     return mode - scale * math.log(-math.log1p(-share))
 
 
-def _features(layer: Layer, detector: DefectDetector) -> NDArray[np.float32]:
-    parts = list(features_of(layer, detector, _MOST_WINDOWS))
-    if not parts or sum(len(part) for part in parts) < 4 * detector.identity.channels_count:
+def _seen(layer: Layer, detector: DefectDetector) -> list[Glimpse]:
+    """Look at evenly spread tiles of a piece."""
+    chosen = windows(layer.cells)
+    step = max(1, -(-len(chosen) // _MOST_WINDOWS))
+    seen = glimpses(layer, chosen[::step], detector)
+    if sum(int(glimpse.core.sum()) for glimpse in seen) < 4 * detector.identity.channels_count:
         raise TeachingError("a picture shows too little cloth to learn from")
-    return np.concatenate(parts)
+    return seen
 
 
 def _gaussian(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -5,8 +5,9 @@ was asked, its number stands in all cells that it covers.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ _GRAIN_CELLS = 4
 _MARGIN_CELLS = 7
 _SMALLEST_SIDE_PX = 96
 _UNSEEN = np.float32(-1e9)
+_TRUSTED_CELLS = 200
+_MEDIAN_CELLS = 2048
+
+_Cell = TypeVar("_Cell", np.float32, np.bool_)
 
 
 class Pyramid:
@@ -174,8 +179,8 @@ def _filled(
     return painted
 
 
-def keep_core(answer: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
-    """Take the part of ``answer`` (H, W, ...) float32 that the window stands for."""
+def keep_core(answer: NDArray[_Cell], window: Window) -> NDArray[_Cell]:
+    """Take the part of ``answer`` (H, W, ...) that the window stands for."""
     rows, columns = window.core
     return answer[
         rows.start - window.row : rows.stop - window.row,
@@ -199,15 +204,81 @@ def possible(shape: tuple[int, ...], factor: int) -> bool:
     return factor == 1 or min(shape[:2]) >= factor * _SMALLEST_SIDE_PX
 
 
-def features_of(
-    layer: Layer, detector: DefectDetector, most_windows: int
-) -> Iterator[NDArray[np.float32]]:
-    """Yield (N, C) float32 features of the judged cells, from evenly spread tiles."""
-    chosen = windows(layer.cells)
-    step = max(1, -(-len(chosen) // most_windows))
-    for window in chosen[::step]:
-        answer = detector.features(read_tile(layer, window))[0]
-        yield keep_core(answer, window)[layer.cells[window.core]]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Glimpse:
+    """One tile's ``features`` (h, w, C) float32 and which ``cells`` (h, w) bool of it are cloth."""
+
+    window: Window
+    features: NDArray[np.float32]
+    cells: NDArray[np.bool_]
+
+    @property
+    def core(self) -> NDArray[np.bool_]:
+        """The judged cells of the part that the tile stands for, (h, w) bool."""
+        return keep_core(self.cells, self.window)
+
+    def own(self) -> NDArray[np.float32]:
+        """Features (N, C) float32 of those cells."""
+        return keep_core(self.features, self.window)[self.core]
+
+
+def glimpses(
+    layer: Layer,
+    chosen: Sequence[Window],
+    detector: DefectDetector,
+    together: Together = one_by_one,
+) -> list[Glimpse]:
+    """Describe the ``chosen`` windows."""
+    found: list[Glimpse | None] = [None] * len(chosen)
+
+    def look(place: int, window: Window) -> None:
+        features = detector.features(read_tile(layer, window))[0]
+        cells = np.zeros(features.shape[:2], dtype=bool)
+        known = layer.cells[
+            window.row : window.row + window.high, window.column : window.column + window.wide
+        ]
+        cells[: known.shape[0], : known.shape[1]] = known
+        found[place] = Glimpse(window=window, features=features, cells=cells)
+
+    together([functools.partial(look, place, window) for place, window in enumerate(chosen)])
+    return [glimpse for glimpse in found if glimpse is not None]
+
+
+def own_mean(features: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the middle of a piece's own ``features`` (N, C) float32.
+
+    A piece is mostly good, so its own middle is what its flaws depart from; lot, light and shade
+    then do not matter. Where few cells were seen the style's ``mean`` (C,) counts too.
+    """
+    if not len(features):
+        return mean
+    share = len(features) / (len(features) + _TRUSTED_CELLS)
+    middle = np.median(features[:: max(1, len(features) // _MEDIAN_CELLS)], axis=0)
+    return np.asarray(mean + share * (middle - mean), dtype=np.float32)
+
+
+def judged(
+    glimpse: Glimpse,
+    detector: DefectDetector,
+    mean: NDArray[np.float32],
+    whitening: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return distances and logits (h, w) float32 of a tile's core by (C,) and (C, C).
+
+    What is not judged looks to the network like the piece's own middle.
+    """
+    features = np.where(glimpse.cells[..., None], glimpse.features, mean)
+    distances, logits = detector.judge(features[None], mean, whitening)
+    return keep_core(distances[0], glimpse.window), keep_core(logits[0], glimpse.window)
+
+
+def joint_score(
+    scale: ScaleStatistics, distances: NDArray[np.float32], logits: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Sum the robust z of ``distances`` (...,) and ``logits`` (...,) of the same cells."""
+    bank = (distances - scale.bank_centre) / scale.bank_spread
+    head = (logits - scale.head_centre) / scale.head_spread
+    return np.asarray(bank + head, dtype=np.float32)
 
 
 class TextureJudge:
@@ -224,7 +295,7 @@ class TextureJudge:
         self._close_tiles = close_tiles_count
 
     def score_map(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...]) -> NDArray[np.float32]:
-        """Return (H/8, W/8) float32 robust z in units of full size, −1e9 where not judged.
+        """Return (H/8, W/8) float32 scores in units of full size, −1e9 where not judged.
 
         Coarse magnifications come first and see everything; at full size only the tiles with
         the highest coarse scores are looked at when there are more than the budget allows.
@@ -249,16 +320,17 @@ class TextureJudge:
         self, layer: Layer, scale: ScaleStatistics, chosen: list[Window]
     ) -> NDArray[np.float32]:
         scores = np.full(layer.cells.shape, _UNSEEN)
+        seen = glimpses(layer, chosen, self._detector, self._together)
+        own = [glimpse.own() for glimpse in seen]
+        mean = own_mean(np.concatenate(own), scale.mean) if own else scale.mean
 
-        def look(window: Window) -> None:
+        def judge(glimpse: Glimpse) -> None:
             """Score one tile; no two tiles share a cell."""
-            tile = read_tile(layer, window)
-            answer = self._detector.distances(tile, scale.mean, scale.whitening)[0]
-            robust_z = (keep_core(answer, window) - scale.centre_score) / scale.spread_score
-            judged = layer.cells[window.core]
-            scores[window.core][judged] = robust_z[judged]
+            answers = judged(glimpse, self._detector, mean, scale.whitening)
+            core = glimpse.core
+            scores[glimpse.window.core][core] = joint_score(scale, *answers)[core]
 
-        self._together([functools.partial(look, window) for window in chosen])
+        self._together([functools.partial(judge, glimpse) for glimpse in seen])
         return scores
 
 

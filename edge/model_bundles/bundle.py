@@ -10,8 +10,10 @@ from edge.model_bundles.errors import BundleCorruptError
 
 MANIFEST = "manifest.json"
 SIGNATURE = "model.sig"
-REQUIRED = frozenset({"model.onnx", "labels.json", "thresholds.json", "preprocess.json", "card.md"})
-BASE_MANIFEST_SHA256 = "f325d3c11890d9aa63fe6b0016d6a33118769cbc8cfecdf6ff271788f719407d"
+REQUIRED = frozenset(
+    {"model.onnx", "judges.onnx", "labels.json", "thresholds.json", "preprocess.json", "card.md"}
+)
+BASE_MANIFEST_SHA256 = "df706b03fcd4fc109a36068f3b43bd55def316b708caf208ea5d1a8cfa0c6af8"
 """Digest of the manifest of the bundle inside this package; it is trusted as the code is."""
 
 

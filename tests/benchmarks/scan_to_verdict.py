@@ -3,6 +3,7 @@
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,18 +71,29 @@ class _Recorder(OnnxDefectDetector):
 
     def __init__(self, threads: int) -> None:
         super().__init__(OnnxBundleFolders("").base(), threads)
-        self.ready: list[dict[str, NDArray[np.generic]]] | None = None
+        self.ready: list[tuple[NDArray[Any], ...]] | None = None
 
-    def distances(
-        self, tiles: NDArray[np.uint8], mean: NDArray[np.float32], whitening: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def features(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self.ready is not None:
-            self.ready.append({"tiles": tiles, "mean": mean, "whitening": whitening})
-        return super().distances(tiles, mean, whitening)
+            self.ready.append((tiles,))
+        return super().features(tiles)
 
-    def bare(self, ready: list[dict[str, NDArray[np.generic]]]) -> None:
-        for inputs in ready:
-            self._session.run(["distances"], inputs)
+    def judge(
+        self,
+        features: NDArray[np.float32],
+        mean: NDArray[np.float32],
+        whitening: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        if self.ready is not None:
+            self.ready.append((features, mean, whitening))
+        return super().judge(features, mean, whitening)
+
+    def bare(self, ready: list[tuple[NDArray[Any], ...]]) -> None:
+        for given in ready:
+            if len(given) == 1:
+                super().features(*given)
+            else:
+                super().judge(*given)
 
 
 async def overhead(rounds: int, pictures: Path) -> list[float]:

@@ -22,7 +22,15 @@ def main() -> int:
     mean = detector.features(frame[None]).reshape(-1, 24).mean(axis=0)
     whitening = np.eye(24, dtype=np.float32)
     scale = ScaleStatistics(
-        factor=1, mean=mean, whitening=whitening, centre_score=1, spread_score=1, limit_score=9
+        factor=1,
+        mean=mean,
+        drift=np.ones_like(mean),
+        whitening=whitening,
+        bank_centre=1,
+        bank_spread=1,
+        head_centre=-4,
+        head_spread=1,
+        limit_score=99,
     )
     judge, scaler = TextureJudge(detector), OpenCvScaler()
     nothing = np.zeros((64, 64), dtype=bool)
@@ -32,7 +40,7 @@ def main() -> int:
         cloth = Cloth(pyramid=Pyramid(frame, scaler), cells=~nothing, foreign=nothing)
         findings_of(judge.score_map(cloth, (scale,)), scale.limit_score)
         middle = time.perf_counter()
-        detector.distances(ready, mean, whitening)
+        detector.judge(detector.features(ready), mean, whitening)
         stop = time.perf_counter()
         ours.append(middle - start)
         bare.append(stop - middle)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import edge.model_bundles
-from cloud.infrastructure.training.golden_bank import bundle_files
+from cloud.infrastructure.training.bundle_files import bundle_files, weights_of
 from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
 from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
 from edge.model_bundles.bundle import BASE_MANIFEST_SHA256, opened
@@ -22,6 +22,12 @@ from edge.model_bundles.errors import (
 )
 
 BASE = Path(edge.model_bundles.__file__).parent / "base"
+
+
+def rebuilt() -> dict[str, bytes]:
+    """The bundle as code writes it round the committed weights and card."""
+    weights = weights_of((BASE / "judges.onnx").read_bytes())
+    return bundle_files(weights, (BASE / "card.md").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -55,15 +61,17 @@ def signed_copy(folder: Path, secret: Path) -> Path:
 
 
 def test_rebuilding_the_base_bundle_gives_the_committed_bytes() -> None:
-    built = bundle_files()
+    built = rebuilt()
     committed = {entry.name: entry.read_bytes() for entry in BASE.iterdir()}
     assert built == committed
     assert hashlib.sha256(built["manifest.json"]).hexdigest() == BASE_MANIFEST_SHA256
 
 
-@pytest.mark.parametrize("file", ["model.onnx", "labels.json", "card.md", "manifest.json"])
+@pytest.mark.parametrize(
+    "file", ["model.onnx", "judges.onnx", "labels.json", "card.md", "manifest.json"]
+)
 def test_a_changed_file_is_named(file: str) -> None:
-    files = bundle_files()
+    files = rebuilt()
     files[file] += b" "
     with pytest.raises(BundleCorruptError) as caught:
         opened(files, "code")
@@ -72,18 +80,18 @@ def test_a_changed_file_is_named(file: str) -> None:
 
 def test_a_file_that_the_manifest_does_not_list_is_refused() -> None:
     with pytest.raises(BundleCorruptError, match=r"extra\.onnx"):
-        opened({**bundle_files(), "extra.onnx": b""}, "code")
+        opened({**rebuilt(), "extra.onnx": b""}, "code")
 
 
 def test_a_missing_file_is_named() -> None:
-    files = bundle_files()
+    files = rebuilt()
     del files["thresholds.json"]
     with pytest.raises(BundleCorruptError, match=r"thresholds\.json: missing"):
         opened(files, "code")
 
 
 def test_another_bundle_is_not_trusted_as_code() -> None:
-    files = bundle_files()
+    files = rebuilt()
     manifest = json.loads(files["manifest.json"])
     files["manifest.json"] = json.dumps({**manifest, "version": "9"}).encode()
     with pytest.raises(BundleCorruptError, match="digest"):
@@ -94,7 +102,7 @@ def test_a_signed_bundle_opens_with_the_right_key(tmp_path: Path, keys: tuple[Pa
     copy = signed_copy(tmp_path, keys[0])
     bundle = OnnxBundleFolders(str(keys[1])).signed(str(copy))
     assert bundle.trusted_by == "signature"
-    assert bundle.label == "base@1.0.0"
+    assert bundle.label == "base@2.0.0"
 
 
 def test_an_unsigned_bundle_is_refused(tmp_path: Path, keys: tuple[Path, Path]) -> None:
@@ -126,7 +134,7 @@ def test_a_broken_signature_is_refused(tmp_path: Path, keys: tuple[Path, Path]) 
 
 
 def test_a_network_that_does_not_load_is_a_corrupt_bundle() -> None:
-    bundle = opened(bundle_files(), "code")
+    bundle = opened(rebuilt(), "code")
     broken = {**bundle.files, "model.onnx": b"no network"}
     with pytest.raises(BundleCorruptError, match=r"model\.onnx"):
         OnnxDefectDetector(
@@ -136,12 +144,15 @@ def test_a_network_that_does_not_load_is_a_corrupt_bundle() -> None:
 
 
 def test_the_graph_computes_the_whitened_distance_of_its_own_features() -> None:
-    detector = OnnxDefectDetector(opened(bundle_files(), "code"), threads=1)
+    detector = OnnxDefectDetector(opened(rebuilt(), "code"), threads=1)
     generator = np.random.default_rng(3)
     tiles = generator.integers(0, 255, (1, 64, 96, 3), dtype=np.uint8)
     mean = generator.normal(size=24).astype(np.float32)
     whitening = generator.normal(size=(24, 24)).astype(np.float32)
     features = detector.features(tiles)
     assert features.shape == (1, 8, 12, 24)
+    distances, logits = detector.judge(features, mean, whitening)
     expected = np.sqrt((((features - mean) @ whitening) ** 2).mean(axis=-1))
-    np.testing.assert_allclose(detector.distances(tiles, mean, whitening), expected, rtol=1e-3)
+    np.testing.assert_allclose(distances, expected, rtol=1e-3)
+    assert logits.shape == distances.shape
+    assert np.isfinite(logits).all()

@@ -1,0 +1,78 @@
+"""The where-head in PyTorch, and its weights as the graph wants them."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from cloud.infrastructure.training.golden_bank import CHANNELS
+from cloud.infrastructure.training.where_head import DEPARTURE_LIMIT, DILATIONS, WIDTH
+
+_FIRST_LOGIT = -3.0
+
+
+class _Block(nn.Module):
+    """Two normalised convolutions beside a shortcut."""
+
+    def __init__(self, dilation: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(WIDTH, WIDTH, 3, 1, dilation, dilation, bias=False)
+        self.first_norm = nn.BatchNorm2d(WIDTH)
+        self.second = nn.Conv2d(WIDTH, WIDTH, 3, 1, dilation, dilation, bias=False)
+        self.second_norm = nn.BatchNorm2d(WIDTH)
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        """Look at (N, C, H, W) float32."""
+        deep = functional.relu(self.first_norm(self.first(seen)))
+        return functional.relu(seen + self.second_norm(self.second(deep)))
+
+
+class WhereHead(nn.Module):
+    """Answers (N, H, W) logits to (N, H, W, 24) whitened departures from a style."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entry = nn.Conv2d(CHANNELS + 1, WIDTH, 1)
+        self.blocks = nn.ModuleList(_Block(dilation) for dilation in DILATIONS)
+        self.answer = nn.Conv2d(WIDTH, 1, 1)
+        if self.answer.bias is not None:
+            nn.init.constant_(self.answer.bias, _FIRST_LOGIT)
+
+    def forward(self, departures: torch.Tensor) -> torch.Tensor:
+        """Look at (N, H, W, 24) float32."""
+        clipped = departures.clamp(-DEPARTURE_LIMIT, DEPARTURE_LIMIT)
+        excess = (clipped * clipped).mean(3, keepdim=True).sqrt() - 1
+        current = torch.cat([clipped, excess], 3).permute(0, 3, 1, 2)
+        current = functional.relu(self.entry(current))
+        for block in self.blocks:
+            current = block(current)
+        return torch.as_tensor(self.answer(current)[:, 0])
+
+
+def folded(head: WhereHead) -> dict[str, NDArray[np.float32]]:
+    """Return every weight by the graph's name, normalisation folded in."""
+    found: dict[str, NDArray[np.float32]] = {}
+
+    def keep(name: str, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        if bias is None:
+            raise ValueError(f"{name} has no bias")
+        found[f"{name}_w"] = weight.detach().numpy().astype(np.float32)
+        found[f"{name}_b"] = bias.detach().numpy().astype(np.float32)
+
+    keep("entry", head.entry.weight, head.entry.bias)
+    for index, block in enumerate(head.blocks):
+        if isinstance(block, _Block):
+            keep(f"block{index}_first", *_fold(block.first, block.first_norm))
+            keep(f"block{index}_second", *_fold(block.second, block.second_norm))
+    keep("answer", head.answer.weight, head.answer.bias)
+    return found
+
+
+def _fold(kernel: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    """Join a convolution and its normalisation into kernel and bias."""
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        raise ValueError("a normalisation without statistics cannot be written")
+    gain = norm.weight / torch.sqrt(variance + norm.eps)
+    return kernel.weight * gain[:, None, None, None], norm.bias - mean * gain

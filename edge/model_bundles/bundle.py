@@ -13,7 +13,7 @@ SIGNATURE = "model.sig"
 REQUIRED = frozenset(
     {"model.onnx", "judges.onnx", "labels.json", "thresholds.json", "preprocess.json", "card.md"}
 )
-BASE_MANIFEST_SHA256 = "df706b03fcd4fc109a36068f3b43bd55def316b708caf208ea5d1a8cfa0c6af8"
+BASE_MANIFEST_SHA256 = "fbdd60adc3bf9979562fb3754c53526409f9f813eff55f53eac32f93b84e8d18"
 """Digest of the manifest of the bundle inside this package; it is trusted as the code is."""
 
 

@@ -21,20 +21,20 @@ class ScaleStatistics:
     """Statistics of one magnification; ``factor`` shrinks the frame first (1 is full size).
 
     ``mean`` is (C,) float32 and ``drift`` (C,) float32 its scatter from piece to piece;
-    ``whitening`` (C, C) float32 is symmetric.
-    ``bank_centre`` and ``bank_spread`` are median and robust spread of cells' distances on good
-    pieces, ``head_centre`` and ``head_spread`` those of the network's logits. ``limit_score`` is
-    the sum of both robust z that good pieces stay below, but for the stated overkill.
+    ``whitening`` (C, C) float32 is symmetric. ``bank_centre_score`` and ``bank_spread_score`` are
+    median and robust spread of cells' distances on good pieces, ``head_centre_score`` and
+    ``head_spread_score`` those of the network's logits. ``limit_score`` is the sum of both robust
+    z that good pieces stay below, but for the stated overkill.
     """
 
     factor: int
     mean: NDArray[np.float32]
     drift: NDArray[np.float32]
     whitening: NDArray[np.float32]
-    bank_centre: float
-    bank_spread: float
-    head_centre: float
-    head_spread: float
+    bank_centre_score: float
+    bank_spread_score: float
+    head_centre_score: float
+    head_spread_score: float
     limit_score: float
 
 
@@ -99,10 +99,10 @@ class StyleBank:
 def _written_scale(scale: ScaleStatistics) -> bytes:
     numbers = _SCALE.pack(
         scale.factor,
-        scale.bank_centre,
-        scale.bank_spread,
-        scale.head_centre,
-        scale.head_spread,
+        scale.bank_centre_score,
+        scale.bank_spread_score,
+        scale.head_centre_score,
+        scale.head_spread_score,
         scale.limit_score,
     )
     upper = scale.whitening[np.triu_indices(len(scale.mean))]
@@ -140,14 +140,14 @@ def _read_body(
 
 def _read_scale(body: bytes, place: int, channels: int) -> ScaleStatistics:
     factor, *numbers = _SCALE.unpack_from(body, place)
-    bank_centre, bank_spread, head_centre, head_spread, limit = numbers
+    bank_centre_score, bank_spread_score, head_centre_score, head_spread_score, limit = numbers
     counts = (channels, channels, channels * (channels + 1) // 2)
     arrays, place = [], place + _SCALE.size
     for count in counts:
         arrays.append(np.frombuffer(body, "<f4", count, place).astype(np.float32))
         place += 4 * count
     finite = np.isfinite(numbers).all() and all(np.isfinite(values).all() for values in arrays)
-    if not finite or min(bank_spread, head_spread) <= 0 or factor < 1:
+    if not finite or min(bank_spread_score, head_spread_score) <= 0 or factor < 1:
         raise StyleBankCorruptError("it holds impossible numbers")
     mean, drift, upper = arrays
     whitening = np.zeros((channels, channels), dtype=np.float32)
@@ -158,9 +158,9 @@ def _read_scale(body: bytes, place: int, channels: int) -> ScaleStatistics:
         mean=mean,
         drift=drift,
         whitening=whitening,
-        bank_centre=bank_centre,
-        bank_spread=bank_spread,
-        head_centre=head_centre,
-        head_spread=head_spread,
+        bank_centre_score=bank_centre_score,
+        bank_spread_score=bank_spread_score,
+        head_centre_score=head_centre_score,
+        head_spread_score=head_spread_score,
         limit_score=limit,
     )

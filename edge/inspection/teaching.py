@@ -112,17 +112,21 @@ class _Answers:
 
 def _scale(factor: int, style: _Style, pieces: Sequence[_Answers]) -> ScaleStatistics:
     """Add centre and spread of good cells' answers; the limit is still to be found."""
-    bank_centre, bank_spread = _robust(np.concatenate([piece.distances for piece in pieces]))
-    head_centre, head_spread = _robust(np.concatenate([piece.logits for piece in pieces]))
+    bank_centre_score, bank_spread_score = _robust(
+        np.concatenate([piece.distances for piece in pieces])
+    )
+    head_centre_score, head_spread_score = _robust(
+        np.concatenate([piece.logits for piece in pieces])
+    )
     return ScaleStatistics(
         factor=factor,
         mean=style.mean,
         drift=style.drift,
         whitening=style.whitening,
-        bank_centre=bank_centre,
-        bank_spread=bank_spread,
-        head_centre=head_centre,
-        head_spread=head_spread,
+        bank_centre_score=bank_centre_score,
+        bank_spread_score=bank_spread_score,
+        head_centre_score=head_centre_score,
+        head_spread_score=head_spread_score,
         limit_score=1.0,
     )
 

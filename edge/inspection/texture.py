@@ -275,9 +275,9 @@ def judged(
 def joint_score(
     scale: ScaleStatistics, distances: NDArray[np.float32], logits: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Sum the robust z of ``distances`` (...,) and ``logits`` (...,) of the same cells."""
-    bank = (distances - scale.bank_centre) / scale.bank_spread
-    head = (logits - scale.head_centre) / scale.head_spread
+    """Sum the robust z of ``distances`` (N, ...) and ``logits`` (N, ...) of the same cells."""
+    bank = (distances - scale.bank_centre_score) / scale.bank_spread_score
+    head = (logits - scale.head_centre_score) / scale.head_spread_score
     return np.asarray(bank + head, dtype=np.float32)
 
 

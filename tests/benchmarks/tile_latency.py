@@ -26,10 +26,10 @@ def main() -> int:
         mean=mean,
         drift=np.ones_like(mean),
         whitening=whitening,
-        bank_centre=1,
-        bank_spread=1,
-        head_centre=-4,
-        head_spread=1,
+        bank_centre_score=1,
+        bank_spread_score=1,
+        head_centre_score=-4,
+        head_spread_score=1,
         limit_score=99,
     )
     judge, scaler = TextureJudge(detector), OpenCvScaler()

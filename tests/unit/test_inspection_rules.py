@@ -131,10 +131,10 @@ def bank() -> StyleBank:
             mean=generator.normal(size=24).astype(np.float32),
             drift=np.ones(24, dtype=np.float32),
             whitening=square + square.T,
-            bank_centre=0.5,
-            bank_spread=0.25,
-            head_centre=-4.0,
-            head_spread=1.5,
+            bank_centre_score=0.5,
+            bank_spread_score=0.25,
+            head_centre_score=-4.0,
+            head_spread_score=1.5,
             limit_score=7.0,
         )
         for factor in (1, 2, 4)
@@ -172,7 +172,7 @@ def test_a_damaged_style_bank_is_refused(damage: str) -> None:
     elif damage == "foreign":
         data[:4] = b"PK\x03\x04"
     elif damage == "nan":
-        broken = dataclasses.replace(bank().scales[0], head_spread=float("nan"))
+        broken = dataclasses.replace(bank().scales[0], head_spread_score=float("nan"))
         data = bytearray(dataclasses.replace(bank(), scales=(broken,)).to_bytes())
     else:
         data += b"more"

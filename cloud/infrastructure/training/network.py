@@ -55,6 +55,7 @@ def folded(head: WhereHead) -> dict[str, NDArray[np.float32]]:
     found: dict[str, NDArray[np.float32]] = {}
 
     def keep(name: str, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+        """Keep ``weight`` (N, ...) and ``bias`` (N,)."""
         if bias is None:
             raise ValueError(f"{name} has no bias")
         found[f"{name}_w"] = weight.detach().numpy().astype(np.float32)

@@ -39,6 +39,9 @@ async def a_piece_appears(
 
     kiosk = await (await browser.new_context(locale="ko-KR")).new_page()
     await kiosk.goto(f"http://127.0.0.1:{factory.kiosk_ports['CUT-01']}/")
+    # What lies still under the camera is seen too.
+    seen = kiosk.locator("#live")
+    await expect(seen).not_to_have_js_property("naturalWidth", 0, timeout=15_000)
     await _type(kiosk, badge)
     await expect(kiosk.locator("header .worker")).to_have_text("김작업", timeout=10_000)
     await _type(kiosk, label[-6:])

@@ -34,6 +34,7 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 _FRAME_PAUSE_S = 0.1
+_AGAIN_S = 0.5
 # A picture costs the processor that inspections need: rest four times as long as it took.
 _REST_RATIO = 4.0
 _LONGEST_TEXT = 500
@@ -128,13 +129,16 @@ class Kiosk:
 
     async def _frames(self) -> AsyncIterator[bytes]:
         """Give small pictures, at most ten a second, while the page looks."""
-        sent = -1
+        sent, told_s, clock_s = -1, 0.0, asyncio.get_running_loop().time
         while not self.stopping.is_set():
             took_s = 0.0
             if self._station.state.phase not in {"capturing", "inspecting"}:
                 took_s = await self._renew_preview()
-            if self._preview is not None and self._preview[0] != sent:
+            # A browser shows a picture when the next one begins: one that stays is sent again.
+            is_due = clock_s() - told_s >= _AGAIN_S
+            if self._preview is not None and (self._preview[0] != sent or is_due):
                 sent, jpeg = self._preview
+                told_s = clock_s()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 yield head.encode() + jpeg + b"\r\n"
             with contextlib.suppress(TimeoutError):

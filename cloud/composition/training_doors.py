@@ -1,10 +1,18 @@
 """Joins the command line's training commands to the renderer."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from cloud.interfaces.terminal.train import Rendered, RenderWish, TrainDoors, TrainRefusedError
+from cloud.interfaces.terminal.train import (
+    BaseTrained,
+    BaseWish,
+    Rendered,
+    RenderWish,
+    TrainDoors,
+    TrainRefusedError,
+)
 
 if TYPE_CHECKING:
     from cloud.infrastructure.training.sample_set import SetTile
@@ -12,7 +20,7 @@ if TYPE_CHECKING:
 
 def training_doors() -> TrainDoors:
     """Return the doors."""
-    return TrainDoors(render=_render)
+    return TrainDoors(render=_render, base=_base)
 
 
 def _render(wish: RenderWish, told: Callable[[], None]) -> Rendered:
@@ -62,6 +70,33 @@ def _render(wish: RenderWish, told: Callable[[], None]) -> Rendered:
     except OSError as error:
         raise TrainRefusedError("train.unwritable", reason=error) from error
     return Rendered(tile_count=plan.count, spoiled_count=spoiled, elapsed_s=perf_counter() - begin)
+
+
+ADDS_TORCH = '.venv/bin/pip install -e ".[train]"'
+
+
+def _base(wish: BaseWish, told: Callable[[int], None]) -> BaseTrained:
+    """Train in ``out`` and write the bundle to ``out/bundle``."""
+    if find_spec("torch") is None:
+        raise TrainRefusedError("train.no_torch", command=ADDS_TORCH)
+    from cloud.infrastructure.training.base_training import BasePlan, train_base
+    from cloud.infrastructure.training.bundle_files import card_of, write_bundle
+
+    plan = BasePlan(seed=wish.seed, style_count=wish.style_count, step_count=wish.step_count)
+    bundle = wish.out / "bundle"
+    try:
+        trained = train_base(plan, wish.out, lambda done, _: told(done))
+        figures = (trained.head_auroc_ratio, trained.bank_auroc_ratio)
+        card = card_of((wish.seed, wish.style_count, wish.step_count), figures)
+        digest = write_bundle(bundle, trained.weights, card)
+    except OSError as error:
+        raise TrainRefusedError("train.unwritable", reason=error) from error
+    return BaseTrained(
+        bundle=bundle,
+        digest=digest,
+        head_auroc_ratio=trained.head_auroc_ratio,
+        bank_auroc_ratio=trained.bank_auroc_ratio,
+    )
 
 
 def _refuse_a_used_folder(wish: RenderWish) -> None:

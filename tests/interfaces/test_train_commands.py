@@ -98,3 +98,28 @@ def test_a_folder_in_use_and_one_that_cannot_be_made_are_refused(tmp_path: Path)
     assert "비어 있지 않습니다" in render("--out", str(tmp_path), "--count", "1").stderr
     below_a_file = str(tmp_path / "notes.txt" / "set")
     assert "저장할 수 없습니다" in render("--out", below_a_file, "--count", "1").stderr
+
+
+def test_the_base_bundle_refuses_too_little_work(tmp_path: Path) -> None:
+    words = ["train", "base", "--out", str(tmp_path), "--styles", "1", "--english"]
+    told = CliRunner().invoke(build_terminal(terminal_doors()), words)
+    assert told.exit_code == 1
+    assert "--styles 1" in told.stderr
+
+
+def test_without_torch_the_one_command_that_adds_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.composition.training_doors.find_spec", lambda name: None)
+    words = ["train", "base", "--out", str(tmp_path)]
+    told = CliRunner().invoke(build_terminal(terminal_doors()), words)
+    assert told.exit_code == 1
+    assert "pip install" in told.stderr
+
+
+def test_the_base_command_writes_a_bundle_that_opens(tmp_path: Path) -> None:
+    words = ["train", "base", "--out", str(tmp_path), "--styles", "3", "--steps", "3"]
+    told = CliRunner().invoke(build_terminal(terminal_doors()), words)
+    assert told.exit_code == 0, told.stderr
+    names = {entry.name for entry in (tmp_path / "bundle").iterdir()}
+    assert {"model.onnx", "judges.onnx", "card.md", "manifest.json"} <= names

@@ -14,6 +14,29 @@ from cloud.infrastructure.training.where_head import PREFIX, Weights, judges_gra
 VERSION = "2.0.0"
 
 
+_CARD = """# base {version}
+
+Two judges of cloth. `model.onnx` (fixed filters, nothing learned) describes cloth by 24 numbers per
+8 px cell. `judges.onnx` takes a style's own mean and whitening as inputs and answers with the
+distance to the style's good pieces and with the logit of a trained head.
+
+* Input: RGB tiles, uint8, sides in multiples of 32 px, 512 px as a rule.
+* Trained from scratch on rendered cloth only: {styles} styles, {steps} steps, seed {seed}.
+* Tile AUROC on rendered styles that were held out: head {head:.3f}, distance alone {bank:.3f}.
+* Knows no kinds of defects: everything unusual is `unknown_anomaly`, with its place.
+* Not for: slow changes of colour over more than about 100 px, seams, outlines, labels.
+"""
+
+
+def card_of(plan: tuple[int, int, int], auroc_ratios: tuple[float, float]) -> str:
+    """Return the card of a training: seed, styles and steps; AUROC of head and of distance."""
+    seed, styles, steps = plan
+    head, bank = auroc_ratios
+    return _CARD.format(
+        version=VERSION, seed=seed, styles=styles, steps=steps, head=head, bank=bank
+    )
+
+
 def bundle_files(weights: Weights, card: str) -> dict[str, bytes]:
     """Return every file of the base bundle by name, its manifest included.
 

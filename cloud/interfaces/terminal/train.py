@@ -14,6 +14,7 @@ from cloud.interfaces.terminal.quality import texts
 
 LARGEST_SET_COUNT = 1_000_000
 MOST_WORKERS_COUNT = 64
+FEWEST_COUNT = 3
 SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 32, 2048
 
 
@@ -50,10 +51,34 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaseWish:
+    """What the base bundle is to be trained on: rendered styles, and steps."""
+
+    out: Path
+    seed: int
+    style_count: int
+    step_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseTrained:
+    """Where the bundle lies, its digest, and AUROC on held-out styles by head and by distance."""
+
+    bundle: Path
+    digest: str
+    head_auroc_ratio: float
+    bank_auroc_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainDoors:
-    """What composition hands over; ``render`` calls back once for each tile."""
+    """What composition hands over.
+
+    ``render`` calls back once for each tile; ``base`` with how much of its work is done.
+    """
 
     render: Callable[[RenderWish, Callable[[], None]], Rendered]
+    base: Callable[[BaseWish, Callable[[int], None]], BaseTrained]
 
 
 def add_train(app: typer.Typer, open_doors: Callable[[], TrainDoors]) -> typer.Typer:
@@ -106,7 +131,64 @@ def add_train(app: typer.Typer, open_doors: Callable[[], TrainDoors]) -> typer.T
         }
         typer.echo(_say("train.rendered", english=english, **places))
 
+    _add_base(train, open_doors)
     return train
+
+
+def _add_base(train: typer.Typer, open_doors: Callable[[], TrainDoors]) -> None:
+    """Add `train base`."""
+
+    @train.command("base")
+    def base(
+        out: Annotated[Path, typer.Option(help="Folder of the work; kept to go on. 작업 폴더.")],
+        styles: Annotated[int, typer.Option(help="Rendered styles. 스타일 수.")] = 4000,
+        steps: Annotated[int, typer.Option(help="Steps of 32 tiles. 학습 단계 수.")] = 12000,
+        seed: Annotated[int, typer.Option(help="Seed. 시드.")] = 1,
+        english: Annotated[
+            bool, typer.Option("--english", help="Speak English. 영어로 답합니다.")
+        ] = False,
+    ) -> None:
+        """Train the base bundle on rendered cloth; stopped, the same command goes on."""
+        wish = BaseWish(out=out, seed=seed, style_count=styles, step_count=steps)
+        try:
+            _check_base(wish)
+            done = _trained(wish, open_doors(), english=english)
+        except TrainRefusedError as error:
+            _fail(_say(error.code, english=english, **error.places))
+        places = {
+            "bundle": done.bundle,
+            "digest": done.digest[:12],
+            "head": f"{done.head_auroc_ratio:.3f}",
+            "bank": f"{done.bank_auroc_ratio:.3f}",
+        }
+        typer.echo(_say("train.trained", english=english, **places))
+
+
+def _check_base(wish: BaseWish) -> None:
+    """Refuse numbers out of range."""
+    if wish.seed < 0:
+        raise TrainRefusedError("train.seed", seed=wish.seed)
+    for option, count in (("--styles", wish.style_count), ("--steps", wish.step_count)):
+        if not FEWEST_COUNT <= count <= LARGEST_SET_COUNT:
+            raise TrainRefusedError(
+                "train.amount",
+                option=option,
+                count=count,
+                fewest=FEWEST_COUNT,
+                most=LARGEST_SET_COUNT,
+            )
+
+
+def _trained(wish: BaseWish, doors: TrainDoors, *, english: bool) -> BaseTrained:
+    label, reached = _say("train.training", english=english), 0
+    with typer.progressbar(length=wish.style_count + wish.step_count, label=label) as bar:
+
+        def told(done: int) -> None:
+            nonlocal reached
+            bar.update(done - reached)
+            reached = done
+
+        return doors.base(wish, told)
 
 
 def _check(wish: RenderWish) -> None:

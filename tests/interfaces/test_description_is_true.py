@@ -44,7 +44,7 @@ def ask(operation: APIOperation, key: str, examples: int) -> int:
     def keeps_its_word(case: Case) -> None:
         nonlocal count
         count += 1
-        answer = case.call(headers={"X-API-Key": key})
+        answer = case.call(headers={"X-API-Key": key}, timeout=60)
         shown = f"{case.method} {case.path} {case.path_parameters} {case.query} {case.body}"
         shown += f" -> {answer.status_code} {answer.content[:300]!r}"
         assert answer.status_code < 500 or NOT_SET in answer.content, shown

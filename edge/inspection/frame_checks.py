@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 SMALLEST_SIDE_PX = 64
 _BLACK_COUNT = 14
 _BLANK_COUNT = 3.0
+_WHITE_COUNT = 253
+_MOST_WHITE_RATIO = 0.6
 _REACH_PX = 6
 _LEAST_EDGE_COUNT = 24.0
 _SHARP_RATIO = 0.16
@@ -26,15 +28,24 @@ def frame_problems(frame: NDArray[np.uint8]) -> tuple[str, ...]:
     rows = frame[::step, :, 1].astype(np.int16)
     columns = frame[:, ::step, 1].T.astype(np.int16)
     thin = frame[::step, :: max(1, step // 2)]
-    brightest = np.maximum(np.maximum(thin[..., 0], thin[..., 1]), thin[..., 2])
-    if _level(brightest, 0.995) < _BLACK_COUNT:
-        return ("frame_black",)
-    if float(thin.std(axis=(0, 1)).max()) < _BLANK_COUNT:
-        return ("frame_blank",)
+    if problem := _exposure_problem(thin):
+        return (problem,)
     shares = [share for share in (_edge_share(rows), _edge_share(columns)) if share is not None]
     if shares and max(shares) < _SHARP_RATIO:
         return ("frame_blurred",)
     return ()
+
+
+def _exposure_problem(thin: NDArray[np.uint8]) -> str | None:
+    """Say whether pixels ``thin`` (H, W, 3) uint8 are all dark, mostly white, or all alike."""
+    brightest = np.maximum(np.maximum(thin[..., 0], thin[..., 1]), thin[..., 2])
+    if _level(brightest, 0.995) < _BLACK_COUNT:
+        return "frame_black"
+    if float((thin.min(axis=2) >= _WHITE_COUNT).mean()) > _MOST_WHITE_RATIO:
+        return "frame_overexposed"
+    if float(thin.std(axis=(0, 1)).max()) < _BLANK_COUNT:
+        return "frame_blank"
+    return None
 
 
 def _level(values: NDArray[np.integer], share: float) -> float:

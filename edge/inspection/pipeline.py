@@ -140,7 +140,7 @@ class InspectionPipeline:
             if scene.reasons:
                 continue
             self._prepare(scene, board, stitches)
-            if scene.cells is not None and scene.cells.any():
+            if not scene.reasons and scene.cells is not None and scene.cells.any():
                 pieces.append(_cloth(scene, scene.cells))
                 if scene.plane is not None:
                     lesson = replace(lesson, mm_per_px=scene.plane.mm_per_px())

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import InspectionError, PictureUnreadableError
+from edge.inspection.frame_checks import frame_problems
 from edge.inspection.pipeline import InspectionPipeline
 from edge.inspection.ports import PictureFiles, Stopwatch
 from edge.inspection.standard import DefectStandard, InspectionStandard
@@ -219,7 +220,7 @@ def _teach(
 ) -> None:
     out, bundle, board = where
     pipeline = tools.pipeline(bundle)
-    frames = [tools.pictures.read(str(path)) for path in pictures]
+    frames = [frame for path in pictures if (frame := _lesson_picture(tools, path)) is not None]
     bank = pipeline.learn(lesson, frames, tools.board(board) if board else None)
     data = bank.to_bytes()
     out.write_bytes(data)
@@ -232,6 +233,21 @@ def _teach(
         threshold=round(bank.threshold_score, 2),
     )
     typer.echo(text)
+
+
+def _lesson_picture(tools: OfflineTools, path: Path) -> NDArray[np.uint8] | None:
+    """Read a picture to learn from; a bad one is named with its reason and left out."""
+    try:
+        frame = tools.pictures.read(str(path))
+    except PictureUnreadableError as error:
+        problem = error.problem
+    else:
+        problems = frame_problems(frame)
+        if not problems:
+            return frame
+        problem = said(tools, f"offline.{problems[0]}")
+    typer.echo(said(tools, "offline.not_taught", picture=path, problem=problem), err=True)
+    return None
 
 
 def _self_test(tools: OfflineTools) -> int:

@@ -95,6 +95,22 @@ def test_a_style_is_taught_and_a_flaw_is_found(tmp_path: Path) -> None:
     assert lines(untaught)[0]["verdict"] == "REVIEW"
 
 
+def test_bad_pictures_are_left_out_of_teaching_and_named(tmp_path: Path) -> None:
+    good = [tmp_path / f"good-{seed}.png" for seed in range(5)]
+    for seed, path in enumerate(good):
+        cv2.imwrite(str(path), cloth(seed))
+    white, text = tmp_path / "white.png", tmp_path / "text.png"
+    cv2.imwrite(str(white), np.full((300, 400, 3), 255, dtype=np.uint8))
+    text.write_text("no picture")
+    taught = kyndof_edge("teach", "twill", *good, white, text, "--out", tmp_path / "a.bank")
+    assert taught.exit_code == 0, taught.stderr
+    assert "white.png" in taught.stderr
+    assert "text.png" in taught.stderr
+    few = kyndof_edge("teach", "twill", *good[:4], white, "--out", tmp_path / "b.bank")
+    assert (few.exit_code, (tmp_path / "b.bank").exists()) == (1, False)
+    assert "TEACHING_IMPOSSIBLE" in few.stderr
+
+
 def test_wrong_banks_and_bundles_are_refused_in_one_sentence(tmp_path: Path) -> None:
     picture = tmp_path / "cloth.png"
     cv2.imwrite(str(picture), cloth(0))

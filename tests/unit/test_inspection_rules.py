@@ -250,6 +250,7 @@ def picture(sigma: float = 0.7) -> np.ndarray:
     [
         (np.zeros((300, 400, 3), dtype=np.uint8), ("frame_black",)),
         (np.full((300, 400, 3), 90, dtype=np.uint8), ("frame_blank",)),
+        (np.full((300, 400, 3), 255, dtype=np.uint8), ("frame_overexposed",)),
         (np.zeros((20, 400, 3), dtype=np.uint8), ("frame_size_wrong",)),
         (np.zeros((300, 400), dtype=np.uint8), ("frame_format_wrong",)),
         (picture(5.0), ("frame_blurred",)),

@@ -55,6 +55,9 @@ def _render(wish: RenderWish, told: Callable[[], None]) -> Rendered:
     begin = perf_counter()
     try:
         check_plan(plan)
+    except ImpossibleSceneError as error:
+        raise TrainRefusedError("train.pair", family=wish.family, kind=wish.kind) from error
+    try:
         _refuse_a_used_folder(wish)
         if wish.out is not None:
             spoiled = write_set(wish.out, plan, workers=wish.workers, told=seen)
@@ -66,7 +69,7 @@ def _render(wish: RenderWish, told: Callable[[], None]) -> Rendered:
         if wish.sheet is not None:
             sheet.write(wish.sheet)
     except ImpossibleSceneError as error:
-        raise TrainRefusedError("train.pair", family=wish.family, kind=wish.kind) from error
+        raise TrainRefusedError("train.small", side=wish.side_px, kind=wish.kind) from error
     except OSError as error:
         raise TrainRefusedError("train.unwritable", reason=error) from error
     return Rendered(tile_count=plan.count, spoiled_count=spoiled, elapsed_s=perf_counter() - begin)

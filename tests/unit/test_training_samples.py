@@ -1,5 +1,7 @@
 """Training samples: good cloth of every family, flaws of every kind, and masks that fit them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from cloud.infrastructure.training.rendering import (
     FAMILIES,
     FITTED_KINDS,
     KINDS,
+    SEAM_KINDS,
     draw_style,
     render_cloth,
     render_label,
@@ -119,3 +122,19 @@ def test_a_picture_without_a_style_is_spoiled_and_stays_itself() -> None:
     once, there = spoil(good, None, np.random.default_rng(15), "broken_pick")
     assert np.array_equal(again, once)
     assert np.array_equal(where, there)
+
+
+def test_the_smallest_tiles_have_masks_too() -> None:
+    for kind in (*KINDS, *SEAM_KINDS, "crooked_label", "missing_sequin"):
+        generator = np.random.default_rng(16)
+        sample = render_sample(style_for(generator, kind), generator, kind, 32)
+        assert sample.mask.any(), kind
+
+
+def test_a_trim_too_sparse_for_the_tile_is_refused() -> None:
+    generator = np.random.default_rng(17)
+    style = style_for(generator, "hotfix_loss")
+    assert style.trim is not None
+    far = replace(style, trim=replace(style.trim, pitch_px=400.0))
+    with pytest.raises(ImpossibleSceneError, match="too small"):
+        render_sample(far, generator, "hotfix_loss", 32)

@@ -108,7 +108,7 @@ def render_batch(plan: SetPlan, batch: int) -> list[SetTile]:
 def _tile(plan: SetPlan, style: FabricStyle, generator: np.random.Generator) -> Sample:
     kind = plan.kind
     if kind is None and generator.random() >= _GOOD_RATIO:
-        kinds = _kinds_of(style)
+        kinds = _kinds_of(style, plan.side_px)
         kind = kinds[int(generator.integers(len(kinds)))]
     if kind is not None and kind != GOOD:
         return render_sample(style, generator, kind, plan.side_px)
@@ -120,11 +120,12 @@ def _tile(plan: SetPlan, style: FabricStyle, generator: np.random.Generator) -> 
     return render_sample(style, generator, None, plan.side_px)
 
 
-def _kinds_of(style: FabricStyle) -> tuple[str, ...]:
-    """The kinds of the catalogue that a style can have."""
+def _kinds_of(style: FabricStyle, side_px: int) -> tuple[str, ...]:
+    """The kinds of the catalogue that a style can have on a tile."""
     knit = style.yarns.structure in {"jersey", "rib_knit", "purl"}
     cloth = tuple(kind for kind in KINDS if knit or kind != "dropped_stitch")
-    name = None if style.trim is None else style.trim.name
+    shown = style.trim is not None and 3 * style.trim.pitch_px <= side_px
+    name = style.trim.name if style.trim is not None and shown else None
     trims = tuple(kind for kind, trim in TRIM_KINDS.items() if trim == name)
     return (*cloth, *SEAM_KINDS, LABEL_KIND, *trims * 3)
 

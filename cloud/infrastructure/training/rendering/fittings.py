@@ -27,7 +27,8 @@ def choose_missing(
         generator: of the choice.
 
     Returns:
-        How much of each pixel of the tile was theirs, (H, W) float32; all 0 where none is whole.
+        How much of each pixel of the tile was theirs, (H, W) float32; all 0 where the tile shows
+        none. One that the tile's border cuts is chosen only where no whole one is seen.
     """
     size = trims.shape[0] - 1
     columns = np.clip(np.rint(place.x), 0, size).astype(np.intp)
@@ -36,6 +37,8 @@ def choose_missing(
     border = np.unique(np.concatenate([shown[0], shown[-1], shown[:, 0], shown[:, -1]]))
     numbers, counts = np.unique(shown, return_counts=True)
     whole = numbers[(numbers > 0) & ~np.isin(numbers, border)]
+    if not len(whole):
+        whole = numbers[numbers > 0]
     if not len(whole):
         return np.zeros(shown.shape, np.float32)
     counted = counts[np.isin(numbers, whole)]

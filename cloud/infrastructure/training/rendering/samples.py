@@ -16,7 +16,6 @@ from cloud.infrastructure.training.rendering import (
 from cloud.infrastructure.training.rendering.canvas import Canvas
 from cloud.infrastructure.training.rendering.cloth import (
     SMALLEST_PX,
-    Laying,
     add_sensor_noise,
     lay,
     laying,
@@ -46,7 +45,6 @@ from cloud.infrastructure.training.rendering.style import (
     draw_style,
     draw_trimmed,
 )
-from cloud.infrastructure.training.rendering.swatch import Swatch
 
 __all__ = [
     "ANOMALIES", "FAMILIES", "FITTED_KINDS", "KINDS", "SEAM_KINDS", "FabricStyle", "Sample",
@@ -94,7 +92,7 @@ ANOMALIES: tuple[str, ...] = tuple(_ANOMALIES)
 # Flaws of the catalogue that need a seam, a trim or a label: only `render_sample` draws them.
 FITTED_KINDS: tuple[str, ...] = (*SEAM_KINDS, *TRIM_KINDS, LABEL_KIND)
 
-_ATTEMPTS = 4
+_ATTEMPTS, _LAYINGS = 4, 24
 _COVERED, _SEEN_COUNT = 0.3, 4.0
 _SMALLEST_MASK_PX = 6
 # The least difference of a whole flaw, in the cloth's contrast, that an inspector would find.
@@ -126,10 +124,9 @@ def render_sample(
         return render_seam(style, generator, kind, side_px)
     if kind == LABEL_KIND:
         return render_label(style, generator, side_px, crooked=True)
-    swatch, place = swatch_of(style, side_px), laying(style, generator, side_px)
-    cloth = lay(swatch, place)
     if kind in TRIM_KINDS:
-        return _without_trims(style, generator, kind, _Tile(swatch, place, cloth))
+        return _without_trims(style, generator, kind, side_px)
+    cloth = lay(swatch_of(style, side_px), laying(style, generator, side_px))
     lit = light_cloth(style.view, cloth, generator)
     mask = np.zeros((side_px, side_px), np.bool_)
     if kind is not None:
@@ -187,25 +184,25 @@ def style_for(
     return draw_trimmed(generator, trim)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tile:
-    swatch: Swatch
-    place: Laying
-    cloth: Picture
-
-
 def _without_trims(
-    style: FabricStyle, generator: np.random.Generator, kind: str, tile: _Tile
+    style: FabricStyle, generator: np.random.Generator, kind: str, side_px: int
 ) -> Sample:
-    if style.trim is None or style.trim.name != TRIM_KINDS[kind] or tile.swatch.trims is None:
+    swatch = swatch_of(style, side_px)
+    if style.trim is None or style.trim.name != TRIM_KINDS[kind] or swatch.trims is None:
         raise ImpossibleSceneError(f"{kind}: this style has no trim {TRIM_KINDS[kind]!r}")
-    alpha = choose_missing(tile.swatch.trims, tile.place, generator)
-    bare = lay(tile.swatch, tile.place, bare=True).astype(np.float32)
-    cloth = tile.cloth + (bare - tile.cloth) * alpha[..., None]
-    lit = light_cloth(style.view, np.asarray(cloth, dtype=np.uint8), generator)
+    for _ in range(_LAYINGS):
+        place = laying(style, generator, side_px)
+        alpha = choose_missing(swatch.trims, place, generator)
+        if int((alpha > 0.5).sum()) >= _SMALLEST_MASK_PX:
+            break
+    else:
+        raise ImpossibleSceneError(f"{kind}: a tile of {side_px} px is too small for this style")
+    cloth = lay(swatch, place)
+    bare = lay(swatch, place, bare=True).astype(np.float32)
+    mixed = cloth + (bare - cloth) * alpha[..., None]
+    lit = light_cloth(style.view, np.asarray(mixed, dtype=np.uint8), generator)
     canvas = Canvas(lit.astype(np.float32), grain_of(style), 1.0, generator)
-    if float(alpha.max()) > 0.5:
-        leave_traces(canvas, alpha, kind)
+    leave_traces(canvas, alpha, kind)
     return _seen(style, generator, canvas, kind)
 
 

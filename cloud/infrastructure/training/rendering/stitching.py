@@ -109,6 +109,8 @@ def sew(canvas: Canvas, seam: SeamStyle, flaw: SeamFlaw | None = None) -> None:
     for number, offset_px in enumerate(rows):
         row, box = _band(seam, course if number == 0 else _second_row(course, offset_px))
         picture = canvas.picture[box]
+        if not picture.size:
+            continue
         groove = np.exp(-((row.across / np.float32(1.2 * seam.thread_px + 1)) ** 2))
         picture *= (1 - np.float32(seam.groove_ratio) * groove)[..., None]
         _holes(picture, seam, row)

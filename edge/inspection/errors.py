@@ -28,6 +28,16 @@ class StyleBankMismatchError(InspectionError):
         self.loaded = loaded
 
 
+class PrototypesCorruptError(InspectionError):
+    """The bytes are no prototypes of kinds of flaws, or not of this version."""
+
+    code = "PROTOTYPES_CORRUPT"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"prototypes cannot be read: {problem}")
+        self.problem = problem
+
+
 class TeachingError(InspectionError):
     """The pictures do not teach a style."""
 

@@ -24,9 +24,11 @@ _MOST_TURN_DEG = 40.0
 _SCALES = (0.9, 1.1)
 _MOST_MISFIT_MM = 9.0
 _MOST_MISFIT_RATIO = 0.015
-_FIRST_REACH_MM = 7.0
-_CORNER_GAP_MM = 5.0
-_CLOSE_GAP_MM = 2.0
+# How far to look and how far from corners to stay, in mm, pass by pass.
+_ROUGH = ((7.0, 6.0), (2.5, 6.0))
+_CLOSE = ((1.5, 3.0), (1.5, 2.0))
+_FAR_CORNER_MM = 20.0
+_CLOSE_CORNER_MM = 5.0
 _MOST_STRETCH_MM = 15.0
 _MOST_STRETCH_RATIO = 0.1
 _KNOT_MM = 30.0
@@ -123,10 +125,15 @@ def lay_template(
     curves = []
     for first, last in itertools.pairwise(starts):
         index = np.arange(first, last + 1) % len(bent)
-        curves.append(_followed(frame, plane, bent[index]))
+        curves.append(_followed(frame, plane, bent[index], _ROUGH))
+    # Now that the corners are known, the sides are followed again, close up to them.
+    rough = _joined(curves, _FAR_CORNER_MM)
+    curves = [
+        None if side is None else _followed(frame, plane, side.places_mm, _CLOSE) for side in rough
+    ]
     joined = tuple(
         None if seen is None or _other_length(seen, drawn) else seen
-        for seen, drawn in zip(_joined(curves), sides, strict=True)
+        for seen, drawn in zip(_joined(curves, _CLOSE_CORNER_MM), sides, strict=True)
     )
     return LaidTemplate(template=template, sides=joined, misfit_mm=misfit_mm)
 
@@ -221,11 +228,13 @@ class _Curve:
         return np.asarray(seen + np.stack(beyond, axis=1), dtype=np.float64)
 
 
-def _followed(frame: NDArray[np.uint8], plane: Plane, side: Places) -> _Curve | None:
+def _followed(
+    frame: NDArray[np.uint8], plane: Plane, side: Places, passes: tuple[tuple[float, float], ...]
+) -> _Curve | None:
     """Follow one side (N, 2) mm in ``frame`` (H, W, 3) uint8."""
     base = side
     curve: _Curve | None = None
-    for reach_mm, gap_mm in ((_FIRST_REACH_MM, _CORNER_GAP_MM), (2.5, 3.5), (1.5, _CLOSE_GAP_MM)):
+    for reach_mm, gap_mm in passes:
         base = _smooth(base)
         along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(base, axis=0).T))])
         tangents = np.gradient(base, along, axis=0)
@@ -321,13 +330,13 @@ def _splines(
     return None if both is None else (both, keep, scatter)
 
 
-def _joined(curves: list[_Curve | None]) -> tuple[FollowedSide | None, ...]:
+def _joined(curves: list[_Curve | None], reach_mm: float) -> tuple[FollowedSide | None, ...]:
     """Cut or lengthen each side to where it crosses its neighbours."""
     count = len(curves)
     met: list[Places | None] = []
     for number in range(count):
         before, after = curves[number - 1], curves[number]
-        met.append(None if before is None or after is None else _crossing(before, after))
+        met.append(None if before is None or after is None else _crossing(before, after, reach_mm))
     sides: list[FollowedSide | None] = []
     for number, curve in enumerate(curves):
         start, stop = met[number], met[(number + 1) % count]
@@ -337,8 +346,8 @@ def _joined(curves: list[_Curve | None]) -> tuple[FollowedSide | None, ...]:
     return tuple(sides)
 
 
-def _crossing(before: _Curve, after: _Curve) -> Places | None:
-    """Where one side's end, drawn on, meets the next one's start: (2,) mm."""
+def _crossing(before: _Curve, after: _Curve, reach_mm: float) -> Places | None:
+    """Where one side's end, drawn on by ``reach_mm`` at most, meets the next one's start, (2,)."""
     last, along_last = _tail(before, before.last_mm, -1.0)
     first, along_first = _tail(after, after.first_mm, 1.0)
     matrix = np.column_stack([along_last[0], -along_first[0]])
@@ -356,7 +365,7 @@ def _crossing(before: _Curve, after: _Curve) -> Places | None:
         except np.linalg.LinAlgError:
             return None
         place = last + along_last[0] * steps[0] + along_last[1] * steps[0] ** 2
-    return place if bool((np.abs(steps) < 2 * _CORNER_GAP_MM).all()) else None
+    return place if bool((np.abs(steps) < reach_mm).all()) else None
 
 
 def _tail(curve: _Curve, end_mm: float, inwards: float) -> tuple[Places, tuple[Places, Places]]:

@@ -13,7 +13,7 @@ SIGNATURE = "model.sig"
 REQUIRED = frozenset(
     {"model.onnx", "judges.onnx", "labels.json", "thresholds.json", "preprocess.json", "card.md"}
 )
-BASE_MANIFEST_SHA256 = "fbdd60adc3bf9979562fb3754c53526409f9f813eff55f53eac32f93b84e8d18"
+BASE_MANIFEST_SHA256 = "079b6e91d70366ee6c7edbe19b454602609b69acccb021e657c16eb5d4148eb4"
 """Digest of the manifest of the bundle inside this package; it is trusted as the code is."""
 
 

@@ -143,7 +143,7 @@ def test_a_table_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) 
     assert reason(whole[:600, :800].copy()) == "frame_size_differs"
     assert reason(np.zeros_like(whole)) == "frame_black"
     assert reason(np.full_like(whole, 255)) == "frame_overexposed"
-    tags = {**board.tags, 1: (1043.0, 60.0)}
+    tags = {**board.tags, 1: (1064.0, 60.0)}
     assert reason(whole, replace(board, tags=tags)) == "tags_elsewhere"
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-import torch
 
-from cloud.infrastructure.training import base_training
-from cloud.infrastructure.training.base_training import BasePlan, train_base
-from cloud.infrastructure.training.bundle_files import bundle_files, card_of, weights_of
-from cloud.infrastructure.training.network import WhereHead, folded
-from cloud.infrastructure.training.where_head import judges_graph
+torch = pytest.importorskip("torch", reason="PyTorch is the extra `train`")
+
+from cloud.infrastructure.training import base_training  # noqa: E402
+from cloud.infrastructure.training.base_training import BasePlan, train_base  # noqa: E402
+from cloud.infrastructure.training.bundle_files import bundle_files, card_of, weights_of  # noqa: E402
+from cloud.infrastructure.training.network import WhereHead, folded  # noqa: E402
+from cloud.infrastructure.training.where_head import judges_graph  # noqa: E402
 
 pytestmark = pytest.mark.requirement("DEF")
 PLAN = BasePlan(seed=5, style_count=3, step_count=5)

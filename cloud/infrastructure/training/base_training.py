@@ -170,7 +170,7 @@ def _step(
     tiles = functional.binary_cross_entropy_with_logits(highest, mask.flatten(1).amax(1))
     loss = 8 * (cells * counted).sum() / counted.sum() + 0.3 * tiles
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(head.parameters(), 5.0)
     optimizer.step()
 

@@ -75,7 +75,7 @@ def _render(wish: RenderWish, told: Callable[[], None]) -> Rendered:
     return Rendered(tile_count=plan.count, spoiled_count=spoiled, elapsed_s=perf_counter() - begin)
 
 
-ADDS_TORCH = '.venv/bin/pip install -e ".[train]"'
+ADDS_TORCH = '.venv/bin/pip install -c constraints.txt -e ".[train]"'
 
 
 def _base(wish: BaseWish, told: Callable[[int], None]) -> BaseTrained:

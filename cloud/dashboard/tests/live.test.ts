@@ -1,10 +1,12 @@
+import { QueryClient } from "@tanstack/react-query";
 import { expect, test } from "vitest";
 
+import { keys } from "@/api/queries";
 import type { Floor, LiveEvent } from "@/api/schema";
 import { keepResults, patchFloor } from "@/live/floor_patch";
 import { AlarmWatch } from "@/live/alarms";
 import { advance, greet, LONGEST_WAIT_MS, liveAddress, readMessage, reconnectWait } from "@/live/resume";
-import { touched } from "@/live/updates";
+import { Refresher, touched } from "@/live/updates";
 
 const page = { protocol: "https:", host: "kyndof.example" };
 
@@ -94,4 +96,13 @@ test("alarms and absences are told when they change, not when a station is first
   expect(state(4, ["disk_full"], false)).toEqual([["station_offline", ""]]);
   expect(state(5, ["disk_full"])).toEqual([["station_online", ""]]);
   expect(watch.take(event("step_started", 6, { station_id: "sta_1" }))).toEqual([]);
+});
+
+test("a picture that arrives while its piece is still being read is remembered", () => {
+  const client = new QueryClient();
+  const refresher = new Refresher(client, 1000);
+  refresher.take(event("media_stored", 11, { sha256: "ab" }));
+  refresher.stop();
+  expect(client.getQueryData(keys.arrivals("ab"))).toBe(1);
+  client.clear();
 });

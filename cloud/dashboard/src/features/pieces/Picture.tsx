@@ -81,7 +81,9 @@ export function Picture({ inspection, spec }: { inspection: Inspection; spec: Sp
   const address = `/api/v1/media/${sha256}`;
   // Another try needs another address: the browser remembers what failed.
   const attempt = `${sha256}.${arrivals}.${tries}`;
-  const isThere = inspection.picture_available && broken !== attempt;
+  // It may have arrived between the piece's answer being made and being read: that news finds no piece to correct.
+  const hasArrived = inspection.picture_available || arrivals > 0;
+  const isThere = hasArrived && broken !== attempt;
   const hasFrame = width > 0 && height > 0;
   return (
     <figure className={classes.figure}>
@@ -91,9 +93,9 @@ export function Picture({ inspection, spec }: { inspection: Inspection; spec: Sp
         ) : (
           <div className={classes.waiting}>
             <SignDrawing sign="dot" size={22} />
-            <b>{t(inspection.picture_available ? "picture.broken" : "picture.waiting")}</b>
-            <span>{t(inspection.picture_available ? "picture.broken_text" : "picture.waiting_text")}</span>
-            {inspection.picture_available ? <Button mt="xs" variant="default" onClick={() => { setTries(tries + 1); }}>{t("error.again")}</Button> : null}
+            <b>{t(hasArrived ? "picture.broken" : "picture.waiting")}</b>
+            <span>{t(hasArrived ? "picture.broken_text" : "picture.waiting_text")}</span>
+            {hasArrived ? <Button mt="xs" variant="default" onClick={() => { setTries(tries + 1); }}>{t("error.again")}</Button> : null}
           </div>
         )}
         {hasFrame ? <Drawings inspection={inspection} spec={spec} layers={new Set(shown)} /> : null}

@@ -21,8 +21,7 @@ pytestmark = [
 ]
 SEED = 20260302
 HANGUL = re.compile(r"[\uac00-\ud7a3]")
-COUNT = 1_000
-FULL_COUNT = 10_000
+COUNT = 10_000
 #: What is not configured in this run is told so, with the setting's name.
 NOT_SET = b'"setting":"KYNDOF_'
 
@@ -206,19 +205,11 @@ async def fuzz(doors: Doors, name: str, count: int) -> Counter[str]:
     return codes
 
 
-@pytest.mark.parametrize("name", MAKERS)
-async def test_many_wrong_requests_are_refused_with_a_code_and_write_nothing(
-    doors: Doors, name: str
-) -> None:
-    codes = await fuzz(doors, name, COUNT)
-    assert len(codes) >= 3, codes
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", MAKERS)
 async def test_ten_thousand_wrong_requests_are_refused_with_a_code_and_write_nothing(
     doors: Doors, name: str
 ) -> None:
-    codes = await fuzz(doors, name, FULL_COUNT)
-    assert sum(codes.values()) == FULL_COUNT
+    codes = await fuzz(doors, name, COUNT)
+    assert sum(codes.values()) == COUNT
+    assert len(codes) >= 3, codes

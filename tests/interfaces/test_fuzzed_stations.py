@@ -19,8 +19,7 @@ from tests.fakes.intake import IntakeWorld, badge_event, intake_over
 
 pytestmark = pytest.mark.requirement("SYN", "API")
 SEED = 20260303
-COUNT = 500
-FULL_COUNT = 10_000
+COUNT = 10_000
 TEXTS = [text for text in NASTY_TEXTS if "\ud800" not in text]
 #: Calls of one answer, each with the least that its message may hold.
 CALLS = (
@@ -119,10 +118,12 @@ def _code(error: grpc.aio.AioRpcError | None) -> str:
     return str(trailing.get("kyndof-error-code") or error.code().name)
 
 
-async def test_many_wrong_frames_are_refused_with_a_code_and_write_nothing(
+@pytest.mark.timeout(900)
+async def test_ten_thousand_wrong_frames_are_refused_with_a_code_and_write_nothing(
     world: IntakeWorld,
 ) -> None:
     codes = await fuzz(world, COUNT)
+    assert sum(codes.values()) == COUNT
     assert len(codes) >= 5, codes
 
 
@@ -145,12 +146,3 @@ async def test_wrong_knocks_are_refused_with_a_code(world: IntakeWorld) -> None:
             codes[_code(error)] += 1
     assert await rows(world) == before
     assert "RESOURCE_EXHAUSTED" in codes or len(codes) >= 2, codes
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-async def test_ten_thousand_wrong_frames_are_refused_with_a_code_and_write_nothing(
-    world: IntakeWorld,
-) -> None:
-    codes = await fuzz(world, FULL_COUNT)
-    assert sum(codes.values()) == FULL_COUNT

@@ -22,7 +22,7 @@ from tests.fakes.fuzzed_doors import Doors, doors_over
 
 pytestmark = pytest.mark.requirement("TER", "API")
 SEED = 20260304
-COUNT = 50
+COUNT = 200
 FULL_COUNT = 10_000
 TEXTS = [text for text in NASTY_TEXTS if "\ud800" not in text]
 ERRANDS = (

@@ -62,8 +62,9 @@ def _add_bus(app: typer.Typer, remote: Callable[[], Remote]) -> None:
         as_json: Json = False,
     ) -> None:
         """Carry out any command of the catalogue, by its type and --field value words."""
+        nothing = not (type or wish or payload)
         with refusals(as_json=as_json):
-            entry = _entry(remote(), "commands", type, listed=listed, as_json=as_json)
+            entry = _entry(remote(), "commands", type, listed=listed or nothing, as_json=as_json)
             fields = payload_of(entry, wish or [], payload)
             answer = remote().call("POST", f"/commands/{entry['type']}", fields, key=key)
             show(answer, as_json=as_json)
@@ -77,8 +78,9 @@ def _add_bus(app: typer.Typer, remote: Callable[[], Remote]) -> None:
         as_json: Json = False,
     ) -> None:
         """Ask any question of the catalogue, by its type and --field value words."""
+        nothing = not (type or wish or payload)
         with refusals(as_json=as_json):
-            entry = _entry(remote(), "queries", type, listed=listed, as_json=as_json)
+            entry = _entry(remote(), "queries", type, listed=listed or nothing, as_json=as_json)
             fields = payload_of(entry, wish or [], payload)
             answer = remote().call("POST", f"/queries/{entry['type']}", fields)
             show(answer, as_json=as_json)
@@ -149,7 +151,7 @@ def _by_device(here: Remote) -> None:
 
 def _entry(here: Remote, kind: str, name: str, *, listed: bool, as_json: bool) -> dict[str, Any]:
     found = {entry["type"]: entry for entry in here.catalogue(kind)}
-    if listed or not name:
+    if listed:
         rows = [
             {"type": one.replace("_", "-"), "fields": ", ".join(properties(entry))}
             for one, entry in found.items()

@@ -214,6 +214,7 @@ def _away() -> tuple[type[Exception], ...]:
         asyncpg.OperatorInterventionError,
         asyncpg.InsufficientResourcesError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
         ConnectionError,
         TimeoutError,
     )
@@ -283,9 +284,9 @@ def rest_routers(
 def _readiness(
     settings: CloudSettings, core: Core, relay: "OutboxRelay"
 ) -> dict[str, Callable[[], Awaitable[str | None]]]:
-    import asyncpg
 
     from cloud.infrastructure.mqtt_probe import broker_answers
+    from cloud.infrastructure.postgres.pool import DATABASE_AWAY
     from cloud.infrastructure.postgres.revision import head_revision
 
     head = head_revision()
@@ -293,7 +294,7 @@ def _readiness(
     async def database() -> str | None:
         try:
             found = await core.pool.fetchval("SELECT version_num FROM alembic_version", timeout=2)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except DATABASE_AWAY as error:
             return f"the database does not answer: {error}"
         return None if found == head else f"the database is at {found}, the program at {head}"
 

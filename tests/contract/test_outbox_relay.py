@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import cast
 
+import asyncpg
 import pytest
 
 from cloud.events.errors import FollowerTooSlowError
@@ -84,6 +86,34 @@ async def test_a_failing_subscriber_waits_alone(core: Core, database: DatabaseUr
             await deaf.more.wait()
         deaf.broken = False
         assert await deaf.until(3) == [1, 2, 3]
+
+
+class StumblingPool:
+    """The real connections; their first questions end in what nobody foresaw."""
+
+    def __init__(self, pool: asyncpg.Pool, *errors: Exception) -> None:
+        self._pool = pool
+        self._errors = list(errors)
+
+    async def fetch(self, *asked: object) -> list[asyncpg.Record]:
+        if self._errors:
+            raise self._errors.pop(0)
+        return list(await self._pool.fetch(*asked))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._pool, name)
+
+
+@pytest.mark.requirement("EVT")
+async def test_a_relay_hears_again_after_an_error_that_nobody_foresaw(
+    core: Core, database: DatabaseUrls
+) -> None:
+    listener = Listener("dashboard")
+    died = asyncpg.InternalClientError("cannot switch to state 13; another operation runs")
+    pool = StumblingPool(core.pool, died, RuntimeError("no such state"))
+    await ring(core, 1, 2)
+    async with OutboxRelay(cast("asyncpg.Pool", pool), database.app, [listener], QUICK):
+        assert await listener.until(2) == [1, 2]
 
 
 @pytest.mark.requirement("EVT")

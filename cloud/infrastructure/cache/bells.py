@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from cloud.infrastructure.hot_store.redis_link import RedisLink
+from cloud.infrastructure.postgres.pool import DATABASE_AWAY
 
 _LOG = logging.getLogger("kyndof.cache")
 _CHANNEL = "kyndof_cache"
@@ -85,9 +86,7 @@ class _Line(ABC):
         while True:
             try:
                 await self._hold()
-            except (
-                OSError, TimeoutError, RedisError, asyncpg.PostgresError, asyncpg.InterfaceError,
-            ) as error:  # fmt: skip
+            except (*DATABASE_AWAY, RedisError) as error:
                 _LOG.warning("the cache hears nothing: %s", error)
             finally:
                 self._listening = False
@@ -116,9 +115,7 @@ class PostgresBell(_Line):
             await lost.wait()
         finally:
             self._listening = False
-            with contextlib.suppress(
-                OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError
-            ):
+            with contextlib.suppress(*DATABASE_AWAY):
                 await connection.close(timeout=1)
 
 

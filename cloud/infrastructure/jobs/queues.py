@@ -91,12 +91,14 @@ class BullmqQueues:
         return True
 
     async def find(self, organization_id: str, queue: str, job_id: str) -> JobView | None:
-        """Return a job of this organization."""
-        opened = self._queue(queue)
-        job = await self._own(opened, organization_id, job_id)
-        if job is None:
-            return None
-        return _view(queue, job, str(await _answered(opened.getJobState(job_id))))
+        """Return a job of this organization, with the state that its fields belong to."""
+        opened, state = self._queue(queue), ""
+        # State and fields are two questions; between them an attempt may have ended.
+        while job := await self._own(opened, organization_id, job_id):
+            before, state = state, str(await _answered(opened.getJobState(job_id)))
+            if state == before:
+                return _view(queue, job, state)
+        return None
 
     async def listed(self, organization_id: str, asked: ListJobs) -> tuple[JobView, ...] | None:
         """Return jobs of this organization in one state, newest first.

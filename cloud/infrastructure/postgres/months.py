@@ -13,6 +13,7 @@ from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.events.ports import Clock
+from cloud.infrastructure.postgres.pool import DATABASE_AWAY
 
 _log = logging.getLogger("kyndof.months")
 _PAUSE_S = 3600.0
@@ -46,7 +47,7 @@ class MonthKeeper:
         while True:
             try:
                 await self.keep()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 _log.warning("the months wait: %s", error)
             await asyncio.sleep(_PAUSE_S)
 

@@ -19,6 +19,7 @@ import asyncpg
 
 from cloud.events.errors import FollowerTooSlowError, LiveEventsStoppedError
 from cloud.events.event import RecordedEvent, Subscriber
+from cloud.infrastructure.postgres.pool import DATABASE_AWAY
 
 _log = logging.getLogger("kyndof.outbox")
 _CHANNEL = "kyndof_events"
@@ -206,7 +207,7 @@ class OutboxRelay:
             lost = asyncio.Event()
             try:
                 connection = await asyncpg.connect(self._url)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 _log.warning("the outbox cannot listen: %s", error)
                 await asyncio.sleep(self._pace.sweep_s)
                 continue
@@ -216,7 +217,7 @@ class OutboxRelay:
                 self._listening = True
                 self._wake_everybody()
                 await lost.wait()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 _log.warning("the outbox stopped listening: %s", error)
             finally:
                 self._listening = False
@@ -241,8 +242,10 @@ class OutboxRelay:
             hearing.wake.clear()
             try:
                 await self._round(hearing)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 _log.warning("the outbox of %s waits: %s", hearing.subscriber.name, error)
+            except Exception:  # noqa: BLE001  a subscriber whose loop ended would hear nothing more
+                _log.exception("the outbox of %s stumbled", hearing.subscriber.name)
             await _woken_within(hearing.wake, self._patience_s(hearing))
 
     def _patience_s(self, hearing: _Hearing) -> float:

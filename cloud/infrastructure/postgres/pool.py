@@ -9,6 +9,14 @@ SELECT current_user AS role, r.rolsuper, r.rolbypassrls,
 FROM pg_roles r WHERE r.rolname = current_user
 """
 _PATIENCE_S = 30.0
+DATABASE_AWAY = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # What the driver says of itself when the server dies in the middle of an answer.
+    asyncpg.InternalClientError,
+)
+"""Whatever a question to a database that has just died, or is not there, may raise."""
 
 
 class DatabaseRoleError(Exception):
@@ -47,7 +55,7 @@ async def open_pool(url: str, *, largest_count: int = 20) -> asyncpg.Pool:
             connection_class=PlainConnection,
             server_settings={"application_name": "kyndof", "timezone": "UTC"},
         )
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DATABASE_AWAY as error:
         raise DatabaseAwayError(
             f"no database answers ({error}); start everything with `make up`, or look at "
             "KYNDOF_DATABASE_URL"

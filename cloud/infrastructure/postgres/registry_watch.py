@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import asyncpg
 
+from cloud.infrastructure.postgres.pool import DATABASE_AWAY
+
 _log = logging.getLogger("kyndof.registry")
 _CHANNEL = "kyndof_registry"
 _TELL = "SELECT pg_notify('kyndof_registry', '')"
@@ -61,7 +63,7 @@ class RegistryWatch:
     async def _tell(self) -> None:
         try:
             await self._pool.execute(_TELL)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             _log.warning("others will notice the registry's change by themselves: %s", error)
 
     async def _listen(self) -> None:
@@ -78,6 +80,6 @@ class RegistryWatch:
                 finally:
                     with contextlib.suppress(Exception):
                         await connection.close(timeout=1)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 _log.warning("changes of the registry are looked for, not heard of: %s", error)
             await asyncio.sleep(self._poll_s)

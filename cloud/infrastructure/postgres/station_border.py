@@ -14,6 +14,7 @@ from typing import cast
 import asyncpg
 
 from cloud.events.ports import Clock
+from cloud.infrastructure.postgres.pool import DATABASE_AWAY
 from cloud.stations.queries import LoggedEvent, StationKey, TokenOwner
 
 LOG = logging.getLogger("kyndof.intake")
@@ -177,7 +178,7 @@ class PostgresStationBorder:
         """
         if isinstance(error, asyncpg.PostgresError):
             return (error.sqlstate or "")[:2] in _PASSING_CLASSES
-        return isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError)
+        return isinstance(error, DATABASE_AWAY)
 
     async def wakes(self) -> AsyncIterator[StationKey | None]:
         """Yield a station when it has new events; ``None`` when any may have.
@@ -189,7 +190,7 @@ class PostgresStationBorder:
                 async with self._listening() as heard:
                     while True:
                         yield await _next(heard)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 LOG.warning("the database's notifications are away", extra={"reason": str(error)})
                 await asyncio.sleep(RECONNECT_S)
                 yield None
@@ -210,7 +211,7 @@ class PostgresStationBorder:
             connection.add_termination_listener(lost)
             yield heard
         finally:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*DATABASE_AWAY):
                 await connection.close(timeout=1)
 
     @asynccontextmanager

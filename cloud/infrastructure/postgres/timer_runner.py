@@ -13,6 +13,7 @@ import asyncpg
 
 from cloud.commands.errors import CommandError
 from cloud.events.ports import Clock
+from cloud.infrastructure.postgres.pool import DATABASE_AWAY
 
 _log = logging.getLogger("kyndof.timers")
 _DUE = "SELECT organization_id, timer_id FROM due_timers($1, $2)"
@@ -49,8 +50,11 @@ class TimerRunner:
         while True:
             try:
                 fired_count = await self.look()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 _log.warning("due timers cannot be read: %s", error)
+                fired_count = 0
+            except Exception:  # noqa: BLE001  timers that nobody looks for fire never again
+                _log.exception("due timers were not all fired")
                 fired_count = 0
             if fired_count < self._batch_count:
                 await asyncio.sleep(self._poll_s)
@@ -67,7 +71,7 @@ class TimerRunner:
         except CommandError as error:
             _log.warning("timer %s: its act was refused: %s", timer_id, error)
             await self._acts.give_up(organization_id, timer_id, error)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except DATABASE_AWAY:
             raise
         except Exception:  # noqa: BLE001  one timer that fails does not stop the others
             _log.exception("timer %s failed and stays due", timer_id)

@@ -92,11 +92,21 @@ def measure(
     height_mm = thickness_mm / 2
     value_mm = raw_mm * (1 - height_mm / board.camera_height_mm)
     budget = _budget(plane, board, ends, (raw_mm, height_mm))
-    uncertainty_mm = EXPANSION_COUNT * float(np.sqrt(sum(part**2 for _, part in budget)))
     deviation_mm = value_mm - point.nominal_mm
     if abs(deviation_mm) > max(_OTHER_STYLE_MM, _OTHER_STYLE_RATIO * point.nominal_mm):
         return cannot_measure(point, "garment_differs")
-    places_px = plane.to_px(np.stack([end.place_mm for end in ends]))
+    return _measured(point, value_mm, budget, plane.to_px(np.stack([e.place_mm for e in ends])))
+
+
+def _measured(
+    point: PointOfMeasure | TemplatePoint,
+    value_mm: float,
+    budget: list[tuple[str, float]],
+    places_px: NDArray[np.float64],
+) -> Measurement:
+    """State a value with its uncertainty and outcome; it runs through ``places_px`` (N, 2)."""
+    uncertainty_mm = EXPANSION_COUNT * float(np.sqrt(sum(part**2 for _, part in budget)))
+    deviation_mm = value_mm - point.nominal_mm
     return Measurement(
         name=point.name,
         nominal_mm=point.nominal_mm,
@@ -108,7 +118,7 @@ def measure(
         outcome=guarded(deviation_mm, uncertainty_mm, point.lower_mm, point.upper_mm),
         severity=point.severity,
         from_px=(round(float(places_px[0, 0]), 2), round(float(places_px[0, 1]), 2)),
-        to_px=(round(float(places_px[1, 0]), 2), round(float(places_px[1, 1]), 2)),
+        to_px=(round(float(places_px[-1, 0]), 2), round(float(places_px[-1, 1]), 2)),
         budget_mm=tuple((name, round(part, 4)) for name, part in budget),
     )
 
@@ -225,22 +235,7 @@ def measure_on_template(
     response_mm = _EDGE_RESPONSE_PX * plane.mm_per_px()
     budget.append(("edge_response", response_mm * float(np.hypot(np.sqrt(2.0), turning))))
     budget += _of_height(board, raw_mm, height_mm)
-    uncertainty_mm = EXPANSION_COUNT * float(np.sqrt(sum(part**2 for _, part in budget)))
-    deviation_mm = value_mm - point.nominal_mm
-    return Measurement(
-        name=point.name,
-        nominal_mm=point.nominal_mm,
-        value_mm=round(value_mm, 3),
-        deviation_mm=round(deviation_mm, 3),
-        uncertainty_mm=round(uncertainty_mm, 3),
-        lower_mm=point.lower_mm,
-        upper_mm=point.upper_mm,
-        outcome=guarded(deviation_mm, uncertainty_mm, point.lower_mm, point.upper_mm),
-        severity=point.severity,
-        from_px=(round(float(places_px[0, 0]), 2), round(float(places_px[0, 1]), 2)),
-        to_px=(round(float(places_px[-1, 0]), 2), round(float(places_px[-1, 1]), 2)),
-        budget_mm=tuple((name, round(part, 4)) for name, part in budget),
-    )
+    return _measured(point, value_mm, budget, places_px)
 
 
 def _clear(side: FollowedSide | None) -> bool:

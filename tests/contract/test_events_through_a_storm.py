@@ -17,13 +17,14 @@ from cloud.audit.chain import ChainWalk
 from cloud.audit.ports import AuditLog
 from cloud.infrastructure.embedded.postgres import DatabaseUrls, EmbeddedPostgres
 from cloud.infrastructure.postgres.migration import migrate
+from cloud.infrastructure.postgres.pool import DATABASE_AWAY
 from tests.contract.test_core_kills import line, process
 from tests.fakes.bell_ringer import RingBell, ringing
 from tests.fakes.core import DEMO, add_organization, context_of
 
 NAMES = ("dashboard", "ledger")
 BATCH_COUNT = 500
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+STILL_S = 180
 
 
 @dataclass
@@ -86,7 +87,7 @@ async def ring(urls: DatabaseUrls, count: int) -> None:
                 try:
                     await core.bus.send(command, context_of(idempotency_key=f"ring {first}"))
                     break
-                except AWAY:
+                except DATABASE_AWAY:
                     await asyncio.sleep(0.2)
 
 
@@ -94,13 +95,15 @@ async def value(urls: DatabaseUrls, sql: str) -> int:
     """Return one number, as soon as the server is there to say it."""
     while True:
         try:
-            connection = await asyncpg.connect(urls.owner.replace("kyndof_owner@", "postgres@"))
+            connection = await asyncpg.connect(
+                urls.owner.replace("kyndof_owner@", "postgres@"), timeout=10, command_timeout=10
+            )
             try:
                 return int(await connection.fetchval(sql))
             finally:
-                with suppress(*AWAY):
+                with suppress(*DATABASE_AWAY):
                     await connection.close(timeout=5)
-        except (*AWAY, TimeoutError):
+        except DATABASE_AWAY:
             await asyncio.sleep(0.2)
 
 
@@ -108,7 +111,13 @@ ACTS = "SELECT coalesce(sum(audit_sequence), 0) FROM organization_heads"
 
 
 async def reached(urls: DatabaseUrls, goal: int, what: str = ACTS) -> None:
-    while await value(urls, what) < goal:  # noqa: ASYNC110
+    """Wait until the number is there, for as long as something moves."""
+    moved_s, acts = time.monotonic(), -1
+    while (found := await value(urls, what)) < goal:
+        now = await value(urls, ACTS)
+        if now != acts:
+            moved_s, acts = time.monotonic(), now
+        assert time.monotonic() - moved_s < STILL_S, f"nothing moves at {found} of {goal}"
         await asyncio.sleep(0.3)
 
 

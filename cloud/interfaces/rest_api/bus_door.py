@@ -4,6 +4,7 @@ A command that has a route of its own does the same here. Those that only prove 
 have their own doors, where their answer goes into a cookie and is not told.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path
@@ -38,6 +39,25 @@ Payload = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandDescription:
+    """A command's type, its domain and the JSON Schema of its payload."""
+
+    type: str
+    domain: str
+    payload_schema: dict[str, Any]
+
+
+# Types do not change while a process lives, and there are more than a hundred to describe.
+_SCHEMAS: dict[object, dict[str, Any]] = {}
+
+
+def _schema(kind: type[Any]) -> dict[str, Any]:
+    if kind not in _SCHEMAS:
+        _SCHEMAS[kind] = TypeAdapter(kind).json_schema()
+    return _SCHEMAS[kind]
+
+
 def router(bus: CommandBus) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["bus"])
@@ -54,6 +74,18 @@ def router(bus: CommandBus) -> APIRouter:
         """Answer any question of the catalogue."""
         return plain(await bus.ask(bus.question(type, payload), context))
 
+    @routes.get("/commands")
+    async def commands(context: Asker, turn: Paged) -> list[CommandDescription]:
+        """Return every command with the schema of its payload."""
+        return [
+            CommandDescription(
+                type=command_type(kind),
+                domain=kind.domain,
+                payload_schema=_schema(kind),
+            )
+            for kind in turn.page(bus.catalogue(), command_type)
+        ]
+
     @routes.get("/queries")
     async def queries(context: Asker, turn: Paged) -> list[dict[str, Any]]:
         """Return every question with the schema of its fields."""
@@ -62,7 +94,7 @@ def router(bus: CommandBus) -> APIRouter:
                 "type": command_type(kind),
                 "restricted": kind.restricted,
                 "title": (kind.__doc__ or "").partition("\n")[0],
-                "payload_schema": TypeAdapter(kind).json_schema(),
+                "payload_schema": _schema(kind),
             }
             for kind in turn.page(bus.questions(), command_type)
         ]

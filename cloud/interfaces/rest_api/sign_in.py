@@ -1,13 +1,11 @@
-"""Sign in by link or password, who am I, sign out; and which commands there are."""
+"""Sign in by link or password, who am I, sign out; who else is here."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import TypeAdapter
 
 from cloud.commands.bus import CommandBus
-from cloud.commands.command import CommandContext, command_type
+from cloud.commands.command import CommandContext
 from cloud.interfaces.rest_api.access import (
     COOKIE,
     Asker,
@@ -121,15 +119,6 @@ class SignInMethods:
     password: bool
     openid: str
     slack: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandDescription:
-    """A command's type, its domain and the JSON Schema of its payload."""
-
-    type: str
-    domain: str
-    payload_schema: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,15 +346,3 @@ def _add_reading(routes: APIRouter, bus: CommandBus) -> None:
     async def persons(context: Asker, turn: Paged) -> list[PersonView]:
         """Return the organization's people, by login."""
         return turn.page(await bus.ask(ListPersons(), context), lambda person: person.login)
-
-    @routes.get("/commands")
-    async def commands(context: Asker, turn: Paged) -> list[CommandDescription]:
-        """Return every command with the schema of its payload."""
-        return [
-            CommandDescription(
-                type=command_type(kind),
-                domain=kind.domain,
-                payload_schema=TypeAdapter(kind).json_schema(),
-            )
-            for kind in turn.page(bus.catalogue(), command_type)
-        ]

@@ -51,12 +51,6 @@ class SamplingRefusedError(InspectionError):
     code = "SAMPLING_REFUSED"
 
 
-class SamplingCellUnconfirmedError(InspectionError):
-    """The published tables disagree about this cell, so no plan is given for it."""
-
-    code = "SAMPLING_CELL_UNCONFIRMED"
-
-
 class SamplingStoppedError(InspectionError):
     """Too many lots failed under tightened inspection: the cause is put right first."""
 

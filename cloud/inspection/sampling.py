@@ -16,7 +16,15 @@ A second source stands beside it for each part:
   was checked against an online calculator; sample sizes, plans with Ac 0, and the rows and columns
   that leave the ladder in AQLSchemes.
 
-The one cell on which they disagree, tightened inspection, letter A, AQL 10, is refused.
+One cell is printed in two ways, tightened inspection, letter A, AQL 10: AQLSchemes takes two
+pieces and accepts none bad, as the ladder would have it; the transcriptions of GB/T 2828.1-2012 and
+the building guide have an arrow. The arrow leads to letter D, eight pieces, one bad accepted, and
+is taken: it is the standard's own table. Both accept quality at the AQL equally often (0.81).
+
+A plan whose arrows led to another letter is judged by that letter's own sample. Chances to accept
+quality at the AQL, all cells whose own plan is printed: normal 0.87 to 0.995, tightened 0.79 to
+0.98, reduced 0.87 to 0.9991; a share of 0.86 to 0.99 that is sometimes quoted is a rule of
+thumb, not a property of each cell.
 """
 
 from dataclasses import dataclass
@@ -24,7 +32,7 @@ from typing import Literal, TypeAlias, get_args
 
 from scipy.special import bdtr, pdtr
 
-from cloud.inspection.errors import SamplingCellUnconfirmedError, SamplingRefusedError
+from cloud.inspection.errors import SamplingRefusedError
 
 Strictness: TypeAlias = Literal["normal", "tightened", "reduced"]
 Level: TypeAlias = Literal["S-1", "S-2", "S-3", "S-4", "I", "II", "III"]
@@ -80,7 +88,7 @@ _LAST_SHORT_ROW = LETTERS.index("E")
 # Reduced rows A and B have two pieces as the normal row A has, and from here on its numbers.
 _SMALLEST_REDUCED_ROWS = {"A": AQLS_PER_HUNDRED.index(25.0), "B": AQLS_PER_HUNDRED.index(150.0)}
 _NORMAL_ROW_A = (1, 2, 3, 5, 7, 10, 14, 21, 30)
-_UNCONFIRMED = frozenset({("tightened", "A", AQLS_PER_HUNDRED.index(10.0))})
+_DOWN_FROM_THE_LADDER = ("tightened", "A", AQLS_PER_HUNDRED.index(10.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,19 +135,10 @@ def table_plan(
 
     Raises:
         SamplingRefusedError: there is no such letter or AQL.
-        SamplingCellUnconfirmedError: the sources disagree about the cell.
     """
     if letter not in LETTERS[:-1]:
         raise SamplingRefusedError(f"no code letter {letter!r}", field="letter", value=letter)
     column = aql_column(aql_per_hundred)
-    if (strictness, letter, column) in _UNCONFIRMED:
-        raise SamplingCellUnconfirmedError(
-            f"published tables disagree about {strictness} inspection, letter {letter}, "
-            f"AQL {aql_per_hundred:g}",
-            strictness=strictness,
-            letter=letter,
-            aql=aql_per_hundred,
-        )
     first = LETTERS.index(letter)
     arrow = _cell(first, column, strictness)
     found = first
@@ -175,7 +174,6 @@ def plan_for(
 
     Raises:
         SamplingRefusedError: there is no such lot, level or AQL.
-        SamplingCellUnconfirmedError: the sources disagree about the table's cell.
     """
     letter = code_letter(lot_count, level)
     aql_column(aql_per_hundred)
@@ -246,6 +244,8 @@ def _cell(row: int, column: int, strictness: Strictness) -> int:
         return 1 if AQLS_PER_HUNDRED[column] == 0.025 else _UP
     if strictness == "reduced" and column >= _SMALLEST_REDUCED_ROWS.get(letter, 99):
         return _NORMAL_ROW_A[column - _SMALLEST_REDUCED_ROWS["A"]]
+    if (strictness, letter, column) == _DOWN_FROM_THE_LADDER:
+        return _DOWN
     step = row + column
     if step > _LAST_STEP_BELOW_E and row > _LAST_SHORT_ROW:
         return _UP

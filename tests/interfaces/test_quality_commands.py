@@ -120,10 +120,6 @@ def test_a_lot_gets_its_plan(tmp_path: Path) -> None:
         (("--lot", "100", "--aql", "3"), "SAMPLING_REFUSED"),
         (("--lot", "100", "--aql", "2.5", "--level", "IV"), "SAMPLING_REFUSED"),
         (("--lot", "100", "--aql", "2.5", "--strictness", "lax"), "SAMPLING_REFUSED"),
-        (
-            ("--lot", "50", "--aql", "10", "--level", "S-1", "--strictness", "tightened"),
-            "SAMPLING_CELL_UNCONFIRMED",
-        ),
     ],
 )
 def test_a_plan_that_no_table_has_is_refused(arguments: tuple[str, ...], code: str) -> None:

@@ -45,7 +45,9 @@ REQUIREMENTS: dict[str, Part] = {
     "BUF": Part(title="Durable buffer"),
     "SYN": Part(title="Sync"),
     "FLT": Part(title="Fleet", missing="rotation, remote configuration and logs"),
-    "ROL": Part(title="Model rollout", planned="comes with the floor's rollout"),
+    "ROL": Part(
+        title="Model rollout", missing="only its rules: no signing, no trial at stations yet"
+    ),
     "RWK": Part(title="Rework"),
     "FBK": Part(title="Feedback", missing="gaps and disagreements as a data set"),
     "TRN": Part(title="Retraining", planned="comes with learning"),

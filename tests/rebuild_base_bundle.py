@@ -6,7 +6,7 @@ Keeps the trained weights and the card; only what code writes around them change
 import re
 from pathlib import Path
 
-from cloud.infrastructure.training.bundle_files import weights_of, write_bundle
+from cloud.infrastructure.training.bundle_files import heads_of, write_bundle
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "edge/model_bundles/base"
@@ -19,7 +19,7 @@ def note_digest(digest: str) -> None:
 
 
 if __name__ == "__main__":
-    weights = weights_of((BASE / "judges.onnx").read_bytes())
-    written = write_bundle(BASE, weights, (BASE / "card.md").read_text(encoding="utf-8"))
+    heads = heads_of({entry.name: entry.read_bytes() for entry in BASE.iterdir()})
+    written = write_bundle(BASE, heads, (BASE / "card.md").read_text(encoding="utf-8"))
     note_digest(written)
     print(written)

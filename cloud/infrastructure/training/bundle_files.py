@@ -1,7 +1,9 @@
-"""The files of the base bundle: graph, card, and the manifest with their digests."""
+"""The files of the base bundle: graphs, thresholds, and the manifest with their digests."""
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,47 +11,43 @@ import onnx
 from onnx import numpy_helper
 
 from cloud.infrastructure.training.golden_bank import CELL_PX, golden_bank
-from cloud.infrastructure.training.where_head import PREFIX, Weights, judges_graph
+from cloud.infrastructure.training.heads import WHAT, WHERE, Weights, judges_graph, kinds_graph
+from cloud.infrastructure.training.rendering import KINDS
 
 VERSION = "2.0.0"
+UNKNOWN = "unknown_anomaly"
 
 
-_CARD = """# base {version}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """What was trained: weights of both heads, and how sure the what-head must be to name a kind.
 
-Two judges of cloth. `model.onnx` (fixed filters, nothing learned) describes cloth by 24 numbers per
-8 px cell. `judges.onnx` takes a style's own mean and whitening as inputs and answers with the
-distance to the style's good pieces and with the logit of a trained head.
+    Without ``what`` the bundle names no kinds.
+    """
 
-* Input: RGB tiles, uint8, sides in multiples of 32 px, 512 px as a rule.
-* Trained from scratch on rendered cloth only: {styles} styles, {steps} steps, seed {seed}.
-* Tile AUROC on rendered styles that were held out: head {head:.3f}, distance alone {bank:.3f}.
-* Knows no kinds of defects: everything unusual is `unknown_anomaly`, with its place.
-* Not for: slow changes of colour over more than about 100 px, seams, outlines, labels.
-"""
+    where: Weights
+    what: Weights | None = None
+    confidence_ratio: float = 1.0
 
 
-def card_of(plan: tuple[int, int, int], auroc_ratios: tuple[float, float]) -> str:
-    """Return the card of a training: seed, styles and steps; AUROC of head and of distance."""
-    seed, styles, steps = plan
-    head, bank = auroc_ratios
-    return _CARD.format(
-        version=VERSION, seed=seed, styles=styles, steps=steps, head=head, bank=bank
-    )
-
-
-def bundle_files(weights: Weights, card: str) -> dict[str, bytes]:
+def bundle_files(heads: Heads, card: str) -> dict[str, bytes]:
     """Return every file of the base bundle by name, its manifest included.
 
-    The same ``weights`` and ``card`` give the same bytes.
+    The same ``heads`` and ``card`` give the same bytes.
     """
+    thresholds: dict[str, object] = {"overkill_ratio": 0.02, "fixed_at": "teaching"}
     files = {
         "model.onnx": golden_bank().SerializeToString(deterministic=True),
-        "judges.onnx": judges_graph(weights).SerializeToString(deterministic=True),
-        "labels.json": _json({"classes": ["unknown_anomaly"]}),
-        "thresholds.json": _json({"overkill_ratio": 0.02, "fixed_at": "teaching"}),
+        "judges.onnx": judges_graph(heads.where).SerializeToString(deterministic=True),
         "preprocess.json": _json({"colour": "RGB", "tile_px": 512, "cell_px": CELL_PX}),
         "card.md": card.encode(),
     }
+    labels: dict[str, object] = {"classes": [UNKNOWN]}
+    if heads.what is not None:
+        files["kinds.onnx"] = kinds_graph(heads.what).SerializeToString(deterministic=True)
+        labels = {"classes": [UNKNOWN, *KINDS], "kinds": list(KINDS)}
+        thresholds["kind_confidence_ratio"] = heads.confidence_ratio
+    files["labels.json"], files["thresholds.json"] = _json(labels), _json(thresholds)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     manifest = {"name": "base", "version": VERSION, "files": digests}
     return {**files, "manifest.json": _json(manifest)}
@@ -59,20 +57,30 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
-def write_bundle(folder: Path, weights: Weights, card: str) -> str:
+def write_bundle(folder: Path, heads: Heads, card: str) -> str:
     """Write the base bundle and return its manifest's SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = bundle_files(weights, card)
+    files = bundle_files(heads, card)
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return hashlib.sha256(files["manifest.json"]).hexdigest()
 
 
-def weights_of(model: bytes) -> Weights:
-    """Read the trained weights back from the bytes of ``judges.onnx``."""
+def heads_of(files: Mapping[str, bytes]) -> Heads:
+    """Read what was trained back from a bundle's files."""
+    what = files.get("kinds.onnx")
+    thresholds = json.loads(files["thresholds.json"])
+    return Heads(
+        where=_weights_of(files["judges.onnx"], WHERE),
+        what=None if what is None else _weights_of(what, WHAT),
+        confidence_ratio=float(thresholds.get("kind_confidence_ratio", 1.0)),
+    )
+
+
+def _weights_of(model: bytes, prefix: str) -> Weights:
     loaded = onnx.load_model_from_string(model)
     return {
-        tensor.name.removeprefix(PREFIX): numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.name.removeprefix(prefix): numpy_helper.to_array(tensor).astype(np.float32)
         for tensor in loaded.graph.initializer
-        if tensor.name.startswith(PREFIX)
+        if tensor.name.startswith(prefix)
     }

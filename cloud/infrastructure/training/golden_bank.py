@@ -21,6 +21,8 @@ from cloud.infrastructure.training.graph import GraphWriter
 CHANNELS = 24
 CELL_PX = 8
 ORIENTATIONS = 4
+DIRECTION_CHANNELS = (4, 11)
+"""Where the energies along 0, 45, 90 and 135 degrees begin, one for each of two levels."""
 _LOG_FLOOR = 0.004
 
 

@@ -1,4 +1,4 @@
-"""The where-head in PyTorch, and its weights as the graph wants them."""
+"""The heads in PyTorch, and their weights as the graphs want them."""
 
 import numpy as np
 import torch
@@ -7,7 +7,12 @@ from torch import nn
 from torch.nn import functional
 
 from cloud.infrastructure.training.golden_bank import CHANNELS
-from cloud.infrastructure.training.where_head import DEPARTURE_LIMIT, DILATIONS, WIDTH
+from cloud.infrastructure.training.heads import (
+    DEPARTURE_LIMIT,
+    DILATIONS,
+    WHAT_WIDTH,
+    WHERE_WIDTH,
+)
 
 _FIRST_LOGIT = -3.0
 
@@ -15,12 +20,12 @@ _FIRST_LOGIT = -3.0
 class _Block(nn.Module):
     """Two normalised convolutions beside a shortcut."""
 
-    def __init__(self, dilation: int) -> None:
+    def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(WIDTH, WIDTH, 3, 1, dilation, dilation, bias=False)
-        self.first_norm = nn.BatchNorm2d(WIDTH)
-        self.second = nn.Conv2d(WIDTH, WIDTH, 3, 1, dilation, dilation, bias=False)
-        self.second_norm = nn.BatchNorm2d(WIDTH)
+        self.first = nn.Conv2d(width, width, 3, 1, dilation, dilation, bias=False)
+        self.first_norm = nn.BatchNorm2d(width)
+        self.second = nn.Conv2d(width, width, 3, 1, dilation, dilation, bias=False)
+        self.second_norm = nn.BatchNorm2d(width)
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
         """Look at (N, C, H, W) float32."""
@@ -28,16 +33,14 @@ class _Block(nn.Module):
         return functional.relu(seen + self.second_norm(self.second(deep)))
 
 
-class WhereHead(nn.Module):
-    """Answers (N, H, W) logits to (N, H, W, 24) whitened departures from a style."""
+class Head(nn.Module):
+    """Answers (N, K, H, W) logits to (N, H, W, 24) whitened departures from a style."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int, answers: int) -> None:
         super().__init__()
-        self.entry = nn.Conv2d(CHANNELS + 1, WIDTH, 1)
-        self.blocks = nn.ModuleList(_Block(dilation) for dilation in DILATIONS)
-        self.answer = nn.Conv2d(WIDTH, 1, 1)
-        if self.answer.bias is not None:
-            nn.init.constant_(self.answer.bias, _FIRST_LOGIT)
+        self.entry = nn.Conv2d(CHANNELS + 1, width, 1)
+        self.blocks = nn.ModuleList(_Block(width, dilation) for dilation in DILATIONS)
+        self.answer = nn.Conv2d(width, answers, 1)
 
     def forward(self, departures: torch.Tensor) -> torch.Tensor:
         """Look at (N, H, W, 24) float32."""
@@ -47,10 +50,23 @@ class WhereHead(nn.Module):
         current = functional.relu(self.entry(current))
         for block in self.blocks:
             current = block(current)
-        return torch.as_tensor(self.answer(current)[:, 0])
+        return torch.as_tensor(self.answer(current))
 
 
-def folded(head: WhereHead) -> dict[str, NDArray[np.float32]]:
+def where_head() -> Head:
+    """A new where-head: one logit a cell, at first of something rare."""
+    head = Head(WHERE_WIDTH, 1)
+    if head.answer.bias is not None:
+        nn.init.constant_(head.answer.bias, _FIRST_LOGIT)
+    return head
+
+
+def what_head(kinds: int) -> Head:
+    """A new what-head: a logit a cell and kind."""
+    return Head(WHAT_WIDTH, kinds)
+
+
+def folded(head: Head) -> dict[str, NDArray[np.float32]]:
     """Return every weight by the graph's name, normalisation folded in."""
     found: dict[str, NDArray[np.float32]] = {}
 

@@ -52,22 +52,29 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseWish:
-    """What the base bundle is to be trained on: rendered styles, and steps."""
+    """What the base bundle is to be trained on: rendered styles, and steps of both heads."""
 
     out: Path
     seed: int
     style_count: int
     step_count: int
+    kind_step_count: int
+    workers: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseTrained:
-    """Where the bundle lies, its digest, and AUROC on held-out styles by head and by distance."""
+    """Where the bundle lies, its digest, and what it reaches on held-out styles.
+
+    AUROC of tiles by head, by distance and by both, and the share of flaws given the right kind.
+    """
 
     bundle: Path
     digest: str
     head_auroc_ratio: float
     bank_auroc_ratio: float
+    both_auroc_ratio: float
+    kind_accuracy_ratio: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,17 +146,30 @@ def _add_base(train: typer.Typer, open_doors: Callable[[], TrainDoors]) -> None:
     """Add `train base`."""
 
     @train.command("base")
-    def base(
+    def base(  # noqa: PLR0913  a command line has as many options as it has
         out: Annotated[Path, typer.Option(help="Folder of the work; kept to go on. 작업 폴더.")],
         styles: Annotated[int, typer.Option(help="Rendered styles. 스타일 수.")] = 4000,
-        steps: Annotated[int, typer.Option(help="Steps of 32 tiles. 학습 단계 수.")] = 12000,
+        steps: Annotated[
+            int, typer.Option(help="Steps that learn where flaws are. 위치 학습 단계 수.")
+        ] = 10000,
+        kind_steps: Annotated[
+            int, typer.Option(help="Steps that learn kinds. 종류 학습 단계 수.")
+        ] = 5000,
         seed: Annotated[int, typer.Option(help="Seed. 시드.")] = 1,
+        workers: Annotated[int, typer.Option(help="Processes. 프로세스 수.")] = 2,
         english: Annotated[
             bool, typer.Option("--english", help="Speak English. 영어로 답합니다.")
         ] = False,
     ) -> None:
         """Train the base bundle on rendered cloth; stopped, the same command goes on."""
-        wish = BaseWish(out=out, seed=seed, style_count=styles, step_count=steps)
+        wish = BaseWish(
+            out=out,
+            seed=seed,
+            style_count=styles,
+            step_count=steps,
+            kind_step_count=kind_steps,
+            workers=workers,
+        )
         try:
             _check_base(wish)
             done = _trained(wish, open_doors(), english=english)
@@ -160,6 +180,8 @@ def _add_base(train: typer.Typer, open_doors: Callable[[], TrainDoors]) -> None:
             "digest": done.digest[:12],
             "head": f"{done.head_auroc_ratio:.3f}",
             "bank": f"{done.bank_auroc_ratio:.3f}",
+            "both": f"{done.both_auroc_ratio:.3f}",
+            "kinds": f"{done.kind_accuracy_ratio:.0%}",
         }
         typer.echo(_say("train.trained", english=english, **places))
 
@@ -168,7 +190,14 @@ def _check_base(wish: BaseWish) -> None:
     """Refuse numbers out of range."""
     if wish.seed < 0:
         raise TrainRefusedError("train.seed", seed=wish.seed)
-    for option, count in (("--styles", wish.style_count), ("--steps", wish.step_count)):
+    if not 1 <= wish.workers <= MOST_WORKERS_COUNT:
+        raise TrainRefusedError("train.workers", workers=wish.workers, most=MOST_WORKERS_COUNT)
+    amounts = {
+        "--styles": wish.style_count,
+        "--steps": wish.step_count,
+        "--kind-steps": wish.kind_step_count,
+    }
+    for option, count in amounts.items():
         if not FEWEST_COUNT <= count <= LARGEST_SET_COUNT:
             raise TrainRefusedError(
                 "train.amount",
@@ -181,7 +210,8 @@ def _check_base(wish: BaseWish) -> None:
 
 def _trained(wish: BaseWish, doors: TrainDoors, *, english: bool) -> BaseTrained:
     label, reached = _say("train.training", english=english), 0
-    with typer.progressbar(length=wish.style_count + wish.step_count, label=label) as bar:
+    length = wish.style_count + wish.step_count + wish.kind_step_count
+    with typer.progressbar(length=length, label=label) as bar:
 
         def told(done: int) -> None:
             nonlocal reached

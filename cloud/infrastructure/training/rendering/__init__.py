@@ -11,6 +11,8 @@ Conventions used by every module of this package:
 """
 
 from cloud.infrastructure.training.rendering.grain import Grain, find_grain
+from cloud.infrastructure.training.rendering.greige import GreigeStyle, draw_greige
+from cloud.infrastructure.training.rendering.greige_flaws import GREIGE_FLAWS, render_greige
 from cloud.infrastructure.training.rendering.samples import (
     ANOMALIES,
     FAMILIES,
@@ -32,14 +34,18 @@ __all__ = [
     "ANOMALIES",
     "FAMILIES",
     "FITTED_KINDS",
+    "GREIGE_FLAWS",
     "KINDS",
     "SEAM_KINDS",
     "FabricStyle",
     "Grain",
+    "GreigeStyle",
     "Sample",
+    "draw_greige",
     "draw_style",
     "find_grain",
     "render_cloth",
+    "render_greige",
     "render_label",
     "render_sample",
     "render_seam",

@@ -1,11 +1,9 @@
 """Samples for training: good tiles, and the same with one flaw and a mask of where it is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from cloud.infrastructure.training.rendering import (
     anomalies,
@@ -33,6 +31,7 @@ from cloud.infrastructure.training.rendering.fittings import (
     sew_label,
 )
 from cloud.infrastructure.training.rendering.grain import Grain, find_grain
+from cloud.infrastructure.training.rendering.sample import Mask, Picture, Sample
 from cloud.infrastructure.training.rendering.stitching import (
     SEAM_KINDS,
     SeamFlaw,
@@ -51,9 +50,6 @@ __all__ = [
     "draw_style", "render_cloth", "render_label", "render_sample", "render_seam", "spoil",
     "style_for",
 ]  # fmt: skip
-
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
 
 _CLOTH_FLAWS: dict[str, Callable[[Canvas], None]] = {
     "broken_end": cloth_flaws.broken_end,
@@ -97,15 +93,6 @@ _COVERED, _SEEN_COUNT = 0.3, 4.0
 _SMALLEST_MASK_PX = 6
 # The least difference of a whole flaw, in the cloth's contrast, that an inspector would find.
 _CLEAR = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A tile (H, W, 3) uint8 RGB, where it is spoiled (H, W) bool, and by what; None is good."""
-
-    picture: Picture
-    mask: Mask
-    kind: str | None
 
 
 def render_sample(

@@ -1,0 +1,18 @@
+"""One training sample."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A tile (H, W, 3) uint8 RGB, where it is spoiled (H, W) bool, and by what; None is good."""
+
+    picture: Picture
+    mask: Mask
+    kind: str | None

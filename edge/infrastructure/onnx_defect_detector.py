@@ -12,7 +12,10 @@ from edge.model_bundles.errors import BundleCorruptError
 
 
 class OnnxDefectDetector:
-    """Implements ``DefectDetector``; two sessions for the process, safe from several threads."""
+    """Implements ``DefectDetector``; its sessions serve the process, safe from several threads.
+
+    A bundle without ``kinds.onnx`` knows no kinds.
+    """
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
         self._bank = _session(bundle, "model.onnx", threads)
@@ -26,6 +29,10 @@ class OnnxDefectDetector:
             raise BundleCorruptError("preprocess.json", str(problem)[:200]) from problem
         if colour != "RGB":
             raise BundleCorruptError("preprocess.json", f"unknown colour order {colour}")
+        self._kinds, self._confidence = _kinds_of(bundle)
+        self._what = _session(bundle, "kinds.onnx", threads) if self._kinds else None
+        if self._what is not None:
+            _check_kinds(self._what, channels, len(self._kinds))
         self._identity = DetectorIdentity(
             bundle=bundle.label, digest=bundle.digest, channels_count=int(channels)
         )
@@ -50,6 +57,53 @@ class OnnxDefectDetector:
         given = {"features": features, "mean": mean, "whitening": whitening}
         distances, logits = self._judges.run(["distances", "logits"], given)
         return distances, logits
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of flaws that the bundle knows."""
+        return self._kinds
+
+    @property
+    def kind_confidence_ratio(self) -> float:
+        """How sure the network must be of a kind to name it."""
+        return self._confidence
+
+    def kind_logits(
+        self,
+        features: NDArray[np.float32],
+        mean: NDArray[np.float32],
+        whitening: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Ask for kinds of ``features`` (N, H, W, C) by (C) and (C, C): (N, H, W, K) float32."""
+        if self._what is None:
+            return np.zeros((*features.shape[:3], 0), dtype=np.float32)
+        given = {"features": features, "mean": mean, "whitening": whitening}
+        answer: NDArray[np.float32] = self._what.run(["kinds"], given)[0]
+        return answer
+
+
+def _kinds_of(bundle: Bundle) -> tuple[tuple[str, ...], float]:
+    """Read which kinds the bundle knows, and how sure it must be of one."""
+    if "kinds.onnx" not in bundle.files:
+        return (), 1.0
+    try:
+        kinds = tuple(str(kind) for kind in json.loads(bundle.files["labels.json"])["kinds"])
+    except (ValueError, KeyError, TypeError) as problem:
+        raise BundleCorruptError("labels.json", str(problem)[:200]) from problem
+    try:
+        confidence = float(json.loads(bundle.files["thresholds.json"])["kind_confidence_ratio"])
+    except (ValueError, KeyError, TypeError) as problem:
+        raise BundleCorruptError("thresholds.json", str(problem)[:200]) from problem
+    if not kinds or not 0 <= confidence <= 1:
+        raise BundleCorruptError("thresholds.json", f"{len(kinds)} kinds from {confidence} on")
+    return kinds, confidence
+
+
+def _check_kinds(what: onnxruntime.InferenceSession, channels: int, kinds: int) -> None:
+    """Refuse a network that does not fit the others and the labels."""
+    given, answered = what.get_inputs()[0].shape[3], what.get_outputs()[0].shape[3]
+    if (given, answered) != (channels, kinds):
+        raise BundleCorruptError("kinds.onnx", f"{given} numbers in, {answered} kinds out")
 
 
 def _session(bundle: Bundle, file: str, threads: int) -> onnxruntime.InferenceSession:

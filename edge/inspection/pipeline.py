@@ -14,6 +14,7 @@ from edge.inspection.findings import findings_of, polygon_cells, refined
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.garment import SideLine, follow_sides, garment_mask, rim_mm
 from edge.inspection.measurement import cannot_measure, measure, measure_on_template
+from edge.inspection.naming import Looked, named
 from edge.inspection.plane import Plane, fit_plane
 from edge.inspection.ports import CodeFinder, DefectDetector, PictureScaler, Stopwatch, TagFinder
 from edge.inspection.registration import lay_template
@@ -332,9 +333,10 @@ class InspectionPipeline:
         scales = self._scales(scene, cloth, bank)
         if not scales:
             return result
-        scores = self._judge.score_map(cloth, scales)
-        threshold = scales[0].limit_score
-        found = findings_of(scores, threshold)
+        look = self._judge.look(cloth, scales)
+        scores, threshold = look.joined, scales[0].limit_score
+        looked = Looked(layer=cloth.at(1), scale=scales[0], middle=look.middle, scores=scores)
+        found = named(findings_of(scores, threshold), looked, self._parts.detector)
         if scene.plane is not None:
             # Two places of one flaw grow to the same outline: the highest score stands for it.
             flaws: dict[tuple[Point, ...], Finding] = {}

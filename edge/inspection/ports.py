@@ -47,6 +47,28 @@ class DefectDetector(Protocol):
         """
         ...
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of flaws that the bundle knows; none where it has no network for them."""
+        ...
+
+    @property
+    def kind_confidence_ratio(self) -> float:
+        """How sure the network must be of a kind to name it."""
+        ...
+
+    def kind_logits(
+        self,
+        features: NDArray[np.float32],
+        mean: NDArray[np.float32],
+        whitening: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Say for ``features`` (N, H, W, C) float32 which kind each cell would be as a flaw.
+
+        By ``mean`` (C,) and ``whitening`` (C, C); returns (N, H, W, K) float32 for ``kinds``.
+        """
+        ...
+
 
 class TagFinder(Protocol):
     """Finds the tags of a board."""

@@ -109,9 +109,14 @@ def windows(cells: NDArray[np.bool_]) -> list[Window]:
             inside: NDArray[np.bool_] = cells[down, across]
             if inside.any():
                 core = (_shrunk(down, inside, 1), _shrunk(across, inside, 0))
-                (row, high), (column, wide) = _extent(core[0], height), _extent(core[1], width)
-                found.append(Window(row, column, high, wide, core))
+                found.append(widened(core, (height, width)))
     return found
+
+
+def widened(core: tuple[slice, slice], shape: tuple[int, ...]) -> Window:
+    """Return the tile around a core of rows and columns, in a picture of so many cells."""
+    (row, high), (column, wide) = _extent(core[0], shape[0]), _extent(core[1], shape[1])
+    return Window(row, column, high, wide, core)
 
 
 def _shrunk(core: slice, used: NDArray[np.bool_], over: int) -> slice:
@@ -281,6 +286,14 @@ def joint_score(
     return np.asarray(bank + head, dtype=np.float32)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Look:
+    """Scores ``joined`` (H, W) float32, and the piece's own ``middle`` (C,) float32."""
+
+    joined: NDArray[np.float32]
+    middle: NDArray[np.float32]
+
+
 class TextureJudge:
     """Scores every judged cell against a style, looking closely only where it pays."""
 
@@ -300,7 +313,11 @@ class TextureJudge:
         Coarse magnifications come first and see everything; at full size only the tiles with
         the highest coarse scores are looked at when there are more than the budget allows.
         """
-        full_limit = scales[0].limit_score
+        return self.look(cloth, scales).joined
+
+    def look(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...]) -> "Look":
+        """Score as :meth:`score_map` does, and keep the piece's own middle at full size."""
+        full_limit, middle = scales[0].limit_score, scales[0].mean
         joined = np.full(cloth.cells.shape, _UNSEEN)
         for scale in sorted(scales, key=lambda s: -s.factor):
             if not possible(cloth.frame.shape, scale.factor):
@@ -310,15 +327,16 @@ class TextureJudge:
             if scale.factor == 1 and len(chosen) > self._close_tiles:
                 chosen.sort(key=lambda w: -float(joined[w.core].max()))
                 chosen = chosen[: self._close_tiles]
-            scores = self._scores(smaller, scale, chosen)
+            scores, mean = self._scores(smaller, scale, chosen)
+            middle = mean if scale.factor == 1 else middle
             scores *= full_limit / scale.limit_score
             np.maximum(joined, _spread_out(scores, scale.factor, joined.shape), out=joined)
         joined[~cloth.cells] = _UNSEEN
-        return joined
+        return Look(joined=joined, middle=middle)
 
     def _scores(
         self, layer: Layer, scale: ScaleStatistics, chosen: list[Window]
-    ) -> NDArray[np.float32]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         scores = np.full(layer.cells.shape, _UNSEEN)
         seen = glimpses(layer, chosen, self._detector, self._together)
         own = [glimpse.own() for glimpse in seen]
@@ -331,7 +349,7 @@ class TextureJudge:
             scores[glimpse.window.core][core] = joint_score(scale, *answers)[core]
 
         self._together([functools.partial(judge, glimpse) for glimpse in seen])
-        return scores
+        return scores, mean
 
 
 def _spread_out(

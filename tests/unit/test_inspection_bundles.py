@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import edge.model_bundles
-from cloud.infrastructure.training.bundle_files import bundle_files, weights_of
+from cloud.infrastructure.training.bundle_files import Heads, bundle_files, heads_of
+from cloud.infrastructure.training.rendering import KINDS
 from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
 from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
-from edge.model_bundles.bundle import BASE_MANIFEST_SHA256, opened
+from edge.model_bundles.bundle import BASE_MANIFEST_SHA256, Bundle, opened
 from edge.model_bundles.errors import (
     BundleCorruptError,
     BundleKeyMissingError,
@@ -26,8 +27,8 @@ BASE = Path(edge.model_bundles.__file__).parent / "base"
 
 def rebuilt() -> dict[str, bytes]:
     """The bundle as code writes it round the committed weights and card."""
-    weights = weights_of((BASE / "judges.onnx").read_bytes())
-    return bundle_files(weights, (BASE / "card.md").read_text(encoding="utf-8"))
+    committed = {entry.name: entry.read_bytes() for entry in BASE.iterdir()}
+    return bundle_files(heads_of(committed), (BASE / "card.md").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -156,3 +157,59 @@ def test_the_graph_computes_the_whitened_distance_of_its_own_features() -> None:
     np.testing.assert_allclose(distances, expected, rtol=1e-3)
     assert logits.shape == distances.shape
     assert np.isfinite(logits).all()
+
+
+def untaught(width: int, answers: int) -> dict[str, np.ndarray]:
+    """Weights of a head that nobody trained, in the graph's names."""
+    generator = np.random.default_rng(3)
+    shapes = {"entry": (width, 25, 1, 1), "answer": (answers, width, 1, 1)}
+    for block in range(3):
+        shapes |= {f"block{block}_{part}": (width, width, 3, 3) for part in ("first", "second")}
+    found = {}
+    for name, shape in shapes.items():
+        found[f"{name}_w"] = generator.normal(0, 0.05, shape).astype(np.float32)
+        found[f"{name}_b"] = np.zeros(shape[0], np.float32)
+    return found
+
+
+def with_kinds(**changed: bytes) -> Bundle:
+    """A bundle that names kinds; ``changed`` files replace its own."""
+    heads = Heads(where=untaught(24, 1), what=untaught(32, len(KINDS)), confidence_ratio=0.4)
+    files = {**bundle_files(heads, "card"), **changed}
+    digests = {n: hashlib.sha256(d).hexdigest() for n, d in files.items() if n != "manifest.json"}
+    manifest = {"name": "kinds", "version": "1", "files": digests}
+    return opened({**files, "manifest.json": json.dumps(manifest).encode()}, "signature")
+
+
+def test_a_bundle_with_a_network_for_kinds_knows_them() -> None:
+    detector = OnnxDefectDetector(with_kinds(), threads=1)
+    assert detector.kinds == KINDS
+    assert detector.kind_confidence_ratio == 0.4
+    features = np.zeros((1, 6, 5, 24), np.float32)
+    mean, whitening = np.zeros(24, np.float32), np.eye(24, dtype=np.float32)
+    assert detector.kind_logits(features, mean, whitening).shape == (1, 6, 5, len(KINDS))
+    assert detector.judge(features, mean, whitening)[1].shape == (1, 6, 5)
+
+
+def test_a_bundle_without_such_a_network_works_and_knows_none() -> None:
+    heads = Heads(where=untaught(24, 1))
+    files = bundle_files(heads, "card")
+    detector = OnnxDefectDetector(opened(files, "signature"), threads=1)
+    assert detector.kinds == ()
+    answer = detector.kind_logits(np.zeros((1, 2, 3, 24), np.float32), np.zeros(24), np.eye(24))
+    assert answer.shape == (1, 2, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("labels.json", b'{"classes": []}'),
+        ("labels.json", b'{"kinds": ["hole"]}'),
+        ("thresholds.json", b"{}"),
+        ("thresholds.json", b'{"kind_confidence_ratio": 1.5}'),
+        ("kinds.onnx", b"no network"),
+    ],
+)
+def test_kinds_that_do_not_fit_are_a_corrupt_bundle(file: str, content: bytes) -> None:
+    with pytest.raises(BundleCorruptError):
+        OnnxDefectDetector(with_kinds(**{file: content}), threads=1)

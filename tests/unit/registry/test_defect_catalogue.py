@@ -1,5 +1,6 @@
 """The catalogue of defects holds, and names exactly what the renderer can draw."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,16 @@ def test_the_catalogue_and_the_renderer_know_the_same_kinds() -> None:
     for kind in kinds:
         assert ("cloth" in kind.occurs_on) == (kind.name in KINDS)
     assert check_defects(REGISTRY) == (("standards/defects.yml",), ())
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_kiosk_and_dashboard_say_every_kind_as_the_catalogue_does(language: str) -> None:
+    kiosk = json.loads(Path(f"edge/interfaces/kiosk/texts/{language}.json").read_text("utf-8"))
+    dashboard = json.loads(Path(f"cloud/dashboard/texts/{language}.json").read_text("utf-8"))
+    for kind in read_defects(REGISTRY):
+        title = getattr(kind, f"title_{language}")
+        assert kiosk[f"defect.{kind.name}"] == title
+        assert dashboard["defect"][kind.name] == title
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def fit(
     loss_of: Callable[[int], torch.Tensor],
     told: Callable[[int], None],
 ) -> None:
-    """Take the steps that are left; ``loss_of`` gives the loss of a step, counted from 0.
+    """Take the steps that are left; ``loss_of`` gives the loss (N=1) of a step, counted from 0.
 
     ``told`` hears how many steps are done. The network is left ready to be asked.
 

@@ -1,4 +1,8 @@
-"""Boards to print, exact to the tenth of a millimetre: one PDF page of squares."""
+"""Boards to print, exact to the tenth of a millimetre: one PDF page of squares.
+
+Written by hand, because a station installs the edge's packages alone: the library that the cloud
+draws labels with would bring 17 MB (Pillow with it) for rectangles and two lines of text.
+"""
 
 from dataclasses import dataclass
 
@@ -185,12 +189,19 @@ def _drawn(page: _Page) -> bytes:
         words.append("f")
     foot = page.height_mm - 0.9 * _MARGIN_MM
     words.append(f"{_MARGIN_MM} {foot} {_RULE_MM} 0.4 re f")
-    words.append(f"BT /F1 3.2 Tf 1 0 0 -1 {_MARGIN_MM} {foot + 4.5} Tm ({page.title}) Tj ET")
+    words.append(
+        f"BT /F1 3.2 Tf 1 0 0 -1 {_MARGIN_MM} {foot + 4.5} Tm ({_escaped(page.title)}) Tj ET"
+    )
     words.append(
         f"BT /F1 3.2 Tf 1 0 0 -1 {_MARGIN_MM} {foot + 9} Tm "
         "(the line above is 100 mm long; print at 100 %) Tj ET"
     )
     return "\n".join(words).encode("ascii", "replace")
+
+
+def _escaped(text: str) -> str:
+    """Let brackets in a name stand in a PDF string."""
+    return "".join(f"\\{sign}" if sign in "()\\" else sign for sign in text)
 
 
 def _numbered(parts: list[bytes]) -> bytes:

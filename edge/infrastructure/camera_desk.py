@@ -15,7 +15,9 @@ from edge.capture.camera_settings import CameraSettings
 from edge.capture.errors import CameraSettingsError
 from edge.capture.ports import Frame, FrameSource
 from edge.infrastructure.opencv_capture import OpencvCamera
+from edge.infrastructure.opencv_pictures import LARGEST_PX
 from edge.infrastructure.picamera2_capture import Picamera2Camera
+from edge.infrastructure.picture_headers import stated_size
 from edge.infrastructure.replay_camera import FollowCamera, ReplayCamera
 from edge.station.errors import (
     CameraNotConfiguredError,
@@ -200,7 +202,8 @@ def _small_jpeg(pixels: NDArray[np.uint8], width_px: int) -> bytes | None:
 
 
 def _decode(content: bytes, how: int) -> NDArray[np.uint8] | None:
-    if not content:
+    height_px, width_px = stated_size(content) or (0, 0)
+    if not content or height_px * width_px > LARGEST_PX:
         return None
     try:
         pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), how)

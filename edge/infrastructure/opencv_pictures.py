@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.infrastructure.picture_headers import stated_size
 from edge.inspection.errors import PictureUnreadableError
 
-_LARGEST_PX = 100_000_000
+LARGEST_PX = 100_000_000
 _LARGEST_BYTES = 256 * 1024 * 1024
 
 
@@ -49,6 +50,9 @@ def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
     """
     if not data:
         raise PictureUnreadableError(name, "the file is empty")
+    height_px, width_px = stated_size(data) or (0, 0)
+    if height_px * width_px > LARGEST_PX:
+        raise PictureUnreadableError(name, "larger than 100 megapixels")
     flags = cv2.IMREAD_COLOR if data[:2] == b"\xff\xd8" else cv2.IMREAD_UNCHANGED
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -56,7 +60,7 @@ def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
         raise PictureUnreadableError(name, "not a picture that can be decoded") from problem
     if picture is None or picture.size == 0:
         raise PictureUnreadableError(name, "not a picture that can be decoded")
-    if picture.shape[0] * picture.shape[1] > _LARGEST_PX:
+    if picture.shape[0] * picture.shape[1] > LARGEST_PX:
         raise PictureUnreadableError(name, "larger than 100 megapixels")
     return _as_rgb(_as_bytes(picture))
 

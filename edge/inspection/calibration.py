@@ -177,6 +177,32 @@ def calibrate_lens(
     )
 
 
+def seen_enough(
+    view: BoardView | None, board: CalibrationBoard, limits: CalibrationLimits
+) -> BoardView:
+    """Return the view of a board that lies on the table, where it shows enough of it.
+
+    Raises:
+        CalibrationRefusedError: no board is in the picture, or too little of it.
+    """
+    if view is None:
+        raise CalibrationRefusedError(
+            "flat_board_not_found", f"{board.name} is not in the picture of the lying board"
+        )
+    least = _least_corners(board, limits)
+    if len(view.px) < least:
+        raise CalibrationRefusedError(
+            "flat_corners_few",
+            f"{len(view.px)} of {board.corners_count} corners of the lying board are seen, "
+            f"{least:.0f} are needed",
+        )
+    return view
+
+
+def _least_corners(board: CalibrationBoard, limits: CalibrationLimits) -> float:
+    return max(_LEAST_CORNERS_COUNT, limits.least_corners_ratio * board.corners_count)
+
+
 def _sorted(
     seen: Mapping[str, BoardView | None], board: CalibrationBoard, limits: CalibrationLimits
 ) -> _Sorting:
@@ -184,7 +210,7 @@ def _sorted(
     sorting = _Sorting()
     sizes = [(view.width_px, view.height_px) for view in seen.values() if view is not None]
     usual = max(set(sizes), key=sizes.count) if sizes else (0, 0)
-    least = max(_LEAST_CORNERS_COUNT, limits.least_corners_ratio * board.corners_count)
+    least = _least_corners(board, limits)
     for picture, view in seen.items():
         why: Dropped | None = None
         if view is None:

@@ -12,9 +12,11 @@ from edge.inspection.frame_checks import frame_problems
 from edge.inspection.lens import Lens
 from edge.inspection.plane import Plane, fit_plane
 from edge.inspection.ports import TagFinder
+from edge.inspection.tag_places import suspect_tag
 
 _MOST_RESIDUAL_PX = 0.15
 _MOST_CHECK_MM = 0.3
+_MOST_OFF_MM = 0.75
 _CAMERA_HEIGHT_SHARE = 0.01
 
 
@@ -43,8 +45,8 @@ def calibrate_table(
     Returns the board with the places where its tags are seen and the camera's height.
 
     Raises:
-        CalibrationRefusedError: the frame cannot be judged, a tag is hidden, or the tags do not
-            lie where their file says.
+        CalibrationRefusedError: the frame cannot be judged, a tag is hidden, or one of them does
+            not lie where its file says.
     """
     problems = frame_problems(frame)
     if problems:
@@ -60,6 +62,14 @@ def calibrate_table(
     if hidden:
         raise CalibrationRefusedError("tags_hidden", f"tags {hidden} of the table are not seen")
     plane = fit_plane(frame, corners, replace(board, lens=lens, reference_px=None))
+    suspect = suspect_tag(frame, corners, board, lens)
+    if not suspect.off_mm <= _MOST_OFF_MM:
+        x_mm, y_mm = board.tags[suspect.tag]
+        raise CalibrationRefusedError(
+            "tag_misplaced",
+            f"tag {suspect.tag} lies {suspect.off_mm:.1f} mm from ({x_mm:g}, {y_mm:g}), where "
+            f"{board.name} has it; {_MOST_OFF_MM} mm are allowed",
+        )
     if not plane.residual_px <= _MOST_RESIDUAL_PX:
         raise CalibrationRefusedError(
             "tags_elsewhere",
@@ -101,8 +111,16 @@ def check_on_table(plane: Plane, view: BoardView) -> float:
     """Rms in mm by which a board lying on the table disagrees with the table's tags.
 
     Raises:
-        CalibrationRefusedError: it disagrees by more than 0.3 mm.
+        CalibrationRefusedError: it disagrees by more than 0.3 mm, or its picture has another size
+            than the views that the lens was learned from.
     """
+    lens = plane.lens
+    if lens is not None and (view.height_px, view.width_px) != (lens.height_px, lens.width_px):
+        raise CalibrationRefusedError(
+            "frame_size_differs",
+            f"the picture of the lying board has {view.width_px} × {view.height_px} px, "
+            f"the views had {lens.width_px} × {lens.height_px} px",
+        )
     seen = plane.to_mm(view.px)
     start, goal = view.mm - view.mm.mean(axis=0), seen - seen.mean(axis=0)
     first, _, last = np.linalg.svd(start.T @ goal)

@@ -19,11 +19,16 @@ from edge.inspection.calibration import (
     CalibrationLimits,
     LensFitter,
     calibrate_lens,
+    seen_enough,
 )
 from edge.inspection.errors import InspectionError, PictureUnreadableError
 from edge.inspection.gauge import GaugeBar, GaugeCheck, check_gauge
 from edge.inspection.ports import PictureFiles, TagFinder
-from edge.inspection.table import StationCalibration, calibrate_table, check_on_table
+from edge.inspection.table import (
+    StationCalibration,
+    calibrate_table,
+    check_on_table,
+)
 from edge.interfaces.calibration import CalibrationOrder
 
 if TYPE_CHECKING:
@@ -103,6 +108,11 @@ class CalibrationAtTheDesk:
                 problem=error.problem,
             )
             return UNREADABLE
+        except OSError as error:
+            self._tell(
+                "calibration.cannot_write", err=True, file=error.filename, problem=error.strerror
+            )
+            return FAILED
         except InspectionError as error:
             reason = getattr(error, "reason", None)
             key = f"calibration.refused.{reason}"
@@ -121,6 +131,7 @@ class CalibrationAtTheDesk:
         tools = self._tools
         spec, table = tools.boards.calibration(order.board), tools.boards.table()
         thickness_mm = _thickness(order.thickness)
+        flat = None if order.flat is None else self._lying(order.flat, spec)
         seen = self._seen(order, spec)
         lens = calibrate_lens(seen, spec, tools.fitter, CalibrationLimits())
         for drop in lens.dropped:
@@ -135,10 +146,7 @@ class CalibrationAtTheDesk:
         learned, plane = calibrate_table(
             self._picture(order.table), tools.tags, table, lens.fit.lens
         )
-        check_mm = None
-        if order.flat is not None:
-            view = tools.finder.find(tools.pictures.read(str(order.flat)), spec)
-            check_mm = None if view is None else round(check_on_table(plane, view), 4)
+        check_mm = None if flat is None else round(check_on_table(plane, flat), 4)
         number = tools.new_id()
         made = StationCalibration(
             calibration_id=number,
@@ -152,6 +160,15 @@ class CalibrationAtTheDesk:
         file = None if order.dry_run else tools.shelf.keep(made)
         typer.echo(json.dumps(_described(made, file), ensure_ascii=False))
         return 0
+
+    def _lying(self, flat: Path, spec: CalibrationBoard) -> BoardView:
+        """Find the board lying on the table.
+
+        Raises:
+            CalibrationRefusedError: it is not seen there, or too little of it.
+        """
+        view = self._tools.finder.find(self._tools.pictures.read(str(flat)), spec, str(flat))
+        return seen_enough(view, spec, CalibrationLimits())
 
     def _seen(self, order: CalibrationOrder, spec: CalibrationBoard) -> dict[str, BoardView | None]:
         """Look for the board in files, or in live pictures until enough show it."""

@@ -223,7 +223,12 @@ def _teach(
     frames = [frame for path in pictures if (frame := _lesson_picture(tools, path)) is not None]
     bank = pipeline.learn(lesson, frames, tools.board(board) if board else None)
     data = bank.to_bytes()
-    out.write_bytes(data)
+    try:
+        out.write_bytes(data)
+    except OSError as problem:
+        text = said(tools, "offline.cannot_write", file=out, problem=problem.strerror)
+        typer.echo(text, err=True)
+        raise typer.Exit(FAILED) from problem
     text = said(
         tools,
         "offline.taught",

@@ -15,13 +15,15 @@ from cloud.infrastructure.training.rendering.markers import TableTags
 from cloud.infrastructure.training.rendering.scene import SceneSpec, render_scene
 from edge.__main__ import app
 from edge.infrastructure.calibration_files import read_calibration, read_gauge
+from edge.infrastructure.opencv_calibration import OpenCvBoardFinder, OpenCvLensFitter
 from edge.infrastructure.opencv_tags import OpenCvTagFinder, read_board
 from edge.infrastructure.station_ruler import CALIBRATION, GAUGE, RulerRules, StationRuler
 from edge.inspection.board import TagBoard
+from edge.inspection.calibration import CalibrationLimits, calibrate_lens
 from edge.inspection.errors import CalibrationRefusedError
 from edge.inspection.lens import Lens
 from edge.inspection.table import calibrate_table
-from tests.fakes.board_views import TrueLens, any_views
+from tests.fakes.board_views import BOARD, TrueLens, any_views
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.requirement("CAP", "MEA")
@@ -56,9 +58,9 @@ def table(tmp_path: Path, name: str, camera: Camera = CAMERA, bar_mm: float | No
     return path
 
 
-def kyndof_edge(home: Path, *arguments: str | Path) -> Result:
+def kyndof_edge(home: Path, *arguments: str | Path, language: str = "en") -> Result:
     environment = {
-        "KYNDOF_LANGUAGE": "en",
+        "KYNDOF_LANGUAGE": language,
         "KYNDOF_HOME": str(home),
         "KYNDOF_FIRMWARE_CONFIG": str(home / "firmware-config"),
     }
@@ -143,8 +145,73 @@ def test_a_table_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path) 
     assert reason(whole[:600, :800].copy()) == "frame_size_differs"
     assert reason(np.zeros_like(whole)) == "frame_black"
     assert reason(np.full_like(whole, 255)) == "frame_overexposed"
-    tags = {**board.tags, 1: (1064.0, 60.0)}
-    assert reason(whole, replace(board, tags=tags)) == "tags_elsewhere"
+    smaller = replace(board, side_mm=47.0)
+    assert reason(whole, smaller) == "tags_elsewhere"
+    for tag, off in ((0, (3.0, 0.0)), (1, (0.0, -3.0)), (2, (-2.0, 2.0)), (3, (1.1, 1.1))):
+        x_mm, y_mm = board.tags[tag]
+        tags = {**board.tags, tag: (x_mm + off[0], y_mm + off[1])}
+        with pytest.raises(CalibrationRefusedError, match=f"tag {tag} lies") as caught:
+            calibrate_table(whole, OpenCvTagFinder(), replace(board, tags=tags), lens)
+        assert caught.value.reason == "tag_misplaced"
+
+
+def test_a_lying_board_that_is_not_seen_whole_enough_refuses_the_calibration(
+    tmp_path: Path, home: Path, views: Path
+) -> None:
+    """Half a board has corners enough; an edge of one, or none, says nothing about the table."""
+    board = any_views(LENS, 1, 3)[0]
+    words = ["calibrate", views, "--board", "charuco-10x7-25", "--dry-run"]
+    words += ["--table", table(tmp_path, "table"), "--flat"]
+    for name, picture, sentence in (
+        ("bare", np.zeros_like(board) + 90, "not in its picture"),
+        ("edge", half_seen(board, 0.16), "too little of the board"),
+        ("small", board[:600, :800].copy(), "another size"),
+    ):
+        path = tmp_path / f"{name}.png"
+        cv2.imwrite(str(path), picture)
+        result = kyndof_edge(home, *words, path)
+        assert result.exit_code == 1, result.output
+        assert sentence in result.stderr, result.stderr
+
+
+def half_seen(picture: np.ndarray, share: float) -> np.ndarray:
+    """Cover all but a ``share`` of the board in a picture (H, W, 3) uint8."""
+    covered = picture.copy()
+    seen = OpenCvBoardFinder().find(picture, BOARD)
+    assert seen is not None
+    covered[:, int(np.quantile(seen.px[:, 0], share)) + 12 :] = 70
+    return covered
+
+
+def test_views_of_half_a_board_count_with_the_corners_that_they_show() -> None:
+    whole = any_views(LENS, 9, 11)
+    finder, limits = OpenCvBoardFinder(), CalibrationLimits()
+    pictures = {"half": half_seen(whole[0], 0.5), "edge": half_seen(whole[1], 0.16)}
+    pictures |= {f"{n}": picture for n, picture in enumerate(whole)}
+    seen = {name: finder.find(picture, BOARD, name) for name, picture in pictures.items()}
+    half = seen["half"]
+    assert half is not None
+    assert 0.3 * BOARD.corners_count < len(half.px) < 0.7 * BOARD.corners_count
+    made = calibrate_lens(seen, BOARD, OpenCvLensFitter(), limits)
+    assert "half" in made.pictures
+    assert [(drop.picture, drop.reason) for drop in made.dropped] in (
+        [("edge", "corners_few")],
+        [("edge", "board_not_found")],
+    )
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_file_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, home: Path, language: str
+) -> None:
+    blocked = tmp_path / "a-file"
+    blocked.write_text("no folder")
+    sentence = {"ko": "쓸 수 없습니다", "en": "cannot be written"}[language]
+    for pdf in (tmp_path / "missing" / "board.pdf", blocked / "board.pdf", tmp_path):
+        result = kyndof_edge(home, "board", "charuco-10x7-25", "--pdf", pdf, language=language)
+        assert result.exit_code == 1
+        assert sentence in result.stderr
+        assert str(pdf) in result.stderr
 
 
 def test_too_few_pictures_or_none_at_all_store_nothing(tmp_path: Path, home: Path) -> None:

@@ -12,22 +12,26 @@ from edge.infrastructure.pipeline_inspector import PipelineInspector
 from edge.settings import EdgeSettings
 from edge.station.inspection_record import InspectionRecord, InspectionTask, Shot
 from edge.station.work_package import PointOfMeasure, Standard, StitchStandard
+from tests.fakes.standards import point, seam
 from tests.simulators.garments import Makers
 from tests.simulators.office import looks_well
 from tests.simulators.wardrobe import Wardrobe
 
 ROOT = Path(__file__).parents[2]
+UNTITLED = {"title_ko": "", "title_en": ""}
 POINTS = tuple(
-    PointOfMeasure(
-        name=name, title_ko="", title_en="", axis=name, at_ratio=0.5, nominal_mm=nominal_mm,
-        lower_mm=-5.0, upper_mm=5.0, severity=severity, thickness_mm=0.6, size="M",
+    point(
+        PointOfMeasure,
+        name=name,
+        axis=name,
+        nominal_mm=nominal_mm,
+        severity=severity,
+        size="M",
+        **UNTITLED,
     )
     for name, nominal_mm, severity in (("length", 500.0, "major"), ("width", 380.0, "critical"))
-)  # fmt: skip
-HEM = StitchStandard(
-    seam="hem", title_ko="", title_en="", side="bottom", inset_mm=12.0, pitch_mm=2.5, lower_mm=-0.3,
-    upper_mm=0.3, max_cv_ratio=0.12, max_skipped_count=0, severity="major",
-)  # fmt: skip
+)
+HEM = seam(StitchStandard, pitch_mm=2.5, **UNTITLED)
 CUT = Standard(points=POINTS, checks=frozenset({"measure"}))
 QC = replace(CUT, stitches=(HEM,), checks=frozenset({"measure", "stitches"}))
 

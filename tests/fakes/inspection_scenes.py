@@ -21,6 +21,7 @@ from edge.inspection.standard import (
     PointOfMeasure,
     StitchStandard,
 )
+from tests.fakes.standards import point, seam
 
 TEXT = "KY1:P:01ARZ3NDEKTSV4RRFFQ69G5FAV:01ARZ3NDEKTSV4RRFFQ69G5FAV"
 POINTS = tuple(
@@ -76,16 +77,12 @@ def draw(table: Table, seed: int = 0) -> tuple[np.ndarray, SceneTruth]:
 
 def hem(table: Table) -> StitchStandard:
     """The stitch standard of a table's seam."""
-    return StitchStandard(
-        seam="hem",
-        side="bottom",
+    return seam(
+        StitchStandard,
         inset_mm=table.seam.inset_mm,
-        pitch_mm=3.0,
         lower_mm=-1.2,
         upper_mm=1.2,
         max_cv_ratio=0.08,
-        max_skipped_count=0,
-        severity="major",
     )
 
 
@@ -97,14 +94,14 @@ def standard_of(
         style=table.fabric,
         spec_version="1",
         points=tuple(
-            PointOfMeasure(
+            point(
+                PointOfMeasure,
                 name=drawn.name,
                 axis=drawn.axis,
                 at_ratio=drawn.at_ratio,
                 nominal_mm=measured.value_mm,
                 lower_mm=-3,
                 upper_mm=3,
-                severity="major",
                 thickness_mm=FABRICS[table.fabric].thickness_mm,
             )
             for drawn, measured in zip(POINTS, truth.measures, strict=True)

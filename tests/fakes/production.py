@@ -30,6 +30,7 @@ from cloud.production.queries import StepOutcome, WorkOrderCreation
 from cloud.production.spec import SpecDraft
 from cloud.production.work_order import PieceDraft, StepDraft
 from tests.fakes.core import DEMO, OTHER, Core, add_organization, context_of, core_over
+from tests.fakes.standards import HEM_TITLES, LENGTH_TITLES, point, seam
 
 STORES = {
     **production_store.STORES,
@@ -41,31 +42,8 @@ CUT_01 = "sta_01K0CVT0000000000000000000"
 QC_01 = "sta_01K0QC00000000000000000000"
 NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
 
-LENGTH = PointOfMeasure(
-    name="length",
-    title_ko="총장",
-    title_en="Length",
-    axis="length",
-    at_ratio=0.5,
-    nominal_mm=500.0,
-    lower_mm=-5.0,
-    upper_mm=5.0,
-    severity="major",
-    thickness_mm=0.6,
-)
-HEM = StitchStandard(
-    seam="hem",
-    title_ko="밑단",
-    title_en="Hem",
-    side="bottom",
-    inset_mm=12.0,
-    pitch_mm=3.0,
-    lower_mm=-0.3,
-    upper_mm=0.3,
-    max_cv_ratio=0.12,
-    max_skipped_count=0,
-    severity="major",
-)
+LENGTH = point(PointOfMeasure, **LENGTH_TITLES)
+HEM = seam(StitchStandard, **HEM_TITLES)
 DEFECTS = DefectStandard(minor_below_mm2=4.0, major_from_mm2=4.0)
 
 

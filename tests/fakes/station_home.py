@@ -7,6 +7,8 @@ from pathlib import Path
 
 from kyndof_wire.fleet.v1 import fleet_pb2 as fleet
 
+from tests.fakes.standards import LENGTH_TITLES, point, seam
+
 ORGANIZATION = "01JDEM0000000000000000000A"
 OTHER = "01JDEM0000000000000000000Z"
 ORDER = "01JW0RK000000000000000000A"
@@ -28,33 +30,15 @@ def code(kind: str, ulid: str, organization: str = ORGANIZATION) -> str:
 
 def _standard() -> fleet.Standard:
     return fleet.Standard(
-        points=[
-            fleet.PointOfMeasure(
-                name="length",
-                title_ko="총장",
-                title_en="Length",
-                axis="length",
-                at_ratio=0.5,
-                nominal_mm=500,
-                lower_mm=-5,
-                upper_mm=5,
-                severity="major",
-                thickness_mm=1,
-            )
-        ],
+        points=[point(fleet.PointOfMeasure, thickness_mm=1, **LENGTH_TITLES)],
         stitches=[
-            fleet.StitchStandard(
+            seam(
+                fleet.StitchStandard,
                 seam="right",
+                side="right",
+                pitch_mm=2.5,
                 title_ko="오른쪽 솔기",
                 title_en="Right seam",
-                side="right",
-                inset_mm=12,
-                pitch_mm=2.5,
-                lower_mm=-0.3,
-                upper_mm=0.3,
-                max_cv_ratio=0.12,
-                max_skipped_count=0,
-                severity="major",
             )
         ],
         minor_below_mm2=4,

@@ -1,13 +1,18 @@
 """Pictures that no verdict may rest on: each is refused with its reason, none breaks anything."""
 
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from edge.capture.ports import Frame
 from edge.composition import compose_inspection
+from edge.infrastructure import opencv_pictures
+from edge.infrastructure.camera_desk import decode_shot
 from edge.infrastructure.opencv_pictures import OpenCvPictureFiles, decoded
+from edge.infrastructure.picture_headers import stated_size
 from edge.inspection.errors import PictureUnreadableError
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.standard import (
@@ -17,35 +22,16 @@ from edge.inspection.standard import (
     StitchStandard,
 )
 from edge.settings import EdgeSettings
+from edge.station.errors import FrameBrokenError
+from tests.fakes.standards import point, seam
 
 pytestmark = pytest.mark.requirement("DEF", "MEA", "VER")
 
-POINT = PointOfMeasure(
-    name="width",
-    axis="width",
-    at_ratio=0.5,
-    nominal_mm=300,
-    lower_mm=-3,
-    upper_mm=3,
-    severity="major",
-    thickness_mm=1.0,
-)
-SEAM = StitchStandard(
-    seam="hem",
-    side="bottom",
-    inset_mm=10,
-    pitch_mm=3,
-    lower_mm=-0.3,
-    upper_mm=0.3,
-    max_cv_ratio=0.1,
-    max_skipped_count=0,
-    severity="major",
-)
 STANDARD = InspectionStandard(
     style="coat",
     spec_version="1",
-    points=(POINT,),
-    stitches=(SEAM,),
+    points=(point(PointOfMeasure),),
+    stitches=(seam(StitchStandard),),
     defects=DefectStandard(minor_below_mm2=2, major_from_mm2=6),
     checks=frozenset({"defects", "measure", "stitches"}),
 )
@@ -117,9 +103,47 @@ def test_files_of_any_depth_become_the_same_picture_and_damaged_ones_are_told(
             decoded(content, "sent.png")
 
 
-def test_a_picture_of_more_than_a_hundred_megapixels_is_refused(tmp_path: Path) -> None:
-    tall = np.zeros((101_000, 1_000), np.uint8)
-    path = tmp_path / "huge.png"
-    cv2.imwrite(str(path), tall)
+KINDS = (".png", ".jpg", ".bmp", ".webp", ".tiff")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_header_states_the_size_that_decoding_gives(kind: str) -> None:
+    picture = np.ascontiguousarray(scene()[:90, :130])
+    encoded = cv2.imencode(kind, picture)[1].tobytes()
+    assert stated_size(encoded) == (90, 130) == decoded(encoded, "a").shape[:2]
+    lossless = [cv2.IMWRITE_WEBP_QUALITY, 101] if kind == ".webp" else []
+    assert stated_size(cv2.imencode(kind, picture, lossless)[1].tobytes()) == (90, 130)
+    for length in range(len(encoded[:64])):
+        assert stated_size(encoded[:length]) in {None, (90, 130)}
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xff\xff", b"no picture", b"II*\0"]
+)
+def test_a_header_that_states_nothing_gives_nothing(data: bytes) -> None:
+    assert stated_size(data) is None
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_a_picture_of_more_than_a_hundred_megapixels_is_refused_before_it_is_decoded(
+    tmp_path: Path, kind: str
+) -> None:
+    """Only the header says so many: whoever decoded it would find it cut off, not too large."""
+    small = cv2.imencode(kind, np.zeros((9, 7), np.uint8))[1].tobytes()
+    sides = {".png": ">II", ".jpg": ">HH", ".bmp": "<ii"}[kind]
+    order = (9, 7) if kind == ".jpg" else (7, 9)
+    assert small.count(struct.pack(sides, *order)) == 1
+    path = tmp_path / f"huge{kind}"
+    path.write_bytes(small.replace(struct.pack(sides, *order), struct.pack(sides, 10_001, 10_000)))
     with pytest.raises(PictureUnreadableError, match="100 megapixels"):
         OpenCvPictureFiles().read(str(path))
+    with pytest.raises(FrameBrokenError):
+        decode_shot(Frame(sequence=1, seen_ns=0, encoded=path.read_bytes()))
+
+
+def test_what_unfolds_to_more_than_was_stated_is_refused_too(monkeypatch) -> None:
+    """The size is looked at again after decoding, for formats whose header we do not read."""
+    monkeypatch.setattr(opencv_pictures, "LARGEST_PX", 299 * 400)
+    monkeypatch.setattr(opencv_pictures, "stated_size", lambda _: None)
+    with pytest.raises(PictureUnreadableError, match="100 megapixels"):
+        decoded(cv2.imencode(".png", scene())[1].tobytes(), "sent.png")

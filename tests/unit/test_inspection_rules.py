@@ -17,6 +17,7 @@ from edge.inspection.stitches import ALONG_MM, rhythm_of
 from edge.inspection.style_bank import MAX_BYTES, ScaleStatistics, StyleBank
 from edge.inspection.texture import small_map, windows
 from edge.inspection.verdict import Finding, Measurement, guarded, step_verdict
+from tests.fakes.standards import point, seam
 
 
 @pytest.mark.requirement("MEA")
@@ -93,28 +94,9 @@ def test_limits_that_no_piece_can_keep_are_refused() -> None:
     with pytest.raises(StandardError):
         DefectStandard(minor_below_mm2=9, major_from_mm2=5)
     with pytest.raises(StandardError):
-        PointOfMeasure(
-            name="chest",
-            axis="width",
-            at_ratio=0.5,
-            nominal_mm=300,
-            lower_mm=1,
-            upper_mm=2,
-            severity="major",
-            thickness_mm=1,
-        )
+        point(PointOfMeasure, lower_mm=1, upper_mm=2)
     with pytest.raises(StandardError):
-        StitchStandard(
-            seam="hem",
-            side="bottom",
-            inset_mm=0,
-            pitch_mm=3,
-            lower_mm=-1,
-            upper_mm=1,
-            max_cv_ratio=1,
-            max_skipped_count=0,
-            severity="major",
-        )
+        seam(StitchStandard, inset_mm=0)
 
 
 def test_a_board_of_three_tags_spans_nothing() -> None:
@@ -293,7 +275,7 @@ def test_a_line_fit_leaves_out_what_does_not_agree() -> None:
     assert robust_fit(t, np.full(40, np.nan), 1) is None
 
 
-def seam(pitch_mm: float, contrast: float, missing: tuple[int, ...] = (), jitter_mm: float = 0.0):
+def strip(pitch_mm: float, contrast: float, missing: tuple[int, ...] = (), jitter_mm: float = 0.0):
     """A strip of stitches as the unroller gives it, with cloth noise."""
     generator = np.random.default_rng(4)
     along = np.arange(2800) * ALONG_MM
@@ -313,7 +295,7 @@ def seam(pitch_mm: float, contrast: float, missing: tuple[int, ...] = (), jitter
 @pytest.mark.requirement("MEA")
 @pytest.mark.parametrize("pitch_mm", [2.1, 2.73, 3.0, 3.9])
 def test_stitch_pitch_is_right_to_ten_micrometres(pitch_mm: float) -> None:
-    rhythm = rhythm_of(seam(pitch_mm, 0.12), 3.0 if pitch_mm > 2.5 else 2.2)
+    rhythm = rhythm_of(strip(pitch_mm, 0.12), 3.0 if pitch_mm > 2.5 else 2.2)
     assert rhythm is not None
     assert abs(rhythm.pitch_mm - pitch_mm) < 0.01
     assert rhythm.skipped_count == 0
@@ -321,13 +303,13 @@ def test_stitch_pitch_is_right_to_ten_micrometres(pitch_mm: float) -> None:
 
 
 def test_skipped_stitches_are_counted() -> None:
-    rhythm = rhythm_of(seam(3.0, 0.2, missing=(20, 21, 60)), 3.0)
+    rhythm = rhythm_of(strip(3.0, 0.2, missing=(20, 21, 60)), 3.0)
     assert rhythm is not None
     assert rhythm.skipped_count == 3
 
 
 def test_uneven_stitches_show_in_the_coefficient_of_variation() -> None:
-    rhythm = rhythm_of(seam(3.0, 0.2, jitter_mm=0.25), 3.0)
+    rhythm = rhythm_of(strip(3.0, 0.2, jitter_mm=0.25), 3.0)
     assert rhythm is not None
     assert 0.08 < rhythm.cv_ratio < 0.16  # sqrt(2) * 0.25 / 3 = 0.118
 
@@ -338,7 +320,7 @@ def test_cloth_without_a_seam_has_no_rhythm() -> None:
 
 
 def test_where_thread_is_no_brighter_than_cloth_skips_are_not_claimed() -> None:
-    rhythm = rhythm_of(seam(3.0, -0.02), 3.0)
+    rhythm = rhythm_of(strip(3.0, -0.02), 3.0)
     assert rhythm is None or rhythm.skipped_count is None
 
 

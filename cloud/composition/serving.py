@@ -78,7 +78,7 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
 
 def _intake(settings: CloudSettings, core: Core, vault: "ObjectPictureVault") -> "EdgeIntake":
     from cloud.infrastructure.postgres.station_border import PostgresStationBorder
-    from cloud.infrastructure.registry_files.style_banks import FolderStyleBanks
+    from cloud.infrastructure.registry_files.style_files import FolderStyleFiles
     from cloud.infrastructure.signing.certificate_authority import ServerCertificates
     from cloud.infrastructure.system_time import SystemClock
     from cloud.interfaces.edge_intake.intake import EdgeIntake, IntakeParts
@@ -92,7 +92,7 @@ def _intake(settings: CloudSettings, core: Core, vault: "ObjectPictureVault") ->
             authority=core.authority,
             certificates=ServerCertificates(core.authority, grpc.names, clock),
             vault=vault,
-            banks=FolderStyleBanks(settings.registry / "standards" / "styles"),
+            styles=FolderStyleFiles(settings.registry / "standards" / "styles"),
             clock=clock,
             intake=DoorAddress(host=grpc.host, port=grpc.port, setting="KYNDOF_GRPC__PORT"),
             enrolment=DoorAddress(

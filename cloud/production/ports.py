@@ -11,10 +11,10 @@ from cloud.production.queries import (
     CurrentPiece,
     FloorCounts,
     LabelView,
-    PackagePerson,
     SpecView,
     WorkOrderPage,
 )
+from cloud.production.roster import PackagePerson
 from cloud.production.spec import Gap, Spec
 from cloud.production.station_day import StationDay
 from cloud.production.step import Step

@@ -7,6 +7,7 @@ from typing import Literal
 from cloud.commands.command import Query
 from cloud.inspection.queries import InspectionView
 from cloud.inspection.standard import StageStandard
+from cloud.production.roster import PackagePerson
 from cloud.production.spec import Gap
 from cloud.production.station_day import StationDay
 from cloud.production.step import Step
@@ -152,17 +153,6 @@ class PackageWorkOrder:
     spec_version: str
     steps: tuple[PackageStep, ...]
     pieces: tuple[PackagePiece, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackagePerson:
-    """A badge holder; ``badge`` is the ULID in the badge's code."""
-
-    login: str
-    name_ko: str
-    name_en: str
-    badge: str
-    stages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

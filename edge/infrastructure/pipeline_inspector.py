@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
+from edge.infrastructure.template_files import parse_template
 from edge.inspection.board import TagBoard
-from edge.inspection.errors import InspectionError, StyleBankCorruptError
+from edge.inspection.errors import InspectionError, StandardError, StyleBankCorruptError
 from edge.inspection.pipeline import InspectionPipeline
 from edge.inspection.standard import (
     Axis,
@@ -20,6 +21,7 @@ from edge.inspection.standard import (
     StitchStandard,
 )
 from edge.inspection.style_bank import StyleBank
+from edge.inspection.template import StyleTemplate
 from edge.inspection.verdict import InspectionResult
 from edge.station import inspection_record as record
 from edge.station.errors import InspectionUnavailableError
@@ -140,7 +142,22 @@ def to_pipeline(task: record.InspectionTask) -> InspectionStandard:
             major_from_mm2=standard.major_from_mm2 or float("inf"),
         ),
         checks=cast("frozenset[Check]", standard.checks),
+        template=_template(task),
     )
+
+
+def _template(task: record.InspectionTask) -> StyleTemplate | None:
+    """Read the style's outline, where one came.
+
+    Raises:
+        StandardError: it cannot be read, or is another style's.
+    """
+    if task.template is None:
+        return None
+    template = parse_template(task.template, f"template of {task.style}")
+    if template.style != task.style:
+        raise StandardError(f"the template of {task.style} says that it is {template.style}'s")
+    return template
 
 
 def to_station(result: InspectionResult, standard: Standard, board: str) -> record.InspectionRecord:

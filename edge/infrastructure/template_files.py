@@ -60,15 +60,23 @@ def read_template(path: Path) -> StyleTemplate:
         StandardError: missing, not JSON, or not a template.
     """
     try:
-        record = TemplateRecord.model_validate_json(path.read_text(encoding="utf-8"))
+        return parse_template(path.read_bytes(), str(path))
     except OSError as problem:
         raise StandardError(f"{path}: {problem.strerror}") from problem
-    except UnicodeDecodeError as problem:
-        raise StandardError(f"{path}: {problem}") from problem
+
+
+def parse_template(content: bytes, name: str) -> StyleTemplate:
+    """Read one template from its JSON; ``name`` says where it lay.
+
+    Raises:
+        StandardError: not JSON, or not a template.
+    """
+    try:
+        record = TemplateRecord.model_validate_json(content)
     except ValidationError as problem:
         error = problem.errors(include_url=False)[0]
         place = ".".join(str(part) for part in error["loc"])
-        raise StandardError(f"{path}: {place}: {error['msg']}") from problem
+        raise StandardError(f"{name}: {place}: {error['msg']}") from problem
     return StyleTemplate(
         style=record.style,
         outline_mm=np.array(record.outline_mm, dtype=np.float64),

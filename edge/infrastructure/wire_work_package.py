@@ -47,10 +47,17 @@ def decode_work_package(content: bytes, digest: str) -> WorkPackage:
                 name_en=person.name_en,
                 badge=person.badge,
                 stages=frozenset(person.stages),
+                supervises=person.supervises,
             )
             for person in message.roster
         ),
         style_banks={style.name: style.bank for style in message.styles if style.bank},
+        templates={
+            style.name: {template.size: template.content for template in style.templates}
+            for style in message.styles
+            if style.templates
+        },
+        prototypes=message.prototypes,
         event_watermark=message.event_watermark,
     )
 

@@ -47,7 +47,10 @@ def suspect_tag(
 def _sharp(
     frame: NDArray[np.uint8], corners_px: NDArray[np.float64], lens: Lens
 ) -> NDArray[np.float64]:
-    """Where an ideal pinhole would have seen a tag's corners (4, 2) px, met by its four sides."""
+    """Where an ideal pinhole would have seen a tag's corners, met by its four sides.
+
+    ``frame`` is (H, W, 3) uint8, ``corners_px`` (4, 2) float64 px, as the answer.
+    """
     share = np.linspace(0.15, 0.85, _SAMPLES_PER_SIDE)[:, None]
     lines = []
     for start, stop in zip(corners_px, np.roll(corners_px, -1, axis=0), strict=True):
@@ -71,7 +74,10 @@ def _sharp(
 def _left_out(
     tag: int, seen: Mapping[int, NDArray[np.float64]], board: TagBoard, lens: Lens
 ) -> TagPlace:
-    """Fit the camera's pose to all tags but one and look where that one should be."""
+    """Fit the pose to all tags but one and look where that one should be.
+
+    ``seen`` gives every tag's corners (N=4, 2) float64 ideal px.
+    """
     others = [other for other in sorted(seen) if other != tag]
     mm = np.concatenate([board.corners_mm(other) for other in others])
     px = np.concatenate([seen[other] for other in others])
@@ -94,7 +100,10 @@ def _left_out(
 def _straight_above(
     mm: NDArray[np.float64], px: NDArray[np.float64], lens: Lens
 ) -> NDArray[np.float64]:
-    """A first pose: the camera looks straight down, turned and far as two corners say."""
+    """A first pose (6,) from ``mm`` and ``px``, both (N, 2) float64: straight down.
+
+    Two corners far apart say how far away and how turned.
+    """
     far = int(np.argmax(np.hypot(*(mm - mm[0]).T)))
     step_mm, step_px = mm[far] - mm[0], px[far] - px[0]
     turn = np.arctan2(step_px[1], step_px[0]) - np.arctan2(step_mm[1], step_mm[0])

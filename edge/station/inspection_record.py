@@ -28,6 +28,7 @@ class InspectionTask:
     spec_version: str
     standard: Standard
     style_bank: bytes | None
+    template: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

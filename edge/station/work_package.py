@@ -19,13 +19,17 @@ Severity = Literal["critical", "major", "minor"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """A badge holder and the stages that he or she may work at."""
+    """A badge holder and the stages that he or she may work at.
+
+    Who supervises may also teach styles, name kinds of flaws and calibrate.
+    """
 
     login: str
     name_ko: str
     name_en: str
     badge: str
     stages: frozenset[str]
+    supervises: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +146,7 @@ class WorkOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPackage:
-    """A whole package and its digest (SHA-256, hex)."""
+    """A whole package and its digest (SHA-256, hex); ``templates`` by style and size."""
 
     digest: str
     organization_id: str
@@ -152,7 +156,14 @@ class WorkPackage:
     work_orders: tuple[WorkOrder, ...] = ()
     roster: tuple[Person, ...] = ()
     style_banks: dict[str, bytes] = field(default_factory=dict)
+    templates: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    prototypes: bytes = b""
     event_watermark: int = 0
+
+    def template(self, style: str, size: str) -> bytes | None:
+        """Return the outline of a style in a size; one without a size holds for the others."""
+        sizes = self.templates.get(style, {})
+        return sizes.get(size, sizes.get(""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -287,6 +287,7 @@ class Workstation:
             spec_version=work.spec_version,
             standard=work.standard,
             style_bank=index.package.style_banks.get(work.order.style) if index else None,
+            template=index.package.template(work.order.style, work.piece.size) if index else None,
         )
         record, picture = await asyncio.gather(
             ports.inspector.inspect(shot, task), ports.pictures.put(shot.encoded)

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 
 from edge.composition import compose_board, compose_inspection
+from edge.infrastructure.pipeline_inspector import PipelineInspector
 from edge.infrastructure.template_files import TemplateFolder, TemplateRecord, read_template
 from edge.inspection.errors import StandardError
 from edge.inspection.template import StyleTemplate
 from edge.settings import EdgeSettings
+from edge.station.errors import InspectionUnavailableError
+from edge.station.inspection_record import InspectionTask, Shot
+from edge.station.work_package import Standard, WorkPackage
 from tests.fakes.inspection_scenes import Table, draw, standard_of
 from tests.fakes.shaped_garments import (
     Bodice,
@@ -106,9 +110,9 @@ def test_a_hidden_landmark_is_no_guess(pipeline, board, laid) -> None:
     assert values["across shoulders"] is None
 
 
-def test_templates_are_read_from_their_files_and_damaged_ones_are_told(tmp_path: Path) -> None:
-    template = template_of(Bodice(), 0.6)
-    record = TemplateRecord(
+def written(template: StyleTemplate) -> TemplateRecord:
+    """A template as its file has it."""
+    return TemplateRecord(
         style=template.style,
         outline_mm=[(float(x), float(y)) for x, y in template.outline_mm],
         corners=dict(template.corners),
@@ -117,6 +121,51 @@ def test_templates_are_read_from_their_files_and_damaged_ones_are_told(tmp_path:
             {name: getattr(point, name) for name in point.__slots__} for point in template.points
         ],
     )
+
+
+async def test_a_station_measures_by_the_template_that_came_with_its_work(
+    pipeline, board, laid
+) -> None:
+    bodice, frame, template = laid
+    inspector = PipelineInspector(pipeline, lambda: board)
+    shot = Shot(pixels=frame, encoded=b"", content_type="image/png")
+    content = written(template).model_dump_json().encode()
+    task = InspectionTask(
+        style=template.style,
+        spec_version="1",
+        standard=Standard(checks=frozenset({"measure"})),
+        style_bank=None,
+        template=content,
+    )
+    record = await inspector.inspect(shot, task)
+    values = {reading.name: reading.value_mm for reading in record.measurements}
+    assert values.keys() == bodice.truths().keys()
+    for name, value_mm in values.items():
+        assert abs(value_mm - bodice.truths()[name][3]) < 0.2, name
+    for spoiled in (replace(task, template=content[:-9]), replace(task, style="another")):
+        with pytest.raises(InspectionUnavailableError) as caught:
+            await inspector.inspect(shot, spoiled)
+        assert caught.value.details["detail"] == "STANDARD_INVALID"
+
+
+def test_a_template_of_a_size_comes_before_that_of_every_size() -> None:
+    templates = {"coat": {"": b"any", "L": b"large"}, "vest": {"S": b"small"}}
+    package = WorkPackage(
+        digest="",
+        organization_id="",
+        station_id="",
+        station_name="",
+        stages=(),
+        templates=templates,
+    )
+    asked = [("coat", "L"), ("coat", "M"), ("vest", "M"), ("vest", "S"), ("hat", "S")]
+    found = [package.template(style, size) for style, size in asked]
+    assert found == [b"large", b"any", None, b"small", None]
+
+
+def test_templates_are_read_from_their_files_and_damaged_ones_are_told(tmp_path: Path) -> None:
+    template = template_of(Bodice(), 0.6)
+    record = written(template)
     (tmp_path / "bodice.json").write_text(record.model_dump_json())
     folder = TemplateFolder(tmp_path)
     read = folder.template("bodice")

@@ -27,7 +27,7 @@ from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault
 from cloud.infrastructure.postgres import inspection_store, production_store, station_store
 from cloud.infrastructure.postgres.floor_store import PostgresRoster
 from cloud.infrastructure.postgres.station_border import PostgresStationBorder
-from cloud.infrastructure.registry_files.style_banks import FolderStyleBanks
+from cloud.infrastructure.registry_files.style_files import FolderStyleFiles
 from cloud.infrastructure.signing.certificate_authority import (
     FolderCertificateAuthority,
     ServerCertificates,
@@ -282,7 +282,7 @@ async def intake_over(
                     server_authority, ["localhost", "127.0.0.1"], server_clock
                 ),
                 vault=vault,
-                banks=FolderStyleBanks(folder / "banks"),
+                styles=FolderStyleFiles(folder / "styles"),
                 clock=core.clock,
                 intake=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__PORT"),
                 enrolment=DoorAddress(

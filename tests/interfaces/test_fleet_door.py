@@ -24,9 +24,15 @@ LEAD = context_of("lead@demo.example")
 
 @pytest.fixture
 async def world(database: DatabaseUrls, tmp_path: Path) -> AsyncIterator[IntakeWorld]:
-    banks = tmp_path / "banks"
-    banks.mkdir()
-    (banks / "demo-bodice.bank").write_bytes(b"statistics")
+    styles = tmp_path / "styles"
+    styles.mkdir()
+    for name in ("demo-bodice", "demo-bodice-2", "../coat"):
+        (styles / f"{Path(name).name}.bank").write_bytes(b"statistics")
+    (styles / "demo-bodice.template.json").write_bytes(b"outline")
+    (styles / "demo-bodice@L.template.json").write_bytes(b"larger outline")
+    (styles / "demo-bodice-2.template.json").write_bytes(b"another style's")
+    (styles / "demo-bodice@XL.template.json").write_bytes(bytes(300_000))
+    (styles / "kinds.prototypes").write_bytes(b"kinds")
     async with (
         intake_over(database, tmp_path) as opened,
         OutboxRelay(opened.core.pool, database.app, [opened.desired]),
@@ -81,9 +87,11 @@ async def test_a_station_gets_its_work_at_connect_and_after_each_change(
     assert [piece.open_step_id for piece in sent.pieces] == [sent.steps[0].step_id] * 2
     assert not sent.pieces[0].HasField("standard")
     assert {person.login for person in package.roster} >= {"worker@demo.example"}
-    assert [(style.name, style.bank) for style in package.styles] == [
-        ("demo-bodice", b"statistics")
-    ]
+    (style,) = package.styles
+    assert (style.name, style.bank) == ("demo-bodice", b"statistics")
+    outlines = {template.size: template.content for template in style.templates}
+    assert outlines == {"": b"outline", "L": b"larger outline"}
+    assert package.prototypes == b"kinds"
 
 
 async def test_a_restarted_cloud_wishes_the_same(world: IntakeWorld) -> None:
@@ -91,7 +99,7 @@ async def test_a_restarted_cloud_wishes_the_same(world: IntakeWorld) -> None:
     await world.core.bus.send(wish(), LEAD)
     async with watching(world, device) as (_, call):
         first = await call.read()
-    world.desired.__init__(world.core.bus, world.border, world.desired._banks)
+    world.desired.__init__(world.core.bus, world.border, world.desired._styles)
     async with watching(world, device) as (_, call):
         assert await call.read() == first
 

@@ -5,7 +5,8 @@ from datetime import datetime
 
 import asyncpg
 
-from cloud.production.queries import CurrentPiece, FloorCounts, PackagePerson
+from cloud.production.queries import CurrentPiece, FloorCounts
+from cloud.production.roster import PackagePerson
 from cloud.production.station_day import StationDay
 
 # Names of all stations, revoked ones too: old runs happened there.

@@ -8,8 +8,8 @@ import asyncpg
 from cloud.events.ports import Clock
 from cloud.infrastructure.postgres.floor_store import PostgresRoster
 from cloud.permissions.ports import Matrices
-from cloud.permissions.roster import stages_of
-from cloud.production.queries import PackagePerson
+from cloud.permissions.roster import stages_of, supervises
+from cloud.production.roster import PackagePerson
 
 DOMAIN = "production"
 
@@ -40,6 +40,7 @@ class MatrixRoster:
                 name_en=person.name_en,
                 badge=person.badge,
                 stages=stages_of(person.login, stages, matrix, now),
+                supervises=supervises(person.login, matrix, now),
             )
             for person in await self._people.people(stages)
         )

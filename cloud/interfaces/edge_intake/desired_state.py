@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.events.event import RecordedEvent
-from cloud.interfaces.edge_intake.ports import Bus, StyleBanks, WorkPackages
+from cloud.interfaces.edge_intake.ports import Bus, StyleFiles, WorkPackages
 from cloud.interfaces.edge_intake.work_package import BuiltPackage, build_package
 from cloud.production.queries import PackageContents, WorkPackageContents
 from cloud.stations.queries import StationKey
@@ -40,10 +40,10 @@ class DesiredState:
 
     name = "work_packages"
 
-    def __init__(self, bus: Bus, packages: WorkPackages, banks: StyleBanks) -> None:
+    def __init__(self, bus: Bus, packages: WorkPackages, styles: StyleFiles) -> None:
         self._bus = bus
         self._packages = packages
-        self._banks = banks
+        self._styles = styles
         self._changed: dict[str, int] = {}
         self._wakes: dict[str, asyncio.Event] = {}
         self._built: OrderedDict[tuple[StationKey, str], bytes] = OrderedDict()
@@ -119,7 +119,7 @@ class DesiredState:
         contents: PackageContents = await self._bus.ask(
             WorkPackageContents(station_id=station.station_id), context
         )
-        return await asyncio.to_thread(build_package, contents, self._banks, watermark)
+        return await asyncio.to_thread(build_package, contents, self._styles, watermark)
 
     def _keep(self, station: StationKey, built: BuiltPackage) -> None:
         self._built[station, built.digest] = built.content

@@ -20,7 +20,7 @@ from cloud.interfaces.edge_intake.ports import (
     PictureVault,
     ServerCertificates,
     StationDoor,
-    StyleBanks,
+    StyleFiles,
     WorkPackages,
 )
 from cloud.interfaces.edge_intake.projector import Pace, Projector
@@ -45,7 +45,7 @@ class IntakeParts:
     authority: CertificateReader
     certificates: ServerCertificates
     vault: PictureVault
-    banks: StyleBanks
+    styles: StyleFiles
     clock: Clock
     intake: DoorAddress
     enrolment: DoorAddress
@@ -72,7 +72,7 @@ class EdgeIntake:
             clock=parts.clock,
             patience=parts.patience,
         )
-        self.desired = DesiredState(parts.bus, parts.border, parts.banks)
+        self.desired = DesiredState(parts.bus, parts.border, parts.styles)
         self.accepted = AcceptedDisputes(parts.bus, parts.border)
         self._projector = Projector(parts.bus, parts.border, parts.pace)
         self._projecting: asyncio.Task[None] | None = None

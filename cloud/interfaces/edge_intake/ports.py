@@ -1,6 +1,6 @@
 """What the stations' border needs; composition hands it in."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from cloud.commands.command import Command, CommandContext, Query
@@ -141,9 +141,17 @@ class WorkPackages(Protocol):
         ...
 
 
-class StyleBanks(Protocol):
-    """Statistics of styles that were taught."""
+class StyleFiles(Protocol):
+    """What is known of styles: statistics, outlines, and the kinds of flaws that people named."""
 
-    def read(self, style: str) -> bytes | None:
+    def bank(self, style: str) -> bytes | None:
         """Return a style's bank; ``None`` when it was not taught."""
+        ...
+
+    def templates(self, style: str) -> Mapping[str, bytes]:
+        """Return a style's templates by size, "" for every size."""
+        ...
+
+    def prototypes(self) -> bytes | None:
+        """Return the kinds of flaws that people named; ``None`` when nobody did."""
         ...

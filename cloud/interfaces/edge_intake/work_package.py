@@ -7,7 +7,7 @@ from typing import TypeVar
 from kyndof_wire.fleet.v1 import fleet_pb2
 
 from cloud.inspection.errors import ToleranceMissingError
-from cloud.interfaces.edge_intake.ports import StyleBanks
+from cloud.interfaces.edge_intake.ports import StyleFiles
 from cloud.production.queries import (
     PackageContents,
     PackagePiece,
@@ -26,13 +26,13 @@ class BuiltPackage:
     digest: str
 
 
-def build_package(contents: PackageContents, banks: StyleBanks, watermark: int = 0) -> BuiltPackage:
-    """Serialize ``contents`` and the banks of its styles; the same contents give the same bytes.
+def build_package(contents: PackageContents, files: StyleFiles, watermark: int = 0) -> BuiltPackage:
+    """Serialize ``contents`` and what is known of its styles; same contents, same bytes.
 
     ``watermark`` is the last of the station's own events that the contents are sure to hold.
     """
     styles = sorted({order.style for order in contents.work_orders if order.style})
-    known = [(style, banks.read(style)) for style in styles]
+    known = [_style(style, files) for style in styles]
     package = fleet_pb2.WorkPackage(
         organization_id=contents.organization_id,
         station_id=contents.station_id,
@@ -49,15 +49,28 @@ def build_package(contents: PackageContents, banks: StyleBanks, watermark: int =
                 name_en=person.name_en,
                 badge=person.badge,
                 stages=sorted(person.stages),
+                supervises=person.supervises,
             )
             for person in sorted(contents.roster, key=lambda person: person.login)
         ],
         # A style that was not taught is left out: the station then says so and judges nothing.
-        styles=[fleet_pb2.Style(name=name, bank=bank) for name, bank in known if bank is not None],
+        styles=[style for style in known if style.bank or style.templates],
         event_watermark=watermark,
+        prototypes=files.prototypes() or b"",
     )
     content = package.SerializeToString(deterministic=True)
     return BuiltPackage(content=content, digest=hashlib.sha256(content).hexdigest())
+
+
+def _style(name: str, files: StyleFiles) -> fleet_pb2.Style:
+    return fleet_pb2.Style(
+        name=name,
+        bank=files.bank(name) or b"",
+        templates=[
+            fleet_pb2.Template(size=size, content=content)
+            for size, content in sorted(files.templates(name).items())
+        ],
+    )
 
 
 def _order(order: PackageWorkOrder) -> fleet_pb2.WorkOrder:

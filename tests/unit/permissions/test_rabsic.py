@@ -36,7 +36,7 @@ from cloud.permissions.rabsic import (
     completed,
     lint,
 )
-from cloud.permissions.roster import stages_of
+from cloud.permissions.roster import stages_of, supervises
 
 SCHEMA = json.loads(Path("registry/schemas/org.schema.json").read_text(encoding="utf-8"))
 MARKETING = (Path(__file__).parent / "marketing.yml").read_text(encoding="utf-8")
@@ -400,6 +400,9 @@ def test_the_demo_matrices_say_where_a_worker_may_finish() -> None:
     stages = ("CUT", "SEW", "QC", "ZZZ")
     assert stages_of("worker@demo.example", stages, matrix, NOW) == ("CUT", "SEW", "QC")
     assert stages_of("designer@demo.example", stages, matrix, NOW) == ()
+    logins = ("worker@demo.example", "designer@demo.example", "lead@demo.example", "nobody")
+    assert [supervises(login, matrix, NOW) for login in logins] == [False, False, True, False]
+    assert not supervises("lead@demo.example", None, NOW)
 
 
 LOGINS = st.sampled_from(sorted(EVERYBODY))

@@ -212,6 +212,7 @@ class WorkPackage(_message.Message):
     ROSTER_FIELD_NUMBER: _builtins.int
     STYLES_FIELD_NUMBER: _builtins.int
     EVENT_WATERMARK_FIELD_NUMBER: _builtins.int
+    PROTOTYPES_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """org_ followed by a ULID."""
     station_id: _builtins.str
@@ -222,6 +223,8 @@ class WorkPackage(_message.Message):
     """The station's own events up to this number, of its newest epoch, are in here already. It names
     only events about work, so that a badge or an alarm makes no other package.
     """
+    prototypes: _builtins.bytes
+    """Kinds of flaws that people named, as a file of prototypes; empty: none were."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Stages that this station takes: CUT, SEW ..."""
@@ -249,10 +252,11 @@ class WorkPackage(_message.Message):
         roster: _abc.Iterable[Global___Person] | None = ...,
         styles: _abc.Iterable[Global___Style] | None = ...,
         event_watermark: _builtins.int = ...,
+        prototypes: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_watermark", b"event_watermark", "organization_id", b"organization_id", "roster", b"roster", "stages", b"stages", "station_id", b"station_id", "station_name", b"station_name", "styles", b"styles", "work_orders", b"work_orders"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_watermark", b"event_watermark", "organization_id", b"organization_id", "prototypes", b"prototypes", "roster", b"roster", "stages", b"stages", "station_id", b"station_id", "station_name", b"station_name", "styles", b"styles", "work_orders", b"work_orders"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -269,6 +273,7 @@ class Person(_message.Message):
     NAME_EN_FIELD_NUMBER: _builtins.int
     BADGE_FIELD_NUMBER: _builtins.int
     STAGES_FIELD_NUMBER: _builtins.int
+    SUPERVISES_FIELD_NUMBER: _builtins.int
     login: _builtins.str
     """The person's login."""
     name_ko: _builtins.str
@@ -277,6 +282,8 @@ class Person(_message.Message):
     """English name."""
     badge: _builtins.str
     """The ULID in the badge's code."""
+    supervises: _builtins.bool
+    """May teach styles, name kinds of flaws and calibrate here."""
     @_builtins.property
     def stages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Stages that the person may work at."""
@@ -289,10 +296,11 @@ class Person(_message.Message):
         name_en: _builtins.str = ...,
         badge: _builtins.str = ...,
         stages: _abc.Iterable[_builtins.str] | None = ...,
+        supervises: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["badge", b"badge", "login", b"login", "name_en", b"name_en", "name_ko", b"name_ko", "stages", b"stages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["badge", b"badge", "login", b"login", "name_en", b"name_en", "name_ko", b"name_ko", "stages", b"stages", "supervises", b"supervises"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -674,26 +682,58 @@ Global___Piece: _TypeAlias = Piece  # noqa: Y015
 
 @_typing.final
 class Style(_message.Message):
-    """A style's statistics for the golden bank."""
+    """What is known of a style: its statistics for the golden bank and its outlines."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
     BANK_FIELD_NUMBER: _builtins.int
+    TEMPLATES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Stable name: demo-bodice."""
     bank: _builtins.bytes
-    """The golden bank's file, as kyndof-edge teach wrote it."""
+    """The golden bank's file, as kyndof-edge teach wrote it; empty: not taught."""
+    @_builtins.property
+    def templates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Template]:
+        """Outlines with points of measure of their own, at most one a size."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         bank: _builtins.bytes = ...,
+        templates: _abc.Iterable[Global___Template] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "name", b"name", "templates", b"templates"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Style: _TypeAlias = Style  # noqa: Y015
+
+@_typing.final
+class Template(_message.Message):
+    """A style's outline, landmarks and points of measure."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIZE_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    size: _builtins.str
+    """Holds for pieces of this size only; empty: of every size without one of its own."""
+    content: _builtins.bytes
+    """The template's file, JSON."""
+    def __init__(
+        self,
+        *,
+        size: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "size", b"size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Template: _TypeAlias = Template  # noqa: Y015

@@ -9,6 +9,7 @@ import pytest
 from cloud.infrastructure.training.rendering.camera import Camera, Placement
 from cloud.infrastructure.training.rendering.defects import Defect
 from cloud.infrastructure.training.rendering.seam import Seam
+from cloud.infrastructure.training.rendering.seam_threads import StitchClass
 from edge.composition import compose_board, compose_inspection
 from edge.infrastructure.opencv_tags import read_board
 from edge.inspection.board import TagBoard
@@ -55,6 +56,28 @@ def test_lengths_and_stitches_agree_with_what_was_drawn(
     assert seam.skipped_count == 2
     assert seam.reason == "stitches_skipped"
     assert result.verdict == "FAIL"
+
+
+@pytest.mark.requirement("MEA")
+@pytest.mark.parametrize(("stitch", "inset_mm"), [("401", 11.0), ("504", 5.0)])
+def test_chainstitches_and_overedges_are_read_too(
+    pipeline: InspectionPipeline, board: TagBoard, stitch: StitchClass, inset_mm: float
+) -> None:
+    seam = Seam(
+        stitch=stitch,
+        inset_mm=inset_mm,
+        pitch_mm=2.6,
+        thread_width_mm=0.45,
+        contrast_ratio=0.25,
+        skipped=(20, 40, 41),
+    )
+    table = Table(camera=TILTED, seam=seam, fabric="rose-plain")
+    frame, truth = draw(table, seed=3)
+    result = pipeline.inspect(frame, standard_of(table, truth, ("stitches",)), None, board)
+    reading, drawn = result.stitches[0], truth.seams[0]
+    assert reading.pitch_mm == pytest.approx(drawn.pitch_mm, abs=0.01)
+    assert reading.cv_ratio == pytest.approx(drawn.cv_ratio, abs=0.02)
+    assert reading.skipped_count == 3
 
 
 @pytest.mark.requirement("MEA")

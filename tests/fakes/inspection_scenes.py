@@ -1,6 +1,6 @@
 """Rendered scenes with known truth, and the standards that fit them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import zxingcpp
@@ -14,6 +14,7 @@ from cloud.infrastructure.training.rendering.laying import Garment
 from cloud.infrastructure.training.rendering.markers import Label, TableTags
 from cloud.infrastructure.training.rendering.scene import SceneSpec, SceneTruth, render_scene
 from cloud.infrastructure.training.rendering.seam import Seam
+from cloud.infrastructure.training.rendering.seam_threads import StitchClass
 from cloud.infrastructure.training.rendering.sensor import Sensor
 from edge.inspection.standard import (
     DefectStandard,
@@ -140,3 +141,18 @@ def any_table(seed: int) -> Table:
         ),
         blur_px=lot.uniform(0.5, 1.0),
     )
+
+
+def any_seam(seed: int, stitch: StitchClass) -> Table:
+    """Draw a table by lot whose hem is sewn by a class of ISO 4915."""
+    table, lot = any_table(seed), np.random.default_rng(seed + 4915)
+    inset_mm = {"301": 12.0, "401": lot.uniform(8, 15), "504": lot.uniform(3.5, 6.5)}[stitch]
+    thread_mm = {"301": 0.6, "401": lot.uniform(0.35, 0.5), "504": lot.uniform(0.35, 0.5)}[stitch]
+    seam = replace(
+        table.seam,
+        stitch=stitch,
+        inset_mm=float(inset_mm),
+        thread_width_mm=float(thread_mm),
+        jitter_mm=float(lot.choice([0.04, 0.04, 0.12, 0.25])),
+    )
+    return replace(table, seam=seam)

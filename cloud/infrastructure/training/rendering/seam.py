@@ -1,4 +1,4 @@
-"""A lockstitch seam: needle holes, thread marks between them, the groove they pull."""
+"""A seam in a scene: needle holes, threads between them, the groove they pull."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,11 @@ from cloud.infrastructure.training.rendering.camera import Points
 from cloud.infrastructure.training.rendering.decal import Decal
 from cloud.infrastructure.training.rendering.errors import ImpossibleSceneError
 from cloud.infrastructure.training.rendering.garment import Panel, Side
+from cloud.infrastructure.training.rendering.seam_threads import (
+    StitchClass,
+    ThreadPlace,
+    threads,
+)
 
 _TEXEL_MM = 0.08
 _HALF_HEIGHT_MM = 2.0
@@ -17,6 +22,8 @@ _HALF_HEIGHT_MM = 2.0
 class Seam:
     """A line of stitches parallel to one side of the panel.
 
+    `stitch` is the class of ISO 4915; an overedge (504) reaches from its needle row, `inset_mm`
+    inside the panel, out to the edge, and a chainstitch (401) shows its looped side.
     `contrast_ratio` is the thread's shade above (or below, if negative) the cloth's. `jitter_mm` is
     the standard deviation of each needle hole about its even place; `skipped` are indices of marks
     that are missing.
@@ -31,6 +38,7 @@ class Seam:
     contrast_ratio: float = 0.2
     margin_mm: float = 8.0
     thread_width_mm: float = 0.6
+    stitch: StitchClass = "301"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +101,8 @@ def sew(panel: Panel, seam: Seam, generator: np.random.Generator) -> Stitches:
 def seam_decals(stitches: Stitches, colour: Points) -> list[Decal]:
     """Raster of the thread and its shadows, cut into pieces of some 60 mm.
 
-    Each mark is a lens 0.6 mm wide and 0.85 of its stitch long, brightest along its middle, with a
-    dark needle hole at either end, in a groove slightly darker than the cloth.
+    A lockstitch's mark is a lens 0.6 mm wide and 0.85 of its stitch long, brightest along its
+    middle, with a dark needle hole at either end, in a groove slightly darker than the cloth.
 
     Args:
         stitches: where the needle went; a seam along x (top, bottom) or along y (left, right).
@@ -122,8 +130,12 @@ def _piece(stitches: Stitches, holes: Points, marks: tuple[int, int], colour: Po
     left = holes[first, 0] - reach
     right = holes[last, 0] + (1.0 if last == len(stitches.present) else 0.0)
     middle = holes[first : last + 1, 1]
-    top = float(middle.min()) - _HALF_HEIGHT_MM
-    bottom = float(middle.max()) + _HALF_HEIGHT_MM
+    towards_edge = _towards_edge(seam)
+    bite_mm = seam.inset_mm if seam.stitch == "504" else 0.0
+    over = max(_HALF_HEIGHT_MM, bite_mm)
+    above, below = (over, _HALF_HEIGHT_MM) if towards_edge < 0 else (_HALF_HEIGHT_MM, over)
+    top = float(middle.min()) - above
+    bottom = float(middle.max()) + below
     columns = int(np.ceil((right - left) / texel))
     texel = (right - left) / columns
     x = left + (np.arange(columns) + 0.5) * texel
@@ -132,11 +144,16 @@ def _piece(stitches: Stitches, holes: Points, marks: tuple[int, int], colour: Po
     off = y[:, None] - line[None, :]
     stitch = np.clip(np.searchsorted(holes[:, 0], x) - 1, 0, len(stitches.present) - 1)
     start, length = holes[stitch, 0], holes[stitch + 1, 0] - holes[stitch, 0]
-    along = (x - start - length / 2) / (0.425 * length)  # -1..1 from end to end of the mark
-    lens = np.sqrt(np.clip(1 - np.abs(along) ** 3, 0, 1)) * (seam.thread_width_mm / 2)
-    alpha = np.clip((lens[None, :] - np.abs(off)) / texel + 0.5, 0, 1) * (lens > 0)[None, :]
-    alpha = alpha * np.array(stitches.present)[stitch][None, :]
-    sheen = 1.0 - 0.5 * (off / (seam.thread_width_mm / 2)) ** 2
+    place = ThreadPlace(
+        part=(x - start) / length,
+        length_mm=length,
+        present=np.array(stitches.present)[stitch].astype(np.float64),
+        off_mm=off * towards_edge,
+        thread_mm=seam.thread_width_mm,
+        bite_mm=bite_mm,
+        texel_mm=texel,
+    )
+    alpha, sheen = threads(seam.stitch, place)
     hole = _holes(x, off, holes[first : last + 1])
     groove = 0.07 * np.exp(-0.5 * (off / 0.7) ** 2)
     dark = np.clip(groove + 0.4 * hole, 0, 1) * (1 - alpha)
@@ -148,6 +165,11 @@ def _piece(stitches: Stitches, holes: Points, marks: tuple[int, int], colour: Po
         top_mm=top,
         texel_mm=float(texel),
     )
+
+
+def _towards_edge(seam: Seam) -> float:
+    """Sign of the direction across the seam, as `seam_decals` turns it, that leads outwards."""
+    return 1.0 if seam.side in {"bottom", "right"} else -1.0
 
 
 def _holes(x: Points, off: Points, holes: Points) -> Points:

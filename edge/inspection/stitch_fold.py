@@ -65,7 +65,7 @@ def joined_wave(level: Lines, pitch_mm: float) -> NDArray[np.complex128]:
 
 
 def _smooth(lines: NDArray[np.complex128], reach_mm: float) -> NDArray[np.complex128]:
-    """Smooth ``lines`` (rows, columns) along the seam."""
+    """Smooth ``lines`` (H, W), rows and columns of the seam, along it."""
     kernel = np.hanning(2 * max(3, round(reach_mm / ALONG_MM)) + 1)[1:-1]
     kernel /= kernel.sum()
     return np.asarray(fftconvolve(lines, kernel[None], mode="same", axes=1))
@@ -249,7 +249,7 @@ def _skipped(cloth: Lines, usual: Lines, turns: Lines, strip: Lines) -> int | No
 
 
 def _runs(missing: NDArray[np.bool_], seen: NDArray[np.bool_], turns: Lines) -> int:
-    """Count stitches in runs of ``missing`` (columns,), places not ``seen`` going with either.
+    """Count stitches in runs of ``missing`` (N,), places not ``seen`` (N,) going with either.
 
     A run at an end of the seam is the end of the seam.
     """

@@ -6,18 +6,24 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from edge.inspection.errors import StyleBankCorruptError
 from edge.inspection.ports import DetectorIdentity
 from edge.model_bundles.bundle import Bundle
 from edge.model_bundles.errors import BundleCorruptError
+
+_MOST_OWN = 8
 
 
 class OnnxDefectDetector:
     """Implements ``DefectDetector``; its sessions serve the process, safe from several threads.
 
-    A bundle without ``kinds.onnx`` knows no kinds.
+    A bundle without ``kinds.onnx`` knows no kinds. Styles' own networks have a session each, the
+    last eight are kept.
     """
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
+        self._threads = threads
+        self._own: dict[bytes, onnxruntime.InferenceSession] = {}
         self._bank = _session(bundle, "model.onnx", threads)
         self._judges = _session(bundle, "judges.onnx", threads)
         channels = self._bank.get_outputs()[0].shape[3]
@@ -81,6 +87,38 @@ class OnnxDefectDetector:
         answer: NDArray[np.float32] = self._what.run(["kinds"], given)[0]
         return answer
 
+    def judge_own(
+        self,
+        network: bytes,
+        tiles: NDArray[np.uint8],
+        departures: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Judge ``tiles`` (N, H, W, 3) uint8 by a style's own network.
+
+        ``departures`` (N, H/8, W/8, C) and ``logits`` (N, H/8, W/8) float32; returns such logits.
+        """
+        given = {"tiles": tiles, "departures": departures, "base_logits": logits}
+        try:
+            answer: NDArray[np.float32] = self._own_session(network).run(["logits"], given)[0]
+        except StyleBankCorruptError:
+            raise
+        except Exception as problem:  # onnxruntime's errors share no parent
+            raise StyleBankCorruptError(f"its judge: {str(problem)[:200]}") from problem
+        return answer
+
+    def _own_session(self, network: bytes) -> onnxruntime.InferenceSession:
+        """Load a style's network once."""
+        session = self._own.get(network)
+        if session is None:
+            try:
+                session = _loaded(network, self._threads)
+            except Exception as problem:  # onnxruntime's errors share no parent
+                raise StyleBankCorruptError(f"its judge: {str(problem)[:200]}") from problem
+            kept = list(self._own.items())[1 - _MOST_OWN :]
+            self._own = {**dict(kept), network: session}
+        return session
+
 
 def _kinds_of(bundle: Bundle) -> tuple[tuple[str, ...], float]:
     """Read which kinds the bundle knows, and how sure it must be of one."""
@@ -107,15 +145,18 @@ def _check_kinds(what: onnxruntime.InferenceSession, channels: int, kinds: int) 
 
 
 def _session(bundle: Bundle, file: str, threads: int) -> onnxruntime.InferenceSession:
+    """Load a graph of the bundle."""
+    try:
+        return _loaded(bundle.files[file], threads)
+    except Exception as problem:  # onnxruntime's errors share no parent
+        raise BundleCorruptError(file, str(problem)[:200]) from problem
+
+
+def _loaded(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
     """Load a graph, without threads that spin while they wait."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(
-            bundle.files[file], options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as problem:  # onnxruntime's errors share no parent
-        raise BundleCorruptError(file, str(problem)[:200]) from problem
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

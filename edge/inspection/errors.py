@@ -44,6 +44,17 @@ class TeachingError(InspectionError):
     code = "TEACHING_IMPOSSIBLE"
 
 
+class TooFewPiecesError(TeachingError):
+    """Fewer good pieces than it takes to know how they differ."""
+
+    code = "TEACHING_TOO_FEW"
+
+    def __init__(self, needed: int, given: int) -> None:
+        super().__init__(f"{needed} good pieces are needed, {given} can be learned from")
+        self.needed = needed
+        self.given = given
+
+
 class StandardError(InspectionError):
     """A standard contradicts itself."""
 

@@ -83,6 +83,11 @@ class InspectionPipeline:
         self._parts = parts
         self._judge = TextureJudge(parts.detector, close_tiles_count, parts.together)
 
+    @property
+    def detector(self) -> DefectDetector:
+        """The network that this pipeline judges by."""
+        return self._parts.detector
+
     def inspect(
         self,
         frame: NDArray[np.uint8],
@@ -121,7 +126,8 @@ class InspectionPipeline:
         nothing = np.zeros(shape, dtype=bool)
         pyramid = Pyramid(frame, self._parts.scaler)
         cloth = Cloth(pyramid=pyramid, cells=~nothing, foreign=nothing)
-        return TextureJudge(self._parts.detector, shape[0] * shape[1]).score_map(cloth, bank.scales)
+        judge = TextureJudge(self._parts.detector, shape[0] * shape[1])
+        return judge.score_map(cloth, bank.scales, bank.judge)
 
     def learn(
         self,
@@ -135,6 +141,20 @@ class InspectionPipeline:
         Raises:
             TeachingError: too few pieces, or frames that cannot be judged.
         """
+        lesson, pieces = self.pieces(lesson, frames, board, stitches)
+        return learn_style(lesson, pieces, self._parts.detector)
+
+    def pieces(
+        self,
+        lesson: Lesson,
+        frames: list[NDArray[np.uint8]],
+        board: TagBoard | None = None,
+        stitches: tuple[StitchStandard, ...] = (),
+    ) -> tuple[Lesson, list[Cloth]]:
+        """Return what of ``frames``, each (H, W, 3) uint8 RGB, can be learned from.
+
+        The lesson comes back with the scale of the plane.
+        """
         pieces = []
         for frame in frames:
             scene = self._scene(frame)
@@ -145,7 +165,7 @@ class InspectionPipeline:
                 pieces.append(_cloth(scene, scene.cells))
                 if scene.plane is not None:
                     lesson = replace(lesson, mm_per_px=scene.plane.mm_per_px())
-        return learn_style(lesson, pieces, self._parts.detector)
+        return lesson, pieces
 
     def _prepare(
         self, scene: _Scene, board: TagBoard | None, stitches: tuple[StitchStandard, ...]
@@ -333,7 +353,7 @@ class InspectionPipeline:
         scales = self._scales(scene, cloth, bank)
         if not scales:
             return result
-        look = self._judge.look(cloth, scales)
+        look = self._judge.look(cloth, scales, b"" if bank is None else bank.judge)
         scores, threshold = look.joined, scales[0].limit_score
         looked = Looked(layer=cloth.at(1), scale=scales[0], middle=look.middle, scores=scores)
         found = named(findings_of(scores, threshold), looked, self._parts.detector)

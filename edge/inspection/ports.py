@@ -69,6 +69,23 @@ class DefectDetector(Protocol):
         """
         ...
 
+    def judge_own(
+        self,
+        network: bytes,
+        tiles: NDArray[np.uint8],
+        departures: NDArray[np.float32],
+        logits: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Judge by a style's own ``network``.
+
+        ``tiles`` (N, H, W, 3) uint8, their whitened ``departures`` (N, H/8, W/8, C) float32 and
+        the ``logits`` (N, H/8, W/8) float32 of :meth:`judge`; returns logits of that shape.
+
+        Raises:
+            StyleBankCorruptError: the network is none, or not one of this kind.
+        """
+        ...
+
 
 class TagFinder(Protocol):
     """Finds the tags of a board."""

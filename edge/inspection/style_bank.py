@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,37 +10,42 @@ from numpy.typing import NDArray
 from edge.inspection.errors import StyleBankCorruptError
 
 _MAGIC = b"KYSB"
-_VERSION = 2
-_HEADER = struct.Struct("<4sHHHHffI")
-_SCALE = struct.Struct("<H5f")
+_VERSION = 3
+_HEADER = struct.Struct("<4sHHHHffII")
+_SCALE = struct.Struct("<H6f")
 MAX_BYTES = 10 * 1024
+MAX_JUDGE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScaleStatistics:
     """Statistics of one magnification; ``factor`` shrinks the frame first (1 is full size).
 
-    ``mean`` is (C,) float32 and ``drift`` (C,) float32 its scatter from piece to piece;
-    ``whitening`` (C, C) float32 is symmetric. ``bank_centre_score`` and ``bank_spread_score`` are
-    median and robust spread of cells' distances on good pieces, ``head_centre_score`` and
-    ``head_spread_score`` those of the network's logits. ``limit_score`` is the sum of both robust
-    z that good pieces stay below, but for the stated overkill.
+    ``mean`` is (C,) float32, ``whitening`` (C, C) float32 is symmetric. ``bank_centre_score`` and
+    ``bank_spread_score`` are median and robust spread of cells' distances on good pieces,
+    ``head_centre_score`` and ``head_spread_score`` those of the network's logits. ``limit_score``
+    is the sum of both robust z that good pieces stay below, but for the stated overkill;
+    ``bank_share_ratio`` is how much the distance counts in that sum.
     """
 
     factor: int
     mean: NDArray[np.float32]
-    drift: NDArray[np.float32]
     whitening: NDArray[np.float32]
     bank_centre_score: float
     bank_spread_score: float
     head_centre_score: float
     head_spread_score: float
     limit_score: float
+    bank_share_ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StyleBank:
-    """Statistics of a style. ``mm_per_px`` is None where it was taught without a board."""
+    """Statistics of a style. ``mm_per_px`` is None where it was taught without a board.
+
+    ``judge`` is a network of this style's own in ONNX, empty where none was trained. Without it a
+    bank has at most 10 KB, and the judge at most 1 MB.
+    """
 
     style: str
     bundle_digest: str
@@ -48,6 +53,7 @@ class StyleBank:
     overkill_ratio: float
     mm_per_px: float | None
     scales: tuple[ScaleStatistics, ...]
+    judge: bytes = b""
 
     @property
     def threshold_score(self) -> float:
@@ -62,6 +68,7 @@ class StyleBank:
             body += struct.pack("<H", len(encoded)) + encoded
         for scale in self.scales:
             body += _written_scale(scale)
+        body += self.judge
         header = _HEADER.pack(
             _MAGIC,
             _VERSION,
@@ -70,6 +77,7 @@ class StyleBank:
             self.piece_count,
             self.overkill_ratio,
             self.mm_per_px or 0.0,
+            len(self.judge),
             zlib.crc32(body),
         )
         return header + bytes(body)
@@ -81,11 +89,9 @@ class StyleBank:
         Raises:
             StyleBankCorruptError: cut off, changed, or of another version.
         """
-        if len(data) < _HEADER.size or len(data) > MAX_BYTES:
+        if not _HEADER.size <= len(data) <= MAX_BYTES + MAX_JUDGE_BYTES:
             raise StyleBankCorruptError(f"{len(data)} bytes is not a possible size")
-        magic, version, channels, scales, pieces, overkill, scale_mm, checksum = _HEADER.unpack(
-            data[: _HEADER.size]
-        )
+        magic, version, channels, scales, *numbers, judge, checksum = _HEADER.unpack_from(data)
         body = data[_HEADER.size :]
         if magic != _MAGIC:
             raise StyleBankCorruptError("it does not begin like one")
@@ -93,7 +99,11 @@ class StyleBank:
             raise StyleBankCorruptError(f"version {version} is unknown, {_VERSION} is expected")
         if zlib.crc32(body) != checksum:
             raise StyleBankCorruptError("its checksum does not match")
-        return _read_body(body, channels, scales, (pieces, overkill, scale_mm or None))
+        if judge > MAX_JUDGE_BYTES or not 0 <= len(body) - judge <= MAX_BYTES:
+            raise StyleBankCorruptError("its parts do not fit its length")
+        statistics = body[: len(body) - judge]
+        bank = _read_body(statistics, channels, scales, numbers)
+        return replace(bank, judge=body[len(statistics) :])
 
 
 def _written_scale(scale: ScaleStatistics) -> bytes:
@@ -104,15 +114,14 @@ def _written_scale(scale: ScaleStatistics) -> bytes:
         scale.head_centre_score,
         scale.head_spread_score,
         scale.limit_score,
+        scale.bank_share_ratio,
     )
     upper = scale.whitening[np.triu_indices(len(scale.mean))]
-    arrays = (scale.mean, scale.drift, upper)
+    arrays = (scale.mean, upper)
     return numbers + b"".join(values.astype("<f4").tobytes() for values in arrays)
 
 
-def _read_body(
-    body: bytes, channels: int, scales: int, head: tuple[int, float, float | None]
-) -> StyleBank:
+def _read_body(body: bytes, channels: int, scales: int, numbers: list[float]) -> StyleBank:
     texts, place = [], 0
     try:
         for _ in range(2):
@@ -122,26 +131,27 @@ def _read_body(
         read = []
         for _ in range(scales):
             read.append(_read_scale(body, place, channels))
-            place += _SCALE.size + 4 * (2 * channels + channels * (channels + 1) // 2)
+            place += _SCALE.size + 4 * (channels + channels * (channels + 1) // 2)
     except (struct.error, ValueError, UnicodeDecodeError) as problem:
         raise StyleBankCorruptError("it is cut off") from problem
     if place != len(body) or not read:
         raise StyleBankCorruptError("its length does not match its header")
-    pieces, overkill, mm_per_px = head
+    pieces, overkill_ratio, mm_per_px = numbers
     return StyleBank(
         style=texts[0],
         bundle_digest=texts[1],
-        piece_count=pieces,
-        overkill_ratio=overkill,
-        mm_per_px=mm_per_px,
+        piece_count=int(pieces),
+        overkill_ratio=overkill_ratio,
+        mm_per_px=mm_per_px or None,
         scales=tuple(read),
     )
 
 
 def _read_scale(body: bytes, place: int, channels: int) -> ScaleStatistics:
     factor, *numbers = _SCALE.unpack_from(body, place)
-    bank_centre_score, bank_spread_score, head_centre_score, head_spread_score, limit = numbers
-    counts = (channels, channels, channels * (channels + 1) // 2)
+    bank_centre_score, bank_spread_score, head_centre_score, head_spread_score = numbers[:4]
+    limit, share = numbers[4:]
+    counts = (channels, channels * (channels + 1) // 2)
     arrays, place = [], place + _SCALE.size
     for count in counts:
         arrays.append(np.frombuffer(body, "<f4", count, place).astype(np.float32))
@@ -149,18 +159,18 @@ def _read_scale(body: bytes, place: int, channels: int) -> ScaleStatistics:
     finite = np.isfinite(numbers).all() and all(np.isfinite(values).all() for values in arrays)
     if not finite or min(bank_spread_score, head_spread_score) <= 0 or factor < 1:
         raise StyleBankCorruptError("it holds impossible numbers")
-    mean, drift, upper = arrays
+    mean, upper = arrays
     whitening = np.zeros((channels, channels), dtype=np.float32)
     whitening[np.triu_indices(channels)] = upper
     whitening += np.triu(whitening, 1).T
     return ScaleStatistics(
         factor=factor,
         mean=mean,
-        drift=drift,
         whitening=whitening,
         bank_centre_score=bank_centre_score,
         bank_spread_score=bank_spread_score,
         head_centre_score=head_centre_score,
         head_spread_score=head_spread_score,
         limit_score=limit,
+        bank_share_ratio=share,
     )

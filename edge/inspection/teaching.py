@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.inspection.errors import TeachingError
+from edge.inspection.errors import TeachingError, TooFewPiecesError
 from edge.inspection.ports import DefectDetector
 from edge.inspection.style_bank import ScaleStatistics, StyleBank
 from edge.inspection.texture import (
@@ -24,13 +24,14 @@ from edge.inspection.texture import (
     windows,
 )
 
-FEWEST_PIECES = 5
+FEWEST_PIECES = 14
+FEWEST_AT_ALL = 5
 OVERKILL_RATIO = 0.02
 SELF_LIMIT_SCORE = 10.0
 _SHRINKAGE = 0.2
 _FLOOR = 1e-4
-_LEAST_DRIFT = 0.02
 _MOST_WINDOWS = 12
+_ONLY_STEERING = 1000.0
 _EULER = 0.5772156649
 # Full size sees most flaws, so most of the overkill is spent there.
 _SHARES = {1: 0.96, 2: 0.02, 4: 0.02}
@@ -40,13 +41,16 @@ _SHARES = {1: 0.96, 2: 0.02, 4: 0.02}
 class Lesson:
     """What is taught: the style's name, and the share of good pieces that may be alarmed.
 
-    Where ``unit_px`` is not 0 the share is of squares of that side instead of whole pieces.
+    Where ``unit_px`` is not 0 the share is of squares of that side instead of whole pieces. With
+    ``few`` five pieces are enough: the share is then known badly, which the bank's count of pieces
+    tells.
     """
 
     style: str
     overkill_ratio: float = OVERKILL_RATIO
     mm_per_px: float | None = None
     unit_px: int = 0
+    few: bool = False
 
 
 def learn_style(lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetector) -> StyleBank:
@@ -56,10 +60,12 @@ def learn_style(lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetecto
     ``overkill_ratio`` of the pieces, by a Gumbel fit to the left-out pieces' highest cells.
 
     Raises:
-        TeachingError: fewer than five pieces, or nothing to learn from.
+        TooFewPiecesError: fewer pieces than the lesson needs.
+        TeachingError: nothing to learn from.
     """
-    if len(pieces) < FEWEST_PIECES:
-        raise TeachingError(f"{FEWEST_PIECES} good pieces are needed, {len(pieces)} were given")
+    needed = FEWEST_AT_ALL if lesson.few else FEWEST_PIECES
+    if len(pieces) < needed:
+        raise TooFewPiecesError(needed, len(pieces))
     factors = [f for f in FACTORS if all(possible(p.frame.shape, f) for p in pieces)]
     scales = tuple(_learn_scale(f, pieces, lesson, detector) for f in factors)
     return StyleBank(
@@ -87,7 +93,7 @@ def statistics_of_itself(cloth: Cloth, detector: DefectDetector) -> tuple[ScaleS
         distances = _distances(values, mean, whitening)
         ordinary = values[distances <= np.quantile(distances, 0.9)]
         _, whitening = _gaussian(ordinary)
-        style = _Style(mean=mean, drift=np.ones_like(mean), whitening=whitening)
+        style = _Style(mean=mean, whitening=whitening)
         scale = _scale(factor, style, [_answers(seen, mean, whitening, detector)])
         found.append(replace(scale, limit_score=SELF_LIMIT_SCORE))
     return tuple(found)
@@ -95,10 +101,9 @@ def statistics_of_itself(cloth: Cloth, detector: DefectDetector) -> tuple[ScaleS
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Style:
-    """Mean and drift (C,) float32, whitening (C, C) float32."""
+    """Mean (C,) float32, whitening (C, C) float32."""
 
     mean: NDArray[np.float32]
-    drift: NDArray[np.float32]
     whitening: NDArray[np.float32]
 
 
@@ -121,7 +126,6 @@ def _scale(factor: int, style: _Style, pieces: Sequence[_Answers]) -> ScaleStati
     return ScaleStatistics(
         factor=factor,
         mean=style.mean,
-        drift=style.drift,
         whitening=style.whitening,
         bank_centre_score=bank_centre_score,
         bank_spread_score=bank_spread_score,
@@ -136,9 +140,10 @@ def _answers(
     mean: NDArray[np.float32],
     whitening: NDArray[np.float32],
     detector: DefectDetector,
+    own: bytes = b"",
 ) -> _Answers:
     """Let both judges look at a piece by (C,) and (C, C) float32."""
-    pairs = [judged(glimpse, detector, mean, whitening) for glimpse in seen]
+    pairs = [judged(glimpse, detector, mean, whitening, own) for glimpse in seen]
     cores = [glimpse.core for glimpse in seen]
     return _Answers(
         distances=np.concatenate([d[core] for (d, _), core in zip(pairs, cores, strict=True)]),
@@ -160,22 +165,51 @@ def _learn_scale(
     own_means = [own_mean(own, mean) for own in values]
     centred = [own - middle for own, middle in zip(values, own_means, strict=True)]
     _, whitening = _gaussian(np.concatenate(centred))
-    drift = (middles.std(axis=0, ddof=1) + _LEAST_DRIFT).astype(np.float32)
     answers = []
     for index, (piece, middle) in enumerate(zip(seen, own_means, strict=True)):
         others = np.concatenate([v for place, v in enumerate(centred) if place != index])
         answers.append(_answers(piece, middle, _gaussian(others)[1], detector))
-    style = _Style(mean=mean, drift=drift, whitening=whitening)
+    style = _Style(mean=mean, whitening=whitening)
     scale = _scale(factor, style, answers)
-    side = lesson.unit_px // (CELL_PX * factor)
+    share = lesson.overkill_ratio * _SHARES[factor]
+    return _limited(scale, (seen, answers), share, lesson.unit_px // (CELL_PX * factor))
+
+
+def _limited(
+    scale: ScaleStatistics,
+    pieces: tuple[Sequence[Sequence[Glimpse]], Sequence[_Answers]],
+    share: float,
+    side: int,
+) -> ScaleStatistics:
+    """Set the limit that the highest cells of the pieces, or of squares of them, stay below."""
     highest: list[float] = []
-    for given, answer in zip(seen, answers, strict=True):
+    for given, answer in zip(*pieces, strict=True):
         rows, columns = _places(given)
         scores = np.full((int(rows.max()) + 1, int(columns.max()) + 1), -np.inf)
         scores[rows, columns] = joint_score(scale, answer.distances, answer.logits)
         highest += _peaks(scores, side)
-    share = lesson.overkill_ratio * _SHARES[factor]
     return replace(scale, limit_score=_gumbel_limit(highest, share))
+
+
+def with_own_judge(
+    bank: StyleBank, judge: bytes, lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetector
+) -> StyleBank:
+    """Give a bank a network of its own, which then judges alone, at full size.
+
+    Smaller magnifications only say where to look closely when a piece is large. Its scores and their limit are taken from good ``pieces`` that it was not trained on.
+    """
+    known = replace(bank.scales[0], bank_share_ratio=0.0)
+    seen = [_seen(piece.at(1), detector) for piece in pieces]
+    answers = []
+    for piece in seen:
+        mean = own_mean(np.concatenate([glimpse.own() for glimpse in piece]), known.mean)
+        answers.append(_answers(piece, mean, known.whitening, detector, judge))
+    centre, spread = _robust(np.concatenate([answer.logits for answer in answers]))
+    scale = replace(known, head_centre_score=centre, head_spread_score=spread)
+    side = lesson.unit_px // CELL_PX
+    limited = _limited(scale, (seen, answers), lesson.overkill_ratio, side)
+    coarse = [replace(s, limit_score=s.limit_score * _ONLY_STEERING) for s in bank.scales[1:]]
+    return replace(bank, scales=(limited, *coarse), judge=judge)
 
 
 def _places(seen: Sequence[Glimpse]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:

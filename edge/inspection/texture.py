@@ -211,9 +211,13 @@ def possible(shape: tuple[int, ...], factor: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Glimpse:
-    """One tile's ``features`` (h, w, C) float32 and which ``cells`` (h, w) bool of it are cloth."""
+    """One ``tile`` (1, H, W, 3) uint8, ``features`` (h, w, C) float32 and ``cells`` (h, w) bool.
+
+    ``cells`` are those that are cloth.
+    """
 
     window: Window
+    tile: NDArray[np.uint8]
     features: NDArray[np.float32]
     cells: NDArray[np.bool_]
 
@@ -237,13 +241,14 @@ def glimpses(
     found: list[Glimpse | None] = [None] * len(chosen)
 
     def look(place: int, window: Window) -> None:
-        features = detector.features(read_tile(layer, window))[0]
+        tile = read_tile(layer, window)
+        features = detector.features(tile)[0]
         cells = np.zeros(features.shape[:2], dtype=bool)
         known = layer.cells[
             window.row : window.row + window.high, window.column : window.column + window.wide
         ]
         cells[: known.shape[0], : known.shape[1]] = known
-        found[place] = Glimpse(window=window, features=features, cells=cells)
+        found[place] = Glimpse(window=window, tile=tile, features=features, cells=cells)
 
     together([functools.partial(look, place, window) for place, window in enumerate(chosen)])
     return [glimpse for glimpse in found if glimpse is not None]
@@ -258,7 +263,9 @@ def own_mean(features: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArra
     if not len(features):
         return mean
     share = len(features) / (len(features) + _TRUSTED_CELLS)
-    middle = np.median(features[:: max(1, len(features) // _MEDIAN_CELLS)], axis=0)
+    sample = np.ascontiguousarray(features[:: max(1, len(features) // _MEDIAN_CELLS)].T)
+    half = sample.shape[1] // 2
+    middle = np.partition(sample, half, axis=1)[:, half]
     return np.asarray(mean + share * (middle - mean), dtype=np.float32)
 
 
@@ -267,13 +274,18 @@ def judged(
     detector: DefectDetector,
     mean: NDArray[np.float32],
     whitening: NDArray[np.float32],
+    own: bytes = b"",
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return distances and logits (h, w) float32 of a tile's core by (C,) and (C, C).
 
-    What is not judged looks to the network like the piece's own middle.
+    What is not judged looks to the network like the piece's own middle. The logits are those of
+    the style's ``own`` network where it has one.
     """
     features = np.where(glimpse.cells[..., None], glimpse.features, mean)
     distances, logits = detector.judge(features[None], mean, whitening)
+    if own:
+        departures = ((features - mean) @ whitening)[None]
+        logits = detector.judge_own(own, glimpse.tile, departures, logits)
     return keep_core(distances[0], glimpse.window), keep_core(logits[0], glimpse.window)
 
 
@@ -283,7 +295,7 @@ def joint_score(
     """Sum the robust z of ``distances`` (N, ...) and ``logits`` (N, ...) of the same cells."""
     bank = (distances - scale.bank_centre_score) / scale.bank_spread_score
     head = (logits - scale.head_centre_score) / scale.head_spread_score
-    return np.asarray(bank + head, dtype=np.float32)
+    return np.asarray(scale.bank_share_ratio * bank + head, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -307,15 +319,19 @@ class TextureJudge:
         self._together = together
         self._close_tiles = close_tiles_count
 
-    def score_map(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...]) -> NDArray[np.float32]:
+    def score_map(
+        self, cloth: Cloth, scales: tuple[ScaleStatistics, ...], own: bytes = b""
+    ) -> NDArray[np.float32]:
         """Return (H/8, W/8) float32 scores in units of full size, −1e9 where not judged.
+
+        ``own`` is the style's own network for full size, empty where it has none.
 
         Coarse magnifications come first and see everything; at full size only the tiles with
         the highest coarse scores are looked at when there are more than the budget allows.
         """
-        return self.look(cloth, scales).joined
+        return self.look(cloth, scales, own).joined
 
-    def look(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...]) -> "Look":
+    def look(self, cloth: Cloth, scales: tuple[ScaleStatistics, ...], own: bytes = b"") -> "Look":
         """Score as :meth:`score_map` does, and keep the piece's own middle at full size."""
         full_limit, middle = scales[0].limit_score, scales[0].mean
         joined = np.full(cloth.cells.shape, _UNSEEN)
@@ -327,7 +343,7 @@ class TextureJudge:
             if scale.factor == 1 and len(chosen) > self._close_tiles:
                 chosen.sort(key=lambda w: -float(joined[w.core].max()))
                 chosen = chosen[: self._close_tiles]
-            scores, mean = self._scores(smaller, scale, chosen)
+            scores, mean = self._scores(smaller, scale, chosen, own if scale.factor == 1 else b"")
             middle = mean if scale.factor == 1 else middle
             scores *= full_limit / scale.limit_score
             np.maximum(joined, _spread_out(scores, scale.factor, joined.shape), out=joined)
@@ -335,7 +351,7 @@ class TextureJudge:
         return Look(joined=joined, middle=middle)
 
     def _scores(
-        self, layer: Layer, scale: ScaleStatistics, chosen: list[Window]
+        self, layer: Layer, scale: ScaleStatistics, chosen: list[Window], own_network: bytes
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         scores = np.full(layer.cells.shape, _UNSEEN)
         seen = glimpses(layer, chosen, self._detector, self._together)
@@ -344,7 +360,7 @@ class TextureJudge:
 
         def judge(glimpse: Glimpse) -> None:
             """Score one tile; no two tiles share a cell."""
-            answers = judged(glimpse, self._detector, mean, scale.whitening)
+            answers = judged(glimpse, self._detector, mean, scale.whitening, own_network)
             core = glimpse.core
             scores[glimpse.window.core][core] = joint_score(scale, *answers)[core]
 

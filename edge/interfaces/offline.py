@@ -1,6 +1,7 @@
 """Commands that need no camera, no broker and no cloud: scan, inspect, teach, self-test."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -9,6 +10,18 @@ import typer
 Pictures = Annotated[list[Path], typer.Argument(help="Pictures.")]
 Bundle = Annotated[str, typer.Option(help="base, or the folder of a signed bundle.")]
 Board = Annotated[str, typer.Option(help="File of a tag board, to find table and piece.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeachWish:
+    """What somebody wants taught: with ``few``, five pieces instead of fourteen are enough."""
+
+    style: str
+    out: Path
+    bundle: str
+    board: str
+    overkill_ratio: float
+    few: bool
 
 
 class OfflineWork(Protocol):
@@ -29,7 +42,7 @@ class OfflineWork(Protocol):
         """Judge pictures."""
         ...
 
-    def teach(self, style: str, pictures: list[Path], out: Path, bundle: str, board: str) -> int:
+    def teach(self, wish: TeachWish, pictures: list[Path]) -> int:
         """Learn a style from good pieces."""
         ...
 
@@ -58,15 +71,24 @@ def add_offline_commands(app: typer.Typer, work: Callable[[], OfflineWork]) -> N
         raise typer.Exit(work().inspect(pictures, bundle, style_bank, board, overlay))
 
     @app.command()
-    def teach(
+    def teach(  # noqa: PLR0913  a command line has as many options as it has
         style: Annotated[str, typer.Argument(help="Name of the style.")],
         pictures: Pictures,
         out: Annotated[Path, typer.Option(help="File to write.")],
         bundle: Bundle = "base",
         board: Board = "",
+        overkill: Annotated[
+            float, typer.Option(min=0.001, max=0.2, help="Share of good pieces that may alarm.")
+        ] = 0.02,
+        few: Annotated[
+            bool, typer.Option("--few", help="5 to 13 pieces, thresholds known badly.")
+        ] = False,
     ) -> None:
-        """Learn a style from pictures of good pieces."""
-        raise typer.Exit(work().teach(style, pictures, out, bundle, board))
+        """Learn a style from 14 to 30 pictures of good pieces."""
+        wish = TeachWish(
+            style=style, out=out, bundle=bundle, board=board, overkill_ratio=overkill, few=few
+        )
+        raise typer.Exit(work().teach(wish, pictures))
 
     @app.command("self-test")
     def self_test() -> None:

@@ -14,14 +14,19 @@ import typer
 from numpy.typing import NDArray
 
 from edge.inspection.board import TagBoard
-from edge.inspection.errors import InspectionError, PictureUnreadableError
+from edge.inspection.errors import (
+    InspectionError,
+    PictureUnreadableError,
+    TooFewPiecesError,
+)
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.pipeline import InspectionPipeline
 from edge.inspection.ports import PictureFiles, Stopwatch
 from edge.inspection.standard import DefectStandard, InspectionStandard
 from edge.inspection.style_bank import StyleBank
-from edge.inspection.teaching import Lesson
+from edge.inspection.teaching import FEWEST_PIECES, Lesson
 from edge.inspection.verdict import InspectionResult
+from edge.interfaces.offline import TeachWish
 from edge.model_bundles.errors import BundleError
 from edge.scanning.ports import CodeReader
 
@@ -69,10 +74,9 @@ class PictureWork:
         )
         return _each(self._tools, pictures, judge)
 
-    def teach(self, style: str, pictures: list[Path], out: Path, bundle: str, board: str) -> int:
+    def teach(self, wish: TeachWish, pictures: list[Path]) -> int:
         """Learn a style."""
-        lesson = Lesson(style=style)
-        _guarded(self._tools, lambda: _teach(self._tools, lesson, pictures, (out, bundle, board)))
+        _guarded(self._tools, lambda: _teach(self._tools, wish, pictures))
         return 0
 
     def self_test(self) -> int:
@@ -215,18 +219,24 @@ def _read_bank(path: Path) -> StyleBank:
         raise PictureUnreadableError(str(path), problem.strerror or str(problem)) from problem
 
 
-def _teach(
-    tools: OfflineTools, lesson: Lesson, pictures: list[Path], where: tuple[Path, str, str]
-) -> None:
-    out, bundle, board = where
-    pipeline = tools.pipeline(bundle)
+def _teach(tools: OfflineTools, wish: TeachWish, pictures: list[Path]) -> None:
+    pipeline = tools.pipeline(wish.bundle)
     frames = [frame for path in pictures if (frame := _lesson_picture(tools, path)) is not None]
-    bank = pipeline.learn(lesson, frames, tools.board(board) if board else None)
+    lesson = Lesson(style=wish.style, overkill_ratio=wish.overkill_ratio, few=wish.few)
+    try:
+        bank = pipeline.learn(lesson, frames, tools.board(wish.board) if wish.board else None)
+    except TooFewPiecesError as error:
+        text = said(tools, "offline.too_few", needed=error.needed, given=error.given)
+        typer.echo(text, err=True)
+        raise typer.Exit(FAILED) from error
+    if bank.piece_count < FEWEST_PIECES:
+        text = said(tools, "offline.few", pieces=bank.piece_count, needed=FEWEST_PIECES)
+        typer.echo(text, err=True)
     data = bank.to_bytes()
     try:
-        out.write_bytes(data)
+        wish.out.write_bytes(data)
     except OSError as problem:
-        text = said(tools, "offline.cannot_write", file=out, problem=problem.strerror)
+        text = said(tools, "offline.cannot_write", file=wish.out, problem=problem.strerror)
         typer.echo(text, err=True)
         raise typer.Exit(FAILED) from problem
     text = said(
@@ -292,7 +302,7 @@ def _golden(tools: OfflineTools) -> None:
     ]
     frames = [np.repeat(c[..., None], 3, axis=2).astype(np.uint8) for c in cloth]
     pipeline = tools.pipeline("base")
-    bank = pipeline.learn(Lesson(style="self-test"), frames[:6])
+    bank = pipeline.learn(Lesson(style="self-test", few=True), frames[:6])
     standard = InspectionStandard(
         style="self-test",
         spec_version="self-test",

@@ -13,7 +13,12 @@ from cloud.infrastructure.training.rendering.seam_threads import StitchClass
 from edge.composition import compose_board, compose_inspection
 from edge.infrastructure.opencv_tags import read_board
 from edge.inspection.board import TagBoard
-from edge.inspection.errors import StyleBankMismatchError, TagBoardError, TeachingError
+from edge.inspection.errors import (
+    StyleBankMismatchError,
+    TagBoardError,
+    TeachingError,
+    TooFewPiecesError,
+)
 from edge.inspection.pipeline import InspectionPipeline
 from edge.inspection.style_bank import StyleBank
 from edge.inspection.teaching import Lesson
@@ -159,7 +164,7 @@ def test_a_taught_style_passes_good_pieces_and_finds_flaws(
         return Table(pose=pose, defects=defects, **label)
 
     frames = [draw(lay(seed), seed)[0] for seed in range(6)]
-    taught = pipeline.learn(Lesson(style="demo"), frames, board, (hem(Table()),))
+    taught = pipeline.learn(Lesson(style="demo", few=True), frames, board, (hem(Table()),))
     data = taught.to_bytes()
     assert len(data) <= 10 * 1024
     bank = StyleBank.from_bytes(data)
@@ -196,10 +201,12 @@ def test_an_untaught_style_asks_a_person(pipeline: InspectionPipeline) -> None:
 
 def test_too_few_good_pieces_teach_nothing(pipeline: InspectionPipeline) -> None:
     frame = np.random.default_rng(0).integers(90, 150, (256, 256, 3), dtype=np.uint8)
-    with pytest.raises(TeachingError, match="5 good pieces"):
-        pipeline.learn(Lesson(style="x"), [frame] * 4)
+    with pytest.raises(TooFewPiecesError, match="14 good pieces are needed, 13 can"):
+        pipeline.learn(Lesson(style="x"), [frame] * 13)
+    with pytest.raises(TooFewPiecesError, match="5 good pieces are needed, 4 can"):
+        pipeline.learn(Lesson(style="x", few=True), [frame] * 4)
     with pytest.raises(TeachingError):
-        pipeline.learn(Lesson(style="x"), [np.zeros_like(frame)] * 6)
+        pipeline.learn(Lesson(style="x"), [np.zeros_like(frame)] * 14)
 
 
 @pytest.mark.parametrize(

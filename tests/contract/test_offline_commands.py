@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from edge.__main__ import app
 from edge.infrastructure.qr_readers import code_picture
+from edge.inspection.style_bank import StyleBank
 
 RUNNER = CliRunner()
 
@@ -70,7 +71,7 @@ def test_scan_of_a_picture_without_a_code_succeeds(tmp_path: Path) -> None:
 @pytest.mark.requirement("DEF")
 def test_a_style_is_taught_and_a_flaw_is_found(tmp_path: Path) -> None:
     good = []
-    for seed in range(6):
+    for seed in range(14):
         good.append(tmp_path / f"good-{seed}.png")
         cv2.imwrite(str(good[-1]), cloth(seed))
     bank = tmp_path / "style.bank"
@@ -97,18 +98,26 @@ def test_a_style_is_taught_and_a_flaw_is_found(tmp_path: Path) -> None:
 
 def test_bad_pictures_are_left_out_of_teaching_and_named(tmp_path: Path) -> None:
     good = [tmp_path / f"good-{seed}.png" for seed in range(5)]
+    said = ("--few", "--overkill", "0.05", "--out")
     for seed, path in enumerate(good):
         cv2.imwrite(str(path), cloth(seed))
     white, text = tmp_path / "white.png", tmp_path / "text.png"
     cv2.imwrite(str(white), np.full((300, 400, 3), 255, dtype=np.uint8))
     text.write_text("no picture")
-    taught = kyndof_edge("teach", "twill", *good, white, text, "--out", tmp_path / "a.bank")
+    taught = kyndof_edge("teach", "twill", *good, white, text, *said, tmp_path / "a.bank")
     assert taught.exit_code == 0, taught.stderr
+    assert "14 to 30" in taught.stderr
+    bank = StyleBank.from_bytes((tmp_path / "a.bank").read_bytes())
+    assert (bank.piece_count, round(bank.overkill_ratio, 6)) == (5, 0.05)
     assert "white.png" in taught.stderr
     assert "text.png" in taught.stderr
-    few = kyndof_edge("teach", "twill", *good[:4], white, "--out", tmp_path / "b.bank")
-    assert (few.exit_code, (tmp_path / "b.bank").exists()) == (1, False)
-    assert "TEACHING_IMPOSSIBLE" in few.stderr
+    for pictures, words in (
+        ((*good[:4], white, "--few"), "5 good pieces are needed"),
+        (good, "14 good pieces are needed"),
+    ):
+        few = kyndof_edge("teach", "twill", *pictures, "--out", tmp_path / "b.bank")
+        assert (few.exit_code, (tmp_path / "b.bank").exists()) == (1, False)
+        assert words in few.stderr
 
 
 def test_wrong_banks_and_bundles_are_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -111,7 +111,6 @@ def bank() -> StyleBank:
         ScaleStatistics(
             factor=factor,
             mean=generator.normal(size=24).astype(np.float32),
-            drift=np.ones(24, dtype=np.float32),
             whitening=square + square.T,
             bank_centre_score=0.5,
             bank_spread_score=0.25,
@@ -140,6 +139,15 @@ def test_a_style_bank_comes_back_whole_and_stays_small() -> None:
     np.testing.assert_array_equal(read.scales[2].whitening, bank().scales[2].whitening)
 
 
+def test_a_style_bank_carries_a_judge_of_its_own() -> None:
+    judge = bytes(range(256)) * 800
+    own = dataclasses.replace(bank(), judge=judge)
+    assert StyleBank.from_bytes(own.to_bytes()).judge == judge
+    huge = dataclasses.replace(own, judge=judge * 6)
+    with pytest.raises(StyleBankCorruptError):
+        StyleBank.from_bytes(huge.to_bytes())
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "changed", "version", "foreign", "nan", "long"])
 def test_a_damaged_style_bank_is_refused(damage: str) -> None:
     data = bytearray(bank().to_bytes())
@@ -158,7 +166,7 @@ def test_a_damaged_style_bank_is_refused(damage: str) -> None:
         data = bytearray(dataclasses.replace(bank(), scales=(broken,)).to_bytes())
     else:
         data += b"more"
-        data[20:24] = zlib.crc32(bytes(data[24:])).to_bytes(4, "little")
+        data[24:28] = zlib.crc32(bytes(data[28:])).to_bytes(4, "little")
     with pytest.raises(StyleBankCorruptError):
         StyleBank.from_bytes(bytes(data))
 

@@ -1,0 +1,247 @@
+"""Trains a style's own judge on its good pieces, with flaws pasted on some of them.
+
+No picture of a real flaw is looked at. A fifth of the pieces, and at least four, are kept out of
+the training: on them the judge's scores are put in units of good cells and its limit is set. The
+same pieces, plan and versions of the libraries give the same judge.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from cloud.infrastructure.training.own_judge import OwnJudge, detail_of, own_judge_graph
+from cloud.infrastructure.training.pasted_flaws import paste_flaw
+from edge.inspection.ports import DefectDetector
+from edge.inspection.style_bank import StyleBank
+from edge.inspection.teaching import Lesson, with_own_judge
+from edge.inspection.texture import CELL_PX, Cloth, glimpses, own_mean, windows
+
+_GRAIN_PX, _CROP_PX = 32, 288
+_KEPT_OUT_RATIO, _FEWEST_KEPT_OUT = 0.2, 4
+_MOST_TILES, _VARIANTS = 6, 2
+_BATCH, _RATE, _DECAY, _POSITIVE_WEIGHT = 8, 2e-3, 1e-3, 3.0
+_LARGE_CELLS, _TOP_CELLS, _TOP_WEIGHT = 60, 4, 0.5
+_FLAWED_RATIO, _SECOND_RATIO = 0.6, 0.3
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptationPlan:
+    """How much to train: ``sample_count`` tiles, ``step_count`` steps of eight."""
+
+    seed: int = 1
+    sample_count: int = 1200
+    step_count: int = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ground:
+    """A good ``tile`` (H, W, 3) uint8, its ``cells`` (h, w) bool and its piece's mean (C,)."""
+
+    tile: NDArray[np.uint8]
+    cells: NDArray[np.bool_]
+    mean: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sample:
+    """``detail`` (3, H, W) and ``departures`` (h, w, C) float16; (h, w) float32 and bool.
+
+    ``logits`` are the base's, ``flaw`` is where one was pasted, ``counted`` where that is certain.
+    """
+
+    detail: NDArray[np.float16]
+    departures: NDArray[np.float16]
+    logits: NDArray[np.float32]
+    flaw: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+
+def adapt(
+    taught: tuple[StyleBank, Lesson],
+    pieces: Sequence[Cloth],
+    detector: DefectDetector,
+    plan: AdaptationPlan,
+    told: Told,
+) -> StyleBank:
+    """Train a judge for a bank that was learned from the same ``pieces``; ``told`` hears steps.
+
+    Raises:
+        TeachingError: a piece shows too little to learn from.
+    """
+    bank, lesson = taught
+    generator = np.random.default_rng(plan.seed)
+    order = generator.permutation(len(pieces))
+    kept_out = max(_FEWEST_KEPT_OUT, round(_KEPT_OUT_RATIO * len(pieces)))
+    total = plan.sample_count + plan.step_count
+    studied = [pieces[place] for place in order[kept_out:]]
+    grounds = [ground for piece in studied for ground in _grounds(piece, bank, detector, generator)]
+    samples = []
+    for count in range(plan.sample_count):
+        samples.append(_sample(generator, grounds, bank, detector))
+        told(count + 1, total)
+    judge = _trained(samples, plan, lambda done: told(plan.sample_count + done, total))
+    graph = own_judge_graph(judge).SerializeToString(deterministic=True)
+    return with_own_judge(bank, graph, lesson, [pieces[p] for p in order[:kept_out]], detector)
+
+
+def _grounds(
+    piece: Cloth, bank: StyleBank, detector: DefectDetector, generator: np.random.Generator
+) -> list[_Ground]:
+    """Return some tiles of a piece, as they are and in another light."""
+    layer, found = piece.at(1), []
+    chosen = windows(layer.cells)
+    step = max(1, -(-len(chosen) // _MOST_TILES))
+    seen = glimpses(layer, chosen[::step], detector)
+    for variant in range(_VARIANTS):
+        gain = np.float32(np.exp(generator.normal(0, 0.25))) if variant else np.float32(1)
+        tiles = [np.clip(glimpse.tile[0] * gain, 0, 255).astype(np.uint8) for glimpse in seen]
+        values = [
+            (glimpse.features if not variant else detector.features(tile[None])[0])[glimpse.cells]
+            for glimpse, tile in zip(seen, tiles, strict=True)
+        ]
+        mean = own_mean(np.concatenate(values), bank.scales[0].mean)
+        found += [
+            _Ground(tile=tile, cells=glimpse.cells, mean=mean)
+            for glimpse, tile in zip(seen, tiles, strict=True)
+        ]
+    return found
+
+
+def _sample(
+    generator: np.random.Generator,
+    grounds: Sequence[_Ground],
+    bank: StyleBank,
+    detector: DefectDetector,
+) -> _Sample:
+    """Cut a part out of a good tile, and spoil it or not."""
+    ground = grounds[int(generator.integers(len(grounds)))]
+    picture, cells = _part(generator, ground)
+    flaw = np.zeros(picture.shape[:2], dtype=bool)
+    near = flaw.copy()
+    if generator.random() < _FLAWED_RATIO:
+        others = [grounds[int(p)].tile for p in generator.integers(len(grounds), size=2)]
+        for _ in range(2 if generator.random() < _SECOND_RATIO else 1):
+            pasted = paste_flaw(generator, picture, others)
+            if pasted is not None:
+                picture = pasted.picture
+                flaw |= pasted.mask
+                near |= pasted.near
+    scale = bank.scales[0]
+    features = np.where(cells[..., None], detector.features(picture[None])[0], ground.mean)
+    _, logits = detector.judge(features[None], ground.mean, scale.whitening)
+    with torch.no_grad():
+        pixels = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
+        detail = detail_of(pixels)[0].numpy().astype(np.float16)
+    spoiled = _joined(flaw)
+    around = np.asarray(_joined(near) | (_grown(spoiled) & ~spoiled)) & ~spoiled
+    return _Sample(
+        detail=detail,
+        departures=((features - ground.mean) @ scale.whitening).clip(-60, 60).astype(np.float16),
+        logits=logits[0],
+        flaw=spoiled,
+        counted=cells & ~around,
+    )
+
+
+def _part(
+    generator: np.random.Generator, ground: _Ground
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Cut a part, its ends likelier than its middle, and mirror it or not."""
+    ends = []
+    for side in ground.tile.shape[:2]:
+        size = min(side, _CROP_PX)
+        first = float(np.clip(generator.uniform(-0.3, 1.3) * (side - size), 0, side - size))
+        start = int(first) // _GRAIN_PX * _GRAIN_PX
+        ends.append((start, start + size))
+    (top, bottom), (left, right) = ends
+    picture = ground.tile[top:bottom, left:right]
+    cells = ground.cells[top // CELL_PX : bottom // CELL_PX, left // CELL_PX : right // CELL_PX]
+    for axis in (0, 1):
+        if generator.random() < 0.5:
+            picture, cells = np.flip(picture, axis), np.flip(cells, axis)
+    return np.ascontiguousarray(picture), np.ascontiguousarray(cells)
+
+
+def _joined(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say for each 8 px cell whether ``mask`` (H, W) bool touches it."""
+    high, wide = (side // CELL_PX for side in mask.shape)
+    return np.asarray(mask.reshape(high, CELL_PX, wide, CELL_PX).any(axis=(1, 3)))
+
+
+def _grown(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Grow ``cells`` (h, w) bool by one to all sides."""
+    high, wide = cells.shape
+    padded = np.pad(cells, 1)
+    grown = np.zeros_like(cells)
+    for row in range(3):
+        for column in range(3):
+            grown |= padded[row : row + high, column : column + wide]
+    return grown
+
+
+def _trained(
+    samples: Sequence[_Sample], plan: AdaptationPlan, told: Callable[[int], None]
+) -> OwnJudge:
+    """Fit a judge, in batches of samples that are of about one size."""
+    torch.manual_seed(plan.seed)
+    generator = np.random.default_rng([plan.seed, 1])
+    judge = OwnJudge()
+    order = sorted(range(len(samples)), key=lambda place: samples[place].flaw.shape)
+    batches = [order[first : first + _BATCH] for first in range(0, len(order), _BATCH)]
+    judge.settle(_stacked([samples[place] for place in batches[len(batches) // 2]])[0])
+    optimizer = torch.optim.AdamW(judge.parameters(), lr=_RATE, weight_decay=_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, _RATE, total_steps=plan.step_count, pct_start=0.1
+    )
+    waiting: list[int] = []
+    for step in range(plan.step_count):
+        if not waiting:
+            waiting = [int(place) for place in generator.permutation(len(batches))]
+        _step(judge, optimizer, [samples[place] for place in batches[waiting.pop()]])
+        schedule.step()
+        told(step + 1)
+    judge.eval()
+    return judge
+
+
+def _stacked(samples: Sequence[_Sample]) -> tuple[torch.Tensor, ...]:
+    """Stack details, departures, logits, flaws and what counts, padded to one size by nothing."""
+    high, wide = (max(sample.flaw.shape[axis] for sample in samples) for axis in (0, 1))
+    stacked = []
+    for name in ("detail", "departures", "logits", "flaw", "counted"):
+        parts = []
+        for sample in samples:
+            values = np.asarray(getattr(sample, name), dtype=np.float32)
+            factor = CELL_PX if name == "detail" else 1
+            first = 1 if name == "detail" else 0
+            missing = [(0, 0)] * values.ndim
+            missing[first] = (0, high * factor - values.shape[first])
+            missing[first + 1] = (0, wide * factor - values.shape[first + 1])
+            parts.append(np.pad(values, missing))
+        stacked.append(torch.from_numpy(np.stack(parts)))
+    return tuple(stacked)
+
+
+def _step(judge: OwnJudge, optimizer: torch.optim.Optimizer, samples: Sequence[_Sample]) -> None:
+    """Take one step; a large flaw counts no more than a middling one."""
+    detail, departures, base, flaw, counted = _stacked(samples)
+    logits = judge(detail, departures, base)
+    weight = torch.where(
+        flaw > 0, 1 / (1 + flaw.sum((1, 2), keepdim=True) / _LARGE_CELLS), torch.ones(())
+    )
+    cells = functional.binary_cross_entropy_with_logits(
+        logits, flaw, reduction="none", pos_weight=torch.tensor(_POSITIVE_WEIGHT)
+    )
+    highest = (logits - 1e4 * (1 - counted)).flatten(1).topk(_TOP_CELLS, 1).values.mean(1)
+    whole = functional.binary_cross_entropy_with_logits(highest, flaw.flatten(1).amax(1))
+    loss = 8 * (cells * counted * weight).sum() / counted.sum().clamp(min=1) + _TOP_WEIGHT * whole
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(judge.parameters(), 5.0)
+    optimizer.step()

@@ -8,6 +8,7 @@ from cloud.composition.core import SettingMissingError, open_bus
 from cloud.composition.registry_checks import check_org, check_registry
 from cloud.composition.serving import serve
 from cloud.composition.workers import migrate_database, run_embedded_broker, work
+from cloud.interfaces.terminal.adapt import AdaptDoor
 from cloud.interfaces.terminal.app import TerminalDoors
 from cloud.interfaces.terminal.quality import QualityDoors
 from cloud.interfaces.terminal.token_keys import TokenKeys
@@ -31,6 +32,7 @@ def terminal_doors() -> TerminalDoors:
         known=_known_errors,
         quality=_quality,
         train=_train,
+        adapt=_adapt,
         login_file=lambda: read_settings().login_path.expanduser(),
     )
 
@@ -57,6 +59,12 @@ def _train() -> TrainDoors:
     from cloud.composition.training_doors import training_doors
 
     return training_doors()
+
+
+def _adapt() -> AdaptDoor:
+    from cloud.composition.adaptation_door import adapt_style
+
+    return adapt_style
 
 
 def _new_credential_key(name: str) -> str:

@@ -196,7 +196,8 @@ def with_own_judge(
 ) -> StyleBank:
     """Give a bank a network of its own, which then judges alone, at full size.
 
-    Smaller magnifications only say where to look closely when a piece is large. Its scores and their limit are taken from good ``pieces`` that it was not trained on.
+    Smaller magnifications only say where to look closely when a piece is large. Its scores and
+    their limit are taken from good ``pieces`` that it was not trained on.
     """
     known = replace(bank.scales[0], bank_share_ratio=0.0)
     seen = [_seen(piece.at(1), detector) for piece in pieces]

@@ -124,3 +124,33 @@ def test_the_base_command_writes_a_bundle_that_opens(tmp_path: Path) -> None:
     assert told.exit_code == 0, told.stderr
     names = {entry.name for entry in (tmp_path / "bundle").iterdir()}
     assert {"model.onnx", "judges.onnx", "card.md", "manifest.json"} <= names
+
+
+def adapt(*words: str) -> Result:
+    given = ["train", "adapt", *words, "--english"]
+    return CliRunner().invoke(build_terminal(terminal_doors()), given)
+
+
+def test_adapting_refuses_too_few_pieces_and_what_is_no_picture(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is the extra `train`")
+    render("--out", str(tmp_path / "set"), "--count", "2", "--kind", "good", "--side", "96")
+    good = sorted(str(path) for path in (tmp_path / "set" / "pictures").iterdir())
+    bank = tmp_path / "style.bank"
+    few = adapt("twill", *good, "--out", str(bank))
+    assert (few.exit_code, bank.exists()) == (1, False)
+    assert "14 good pieces are needed" in few.stderr
+    (tmp_path / "text.png").write_text("no picture")
+    text = adapt("twill", str(tmp_path / "text.png"), "--out", str(bank))
+    assert (text.exit_code, bank.exists()) == (1, False)
+    assert "text.png" in text.stderr
+    board = adapt("twill", *good, "--out", str(bank), "--board", str(tmp_path / "none.yml"))
+    assert "TAG_BOARD_INVALID" in board.stderr
+
+
+def test_adapting_without_torch_names_the_command_that_adds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.composition.adaptation_door.find_spec", lambda name: None)
+    told = adapt("twill", "none.png", "--out", str(tmp_path / "style.bank"))
+    assert told.exit_code == 1
+    assert "pip install" in told.stderr

@@ -15,6 +15,7 @@ from cloud.commands.bus import CommandBus
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.events.ports import IdFactory
+from cloud.interfaces.terminal.adapt import AdaptDoor, add_adapt
 from cloud.interfaces.terminal.checks import Check, add_checks
 from cloud.interfaces.terminal.credentials import CredentialTools, add_credentials
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
@@ -60,6 +61,7 @@ class TerminalDoors:
     known: Callable[[], tuple[type[Exception], ...]]
     quality: Callable[[], QualityDoors]
     train: Callable[[], TrainDoors]
+    adapt: Callable[[], AdaptDoor]
     login_file: Callable[[], Path]
 
 
@@ -83,7 +85,7 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
         lambda data, text, as_json: _show(data, text, as_json=as_json),
     )
     add_quality(app, doors.quality)
-    add_train(app, doors.train)
+    add_adapt(add_train(app, doors.train), doors.adapt)
     add_remote(app, doors.login_file)
     return app
 

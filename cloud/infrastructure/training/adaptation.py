@@ -175,7 +175,7 @@ def _joined(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _grown(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Grow ``cells`` (h, w) bool by one to all sides."""
+    """Grow ``cells`` (H, W) bool by one to all sides."""
     high, wide = cells.shape
     padded = np.pad(cells, 1)
     grown = np.zeros_like(cells)

@@ -96,7 +96,7 @@ class _Writer:
         return self.graph.constant(name, np.array(values, dtype=np.int64))
 
     def half(self, name: str, values: torch.Tensor) -> str:
-        """Keep weights of any shape in half precision and return them in single."""
+        """Keep weights (N, ...) in half precision and return them in single."""
         kept = values.detach().numpy().astype(np.float16)
         self.graph.weights.append(numpy_helper.from_array(kept, f"{name}_half"))
         return self.graph.add("Cast", [f"{name}_half"], name, to=TensorProto.FLOAT)

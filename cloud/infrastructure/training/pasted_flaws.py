@@ -29,12 +29,12 @@ class Pasted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sheet:
-    """What is pasted on: ``picture`` (H, W, 3) float32, its ``fine`` detail and its ``scatter``."""
+    """What is pasted on: ``picture`` (H, W, 3) float32, its ``fine`` detail and its scatter."""
 
     generator: np.random.Generator
     picture: Plane
     fine: Plane
-    scatter: float
+    scatter_score: float
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,7 +95,7 @@ def paste_flaw(
     spoiled = own + (alpha * sheet.between(0.5, 1.0))[..., None] * (filling - own)
     spoiled = np.clip(spoiled, 0, 255).round()
     change = cv2.blur(np.abs(spoiled - own).mean(axis=2), (5, 5))
-    mask = (alpha > 0.25) & (change > _SEEN_RATIO * sheet.scatter)
+    mask = (alpha > 0.25) & (change > _SEEN_RATIO * sheet.scatter_score)
     if int(mask.sum()) < _SMALLEST_PX:
         return None
     near = (alpha > 0.02) & ~mask
@@ -187,13 +187,13 @@ def _filling(sheet: _Sheet, alpha: Plane, others: Sequence[NDArray[np.uint8]]) -
         rough = sheet.noise(sheet.mostly_small(min(12.0, longer / 3), longer / 2.5))
         level = float(np.median(own)) * sheet.between(0, 0.4) * sign
         filling = own * sheet.between(0.5, 1.0) + level
-        filling = filling + (rough * sheet.scatter * sheet.mostly_small(1.0, 5.0))[..., None]
+        filling = filling + (rough * sheet.scatter_score * sheet.mostly_small(1.0, 5.0))[..., None]
     return np.asarray(filling, np.float32)
 
 
 def _shade(sheet: _Sheet, sign: float, tint: NDArray[np.float64]) -> Plane:
-    """Another shade, through which the picture shows or not."""
-    amount = sign * sheet.mostly_small(2.0, 10.0) * sheet.scatter
+    """Another shade, ``tint`` (N=3,) by channel, through which the picture shows or not."""
+    amount = sign * sheet.mostly_small(2.0, 10.0) * sheet.scatter_score
     if sheet.chance(0.5):
         return np.asarray(sheet.picture + amount * tint, np.float32)
     level = float(np.median(sheet.picture)) + amount * sheet.between(1.0, 2.5)
@@ -203,7 +203,7 @@ def _shade(sheet: _Sheet, sign: float, tint: NDArray[np.float64]) -> Plane:
 
 
 def _other_part(sheet: _Sheet, alpha: Plane, others: Sequence[NDArray[np.uint8]]) -> Plane:
-    """A piece of another good picture, turned and stretched, its shade brought near or not."""
+    """A piece of one of ``others`` (H, W, 3) uint8, turned and stretched, its shade near or not."""
     other = others[int(sheet.generator.integers(len(others)))].astype(np.float32)
     if sheet.chance(0.5):
         other = np.rot90(other, int(sheet.generator.integers(4)))

@@ -8,12 +8,37 @@ from cloud.inspection.control_chart import capability, mean_and_range_chart, sin
 from cloud.inspection.errors import ChartInvalidError, SamplingRefusedError
 from cloud.inspection.gauge_study import GaugeModel, Reading, crossed, study_gauge
 from cloud.inspection.sampling import Level, Strictness, plan_for
-from cloud.interfaces.terminal.quality import PlanWish, QualityDoors, TableRow
+from cloud.interfaces.terminal.quality import PlanWish, QualityDoors, TableRow, TemplateWish
 
 
 def quality_doors() -> QualityDoors:
     """Return the doors."""
-    return QualityDoors(study=_study, chart=_chart, plan=_plan)
+    return QualityDoors(study=_study, chart=_chart, plan=_plan, template=_template)
+
+
+def _template(wish: TemplateWish) -> dict[str, Any]:
+    # Reading patterns loads ezdxf, which no other command needs.
+    from cloud.infrastructure.pattern_files.dxf_patterns import read_pattern
+    from cloud.infrastructure.pattern_files.style_templates import (
+        choose_piece,
+        style_template,
+        template_json,
+    )
+    from cloud.infrastructure.pattern_files.tech_packs import read_tech_pack
+
+    piece = choose_piece(read_pattern(wish.pattern, wish.unit), wish.piece, wish.size)
+    pack = None if wish.tech_pack is None else read_tech_pack(wish.tech_pack)
+    template = style_template(wish.style, piece, pack, wish.thickness_mm)
+    return {
+        "text": template_json(template),
+        "style": wish.style,
+        "piece": piece.name,
+        "size": piece.size,
+        "corners": ", ".join(template.corners),
+        "landmarks": ", ".join(template.landmarks) or "–",
+        "points": len(template.points),
+        "seams": [asdict(seam) for seam in (pack.seams if pack else ())],
+    }
 
 
 def _study(rows: Sequence[TableRow], tolerance_mm: float | None) -> dict[str, Any]:

@@ -45,6 +45,18 @@ class CorrectionInvalidError(InspectionError):
     code = "CORRECTION_INVALID"
 
 
+class PatternFileError(InspectionError):
+    """A pattern's file cannot be read, or its piece cannot be laid out; the message says why."""
+
+    code = "PATTERN_FILE_INVALID"
+
+
+class TechPackError(InspectionError):
+    """A tech pack cannot be read; ``details.field`` says where."""
+
+    code = "TECH_PACK_INVALID"
+
+
 class SamplingRefusedError(InspectionError):
     """There is no such lot, level or AQL; ``details.field`` says which."""
 

@@ -1,4 +1,4 @@
-"""`kyndof quality`: gauge studies, control charts and sampling plans from files and numbers.
+"""`kyndof quality`: gauge studies, control charts, sampling plans and templates to measure by.
 
 Nothing here needs a database: files are read, judged and answered on the spot. A file is refused
 with the line that is wrong. Korean is spoken unless English is asked for.
@@ -72,12 +72,26 @@ class PlanWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateWish:
+    """What a style's template is made of; None where the pattern tells it."""
+
+    pattern: Path
+    style: str
+    piece: str | None
+    size: str | None
+    unit: str | None
+    tech_pack: Path | None
+    thickness_mm: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QualityDoors:
     """What composition hands over; every answer is plain JSON data."""
 
     study: Callable[[Sequence[TableRow], float | None], dict[str, Any]]
     chart: Callable[[Sequence[TableRow], float | None, float | None], dict[str, Any]]
     plan: Callable[[PlanWish], dict[str, Any]]
+    template: Callable[[TemplateWish], dict[str, Any]]
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -91,6 +105,7 @@ def add_quality(app: typer.Typer, open_doors: Callable[[], QualityDoors]) -> Non
         no_args_is_help=True, help="Gauge studies, control charts, sampling plans."
     )
     app.add_typer(quality, name="quality")
+    _add_template(quality, open_doors)
 
     @quality.command("grr")
     def grr(
@@ -141,6 +156,50 @@ def add_quality(app: typer.Typer, open_doors: Callable[[], QualityDoors]) -> Non
         key = "plan.whole" if found["every_piece"] else "plan.sample"
         names = {**found, "strictness": _say(f"strictness.{strictness}", english=english)}
         _show(found, _say(key, english=english, **names), as_json=as_json)
+
+
+def _add_template(quality: typer.Typer, open_doors: Callable[[], QualityDoors]) -> None:
+    @quality.command("template")
+    def template(  # noqa: PLR0913  the command line's options
+        pattern: Annotated[
+            Path, typer.Argument(help="DXF, AAMA or ASTM. 패턴.", metavar="FILE.dxf")
+        ],
+        out: Annotated[Path, typer.Option(help="STYLE.template.json to write. 저장할 파일.")],
+        style: Annotated[str, typer.Option(help="Style. 스타일.")],
+        piece: Annotated[str | None, typer.Option(help="Piece. 조각 이름.")] = None,
+        size: Annotated[str | None, typer.Option(help="Size. 사이즈.")] = None,
+        unit: Annotated[
+            str | None, typer.Option(help="mm or inch, where the file is wrong. 단위.")
+        ] = None,
+        tech_pack: Annotated[
+            Path | None, typer.Option(help="Points of measure, JSON. 테크팩.")
+        ] = None,
+        thickness_mm: Annotated[
+            float | None, typer.Option(help="Of the cloth, mm. 원단 두께.")
+        ] = None,
+        as_json: Json = False,
+        english: English = False,
+    ) -> None:
+        """Make a style's template from a pattern's piece and a tech pack."""
+        wish = TemplateWish(
+            pattern=pattern,
+            style=style,
+            piece=piece,
+            size=size,
+            unit=unit,
+            tech_pack=tech_pack,
+            thickness_mm=thickness_mm,
+        )
+        with _Refusals(english=english):
+            found = open_doors().template(wish)
+            try:
+                out.write_text(found["text"], encoding="utf-8")
+            except OSError as error:
+                raise TableFileError("file.away", file=out.name, reason=error.strerror) from error
+        told = {name: value for name, value in found.items() if name != "text"}
+        lines = [_say("template.made", english=english, **{**told, "file": out.name})]
+        lines += [_say("template.seams", english=english, **seam) for seam in found["seams"]]
+        _show(told, "\n".join(lines), as_json=as_json)
 
 
 def read_table(file: Path, wanted: tuple[str, ...]) -> list[TableRow]:

@@ -1,0 +1,1 @@
+"""Patterns (DXF-AAMA, DXF-ASTM) and tech packs as files."""

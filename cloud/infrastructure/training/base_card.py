@@ -24,7 +24,7 @@ kind of what was found; it is asked only there.
 * Kinds: {kinds}. On {flaws} flaws of the held-out styles {accuracy:.0%} are given the right kind.
   A kind is named from a confidence of {confidence:.2f}, else the flaw is `unknown_anomaly`:
   {named:.0%} of known kinds are named, {precision:.0%} of these rightly; {unknown:.0%} of anomalies
-  without a name stay unknown (what the confidence was chosen for).
+  without a name stay unknown (it was chosen there for 80 % of both).
 * Not for: slow changes of colour over more than about 100 px, seams, outlines, labels; slanted
   lines fainter than the weave's own unevenness are missed.
 * Measured on photographs and on kinds left out of training: cloud/docs/vision-figures.md. AITEX was

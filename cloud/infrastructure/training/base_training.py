@@ -19,6 +19,7 @@ import torch
 from cloud.infrastructure.training.fitting import Fitting, fit
 from cloud.infrastructure.training.heads import Weights
 from cloud.infrastructure.training.kind_training import (
+    DECAY_RATIO,
     Named,
     calibrated,
     kind_loss,
@@ -37,6 +38,7 @@ from cloud.infrastructure.training.style_set import (
 )
 from cloud.infrastructure.training.where_training import Judged, judge_where, where_loss
 
+GREIGE_NAME = "greige"
 _HELD_OUT_STYLES = 160
 _LISTEN_S = 0.5
 
@@ -122,9 +124,13 @@ def fit_what(plan: BasePlan, folder: Path, told: Hears) -> tuple[Weights, Named]
     torch.set_num_threads(1)
     torch.manual_seed(plan.seed)
     head = what_head(len(KINDS))
-    fitting = Fitting(path=folder / f"what-{plan.key}.pt", step_count=plan.kind_step_count)
+    fitting = Fitting(
+        path=folder / f"what-{plan.key}.pt",
+        step_count=plan.kind_step_count,
+        decay_ratio=DECAY_RATIO,
+    )
     fit(head, fitting, lambda step: kind_loss(head, flaws, _at(plan, 2, step)), told)
-    return calibrated(head, folded(head), held_out)
+    return calibrated(head, folded(head), _shown(plan, held_out))
 
 
 def _at(plan: BasePlan, head: int, step: int) -> np.random.Generator:
@@ -135,13 +141,17 @@ def _split(plan: BasePlan, folder: Path) -> tuple[StyleSet, StyleSet]:
     """Read the styles: those to learn from, without what is left out, and those held out."""
     whole = read_shards(shards_of(folder, plan.seed, plan.style_count))
     first = (plan.style_count - plan.held_out_count) * TILES
-    known = whole.part(slice(0, first))
+    return _shown(plan, whole.part(slice(0, first))), whole.part(slice(first, None))
+
+
+def _shown(plan: BasePlan, tiles: StyleSet) -> StyleSet:
+    """Take what the plan does not leave out."""
     kinds = [NAMES.index(name) for name in plan.without_kinds]
-    families = [FAMILIES.index(name) for name in plan.without_families]
-    if kinds or families:
-        hidden = np.isin(known.kinds, kinds) | np.isin(known.families, families)
-        known = known.part(np.flatnonzero(~hidden))
-    return known, whole.part(slice(first, None))
+    families = [(*FAMILIES, GREIGE_NAME).index(name) for name in plan.without_families]
+    if not kinds and not families:
+        return tiles
+    hidden = np.isin(tiles.kinds, kinds) | np.isin(tiles.families, families)
+    return tiles.part(np.flatnonzero(~hidden))
 
 
 def _side_by_side(plan: BasePlan, folder: Path, told: Told) -> Trained:

@@ -16,11 +16,13 @@ from cloud.infrastructure.training.heads import Weights
 from cloud.infrastructure.training.network import Head
 from cloud.infrastructure.training.rendering import KINDS
 from cloud.infrastructure.training.style_set import StyleSet
-from cloud.infrastructure.training.where_training import asked
+from cloud.infrastructure.training.where_training import asked, turned
 
 BATCH = 24
-UNKNOWN_KEPT_RATIO = 0.8
-"""Share of nameless anomalies on held-out styles that must stay without a name."""
+UNKNOWN_KEPT_RATIO, RIGHT_RATIO = 0.8, 0.8
+"""Shares on held-out styles: nameless anomalies that stay so, and names that must be right."""
+DECAY_RATIO = 1e-2
+_SCALES, _ROUGHNESS = (0.75, 1.33), 0.2
 _NAMELESS_WEIGHT, _CELL_WEIGHT, _ASKED_TILES = 0.5, 0.3, 100
 _TEMPERATURES = (0.25, 8.0)
 
@@ -51,9 +53,11 @@ def with_a_flaw_of_the_catalogue(known: StyleSet) -> StyleSet:
 def kind_loss(head: Head, flaws: StyleSet, generator: np.random.Generator) -> torch.Tensor:
     """Loss of a batch, drawn and mirrored at random; directions tell warp from weft and stay."""
     chosen = generator.choice(len(flaws), min(BATCH, len(flaws)), replace=False)
-    cells = _some(flaws.masks[chosen], generator)
-    answers = head(torch.from_numpy(flaws.departures[chosen].astype(np.float32)))
-    inside = torch.from_numpy(cells.astype(np.float32))
+    cells = _some(flaws.masks[chosen], generator).astype(np.float32)
+    departures, cells = turned(
+        _varied(flaws.departures[chosen], generator), cells, int(generator.integers(4))
+    )
+    answers, inside = head(torch.from_numpy(departures)), torch.from_numpy(cells)
     logs = functional.log_softmax(_pooled(answers, inside), dim=1)
     kinds = torch.from_numpy(flaws.kinds[chosen].astype(np.int64))
     named = kinds < len(KINDS)
@@ -67,6 +71,13 @@ def kind_loss(head: Head, flaws: StyleSet, generator: np.random.Generator) -> to
     counted = inside * named[:, None, None]
     own = (by_cell * counted).sum() / counted.sum().clamp(min=1.0)
     return each.mean() + _CELL_WEIGHT * own
+
+
+def _varied(departures: NDArray[np.float16], generator: np.random.Generator) -> NDArray[np.float32]:
+    """Make each of ``departures`` (N, H, W, C) bolder or fainter, and a little rougher."""
+    scales = generator.uniform(*_SCALES, (len(departures), 1, 1, 1)).astype(np.float32)
+    rough = generator.standard_normal(departures.shape, dtype=np.float32)
+    return np.asarray(departures * scales + np.float32(_ROUGHNESS) * rough, dtype=np.float32)
 
 
 def _some(masks: NDArray[np.bool_], generator: np.random.Generator) -> NDArray[np.bool_]:
@@ -128,8 +139,9 @@ def _chosen(shares: NDArray[np.float64], kinds: NDArray[np.int8]) -> Named:
     """Choose the confidence by ``shares`` (N, K) of flaws of ``kinds`` (N,)."""
     named, sure = kinds < len(KINDS), shares.max(axis=1, initial=0.0)
     nameless = sure[~named]
-    confidence = float(np.quantile(nameless, UNKNOWN_KEPT_RATIO)) if len(nameless) else 0.5
     right = shares[named].argmax(axis=1) == kinds[named] if named.any() else np.zeros(0, np.bool_)
+    confidence = float(np.quantile(nameless, UNKNOWN_KEPT_RATIO)) if len(nameless) else 0.5
+    confidence = max(confidence, _least_sure(sure[named], right))
     said = sure[named] > confidence
     return Named(
         confidence_ratio=round(confidence, 4),
@@ -139,6 +151,17 @@ def _chosen(shares: NDArray[np.float64], kinds: NDArray[np.int8]) -> Named:
         unknown_ratio=_share_of(nameless <= confidence),
         flaw_count=int(named.sum()),
     )
+
+
+def _least_sure(sure: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """The confidence above which enough of the names are right, by ``sure`` and ``right`` (N,)."""
+    order = np.argsort(-sure)
+    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(shares >= RIGHT_RATIO)
+    if not len(enough):
+        return 1.0
+    last = int(enough[-1])
+    return float(sure[order][last + 1]) if last + 1 < len(order) else 0.0
 
 
 def _share_of(truths: NDArray[np.bool_]) -> float:

@@ -1,5 +1,7 @@
 """Figures of the benchmarks on rendered styles, against numbers worked out by hand."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -34,8 +36,8 @@ GOOD = [tile(number / 100) for number in range(100)]
 def test_escape_counts_flaws_below_the_score_that_few_good_tiles_exceed() -> None:
     flaws = [tile(0.5, "hole"), tile(0.95, "hole"), tile(0.97, "hole"), tile(2.0, "hole")]
     assert escape_at(GOOD + flaws) == 0.5
-    assert auroc(GOOD + [tile(2.0, "hole")]) == 1.0
-    assert auroc(GOOD + [tile(-1.0, "hole")]) == 0.0
+    assert auroc([*GOOD, tile(2.0, "hole")]) == 1.0
+    assert auroc([*GOOD, tile(-1.0, "hole")]) == 0.0
 
 
 def test_names_are_counted_over_what_was_found() -> None:
@@ -63,7 +65,7 @@ def test_intervals_draw_whole_styles() -> None:
 
 def test_what_is_left_out_is_not_among_what_is_known() -> None:
     pytest.importorskip("torch", reason="PyTorch is the extra `train`")
-    from tests.benchmarks import left_out
+    left_out = importlib.import_module("tests.benchmarks.left_out")
 
     assert len(left_out.KINDS_LEFT_OUT) == 3
     assert set(left_out.KINDS_LEFT_OUT) | set(left_out.KINDS_KNOWN) == set(KINDS)

@@ -13,7 +13,7 @@ SIGNATURE = "model.sig"
 REQUIRED = frozenset(
     {"model.onnx", "judges.onnx", "labels.json", "thresholds.json", "preprocess.json", "card.md"}
 )
-BASE_MANIFEST_SHA256 = "079b6e91d70366ee6c7edbe19b454602609b69acccb021e657c16eb5d4148eb4"
+BASE_MANIFEST_SHA256 = "e6261e83f4ae656e69f0b32dce4ea87f13e8fe8daa32fc5851ebefbdfda88bc5"
 """Digest of the manifest of the bundle inside this package; it is trusted as the code is."""
 
 

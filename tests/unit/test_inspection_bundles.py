@@ -103,7 +103,7 @@ def test_a_signed_bundle_opens_with_the_right_key(tmp_path: Path, keys: tuple[Pa
     copy = signed_copy(tmp_path, keys[0])
     bundle = OnnxBundleFolders(str(keys[1])).signed(str(copy))
     assert bundle.trusted_by == "signature"
-    assert bundle.label == "base@2.0.0"
+    assert bundle.label == "base@2.1.0"
 
 
 def test_an_unsigned_bundle_is_refused(tmp_path: Path, keys: tuple[Path, Path]) -> None:

@@ -14,7 +14,7 @@ from cloud.infrastructure.training.golden_bank import CELL_PX, golden_bank
 from cloud.infrastructure.training.heads import WHAT, WHERE, Weights, judges_graph, kinds_graph
 from cloud.infrastructure.training.rendering import KINDS
 
-VERSION = "2.0.0"
+VERSION = "2.1.0"
 UNKNOWN = "unknown_anomaly"
 
 

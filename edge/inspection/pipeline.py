@@ -122,12 +122,15 @@ class InspectionPipeline:
 
         Returns robust z values (H/8, W/8) float32, comparable with the bank's threshold.
         """
+        cloth = self.whole_cloth(frame)
+        judge = TextureJudge(self._parts.detector, cloth.cells.size)
+        return judge.score_map(cloth, bank.scales, bank.judge)
+
+    def whole_cloth(self, frame: NDArray[np.uint8]) -> Cloth:
+        """Take all of ``frame`` (H, W, 3) uint8 RGB for cloth, to its last px."""
         shape = (-(-frame.shape[0] // CELL_PX), -(-frame.shape[1] // CELL_PX))
         nothing = np.zeros(shape, dtype=bool)
-        pyramid = Pyramid(frame, self._parts.scaler)
-        cloth = Cloth(pyramid=pyramid, cells=~nothing, foreign=nothing)
-        judge = TextureJudge(self._parts.detector, shape[0] * shape[1])
-        return judge.score_map(cloth, bank.scales, bank.judge)
+        return Cloth(pyramid=Pyramid(frame, self._parts.scaler), cells=~nothing, foreign=nothing)
 
     def learn(
         self,

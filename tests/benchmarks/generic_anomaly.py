@@ -23,7 +23,7 @@ import numpy as np
 from cloud.infrastructure.training.adaptation import AdaptationPlan, adapt
 from edge.composition import compose_inspection
 from edge.infrastructure.opencv_pictures import OpenCvPictureFiles
-from edge.inspection.teaching import Lesson
+from edge.inspection.teaching import Lesson, learn_style
 from edge.settings import EdgeSettings
 from tests.benchmarks.fabric_defects import auroc
 from tests.benchmarks.report import Report, arguments
@@ -113,8 +113,9 @@ def main() -> int:
     )
     shown = np.concatenate([pieces[parts[1]][::step], 1_000_000 + pieces_of(defect)[::step]])
     pipeline = compose_inspection(EdgeSettings())
-    lesson, cloths = pipeline.pieces(Lesson(style="generic"), taught)
-    instant = pipeline.learn(lesson, taught)
+    lesson = Lesson(style="generic")
+    cloths = [pipeline.whole_cloth(frame) for frame in taught]
+    instant = learn_style(lesson, cloths, pipeline.detector)
     start = time.process_time()
     plan = AdaptationPlan(sample_count=120, step_count=90) if options.quick else AdaptationPlan()
     bank = adapt((instant, lesson), cloths, pipeline.detector, plan, lambda *_: None)

@@ -48,3 +48,13 @@ class BundleKeyMissingError(BundleError):
         super().__init__(
             f"a signed bundle needs the setting {self.setting}, a PEM public key: {problem}"
         )
+
+
+class SlotsDamagedError(BundleError):
+    """What was written down about the bundles here cannot be read; the base bundle decides."""
+
+    code = "BUNDLE_SLOTS_DAMAGED"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"the record of this station's bundles is damaged: {problem}")
+        self.problem = problem

@@ -45,16 +45,16 @@ _PREPARING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRules:
-    """What a rollout asks of a station; numbers of garments, minutes and shares.
+    """What a rollout asks of a station; numbers of garments, seconds and shares.
 
     ``slope_ratio`` and ``upper_count`` draw the line that rejects must not cross: so many rejects
     more than ``slope_ratio`` times the garments, and the share has risen.
     """
 
     shadow_garments: int = 200
-    shadow_minutes: float = 30.0
+    shadow_s: float = 1_800.0
     trial_garments: int = 300
-    trial_minutes: float = 60.0
+    trial_s: float = 3_600.0
     failing_restarts: int = 2
     error_ratio: float = 0.01
     slow_ratio: float = 0.01
@@ -218,7 +218,7 @@ def _assigned(slots: Slots, wish: Assigned, now: datetime) -> Slots:
 
 def _objection(rules: TrialRules) -> str:
     numbers = (
-        rules.shadow_minutes, rules.trial_minutes, rules.error_ratio, rules.slow_ratio,
+        rules.shadow_s, rules.trial_s, rules.error_ratio, rules.slow_ratio,
         rules.override_ratio, rules.slope_ratio, rules.upper_count,
     )  # fmt: skip
     if not all(isfinite(number) and number >= 0 for number in numbers):
@@ -289,11 +289,11 @@ def _weighed(slots: Slots, trial: Trial, now: datetime) -> Slots:
     rules, tally = trial.rules, trial.tally
     lasted = now - tally.since
     if trial.state is TrialState.SHADOW:
-        if tally.garments < rules.shadow_garments or lasted < _minutes(rules.shadow_minutes):
+        if tally.garments < rules.shadow_garments or lasted < timedelta(seconds=rules.shadow_s):
             return slots
         fresh = replace(trial, state=TrialState.TRIAL, tally=Tally(since=now))
         return replace(slots, trial=fresh)
-    if tally.garments < rules.trial_garments or lasted < _minutes(rules.trial_minutes):
+    if tally.garments < rules.trial_garments or lasted < timedelta(seconds=rules.trial_s):
         return slots
     return replace(
         slots,
@@ -345,7 +345,3 @@ def _went_back(slots: Slots, trial: Trial) -> Slots:
         quarantined=quarantined,
         trial=replace(trial, state=TrialState.ROLLED_BACK),
     )
-
-
-def _minutes(number: float) -> timedelta:
-    return timedelta(minutes=number)

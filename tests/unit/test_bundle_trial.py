@@ -26,7 +26,7 @@ from edge.model_bundles.trial import (
 pytestmark = pytest.mark.requirement("ROL")
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-QUICK = TrialRules(shadow_garments=20, shadow_minutes=0, trial_garments=30, trial_minutes=0)
+QUICK = TrialRules(shadow_garments=20, shadow_s=0, trial_garments=30, trial_s=0)
 WISH = Assigned(digest=NEW, generation=1, rollout_id="rol_1", rules=QUICK)
 GOOD, REJECTED = Judged(rejected=False), Judged(rejected=True)
 STEPS = ("DOWNLOADING", "VERIFIED", "STAGED", "SELF_TEST", "SHADOW")
@@ -73,8 +73,8 @@ def test_a_good_bundle_decides_at_last_and_the_old_one_stays_beside_it() -> None
     assert done.release_counter == 7
 
 
-def test_garments_alone_are_not_enough_while_minutes_are_asked() -> None:
-    wish = replace(WISH, rules=replace(QUICK, shadow_minutes=30, trial_minutes=60))
+def test_garments_alone_are_not_enough_while_time_is_asked() -> None:
+    wish = replace(WISH, rules=replace(QUICK, shadow_s=1_800, trial_s=3_600))
     early = at(prepared(wish=wish), *[GOOD] * 500)
     assert state(early) == "SHADOW"
     later = at(early, GOOD, now=NOW + timedelta(minutes=30))
@@ -192,7 +192,7 @@ def test_wishing_what_decides_already_ends_the_way_without_a_trial() -> None:
     [
         {"upper_count": 0.0},
         {"slope_ratio": float("nan")},
-        {"trial_minutes": -1.0},
+        {"trial_s": -1.0},
         {"trial_garments": -1},
         {"failing_restarts": 0},
         {"error_ratio": float("inf")},

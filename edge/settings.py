@@ -89,6 +89,9 @@ class InspectionSettings(BaseModel):
     bundle: str = Field("base", description="base, or the folder of a signed bundle.")
     bundle_public_key: str = Field("", description="PEM file that signed bundles are checked by.")
     board: str = Field("table-4-tags", description="Name of the tag board under firmware-config.")
+    gauge_bar: str = Field(
+        "gauge-bar-500", description="Name of the gauge bar under firmware-config/boards."
+    )
     calibration_required: bool = Field(
         False, description="Measure nothing until kyndof-edge calibrate has been done."
     )

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.composition.desk import Learned, compose_desk, compose_learned
 from edge.composition.vision import (
     compose_board,
     compose_calibration,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edge.infrastructure.station_loops import StationLoops
     from edge.infrastructure.sync_agent import SyncAgent
     from edge.interfaces.kiosk.app import Kiosk
+    from edge.interfaces.kiosk.desk import Desk
     from edge.station.ports import Inspector
     from edge.station.workstation import Workstation
 
@@ -281,7 +283,8 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         desk = CameraDesk(address, lambda a: open_camera(settings.firmware_config, a))
         stack.callback(desk.close)
         pictures = PictureFolder(home / "media")
-        inspector = _inspector(settings)
+        learned = compose_learned(settings, compose_ruler(settings))
+        inspector = _inspector(settings, learned)
         station = _workstation(settings, (spool, journal), (desk, pictures, inspector))
         await _first_alarms(station, spool, inspector)
         broker = BrokerAddress(
@@ -302,7 +305,8 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         loops = StationLoops(station, around)
         agent = AgentChild(lambda pipe: child_environment(KYNDOF_PARENT_PIPE=str(pipe)))
         codes = CodeWatch(station, desk, _code_looks(), scans.offer)
-        server = KioskServer(_kiosk(settings, station, desk, pictures, loops), door)
+        acts = compose_desk(settings, station, desk, inspector, learned)
+        server = KioskServer(_kiosk(settings, acts, desk, pictures, loops), door)
         stack.callback(server.stop)
         parts: Loops = {
             "kiosk": server.run(),
@@ -386,7 +390,7 @@ def _workstation(
 
 def _kiosk(
     settings: EdgeSettings,
-    station: "Workstation",
+    acts: "Desk",
     desk: "CameraDesk",
     pictures: "PictureFolder",
     loops: "StationLoops",
@@ -404,7 +408,7 @@ def _kiosk(
     doors = KioskDoors(
         preview=desk.preview, picture=picture, unsent=lambda: loops.cloud_unsent, health=health
     )
-    return Kiosk(station, doors, host=settings.kiosk.host, language=settings.language)
+    return Kiosk(acts.station, doors, acts, host=settings.kiosk.host, language=settings.language)
 
 
 def _code_looks() -> "Callable[[Frame], tuple[str, ...]]":
@@ -414,7 +418,7 @@ def _code_looks() -> "Callable[[Frame], tuple[str, ...]]":
     return CameraCodes(compose_reader()).read
 
 
-def _inspector(settings: EdgeSettings) -> "Inspector":
+def _inspector(settings: EdgeSettings, learned: "Learned") -> "Inspector":
     """Return the pipeline, or what refuses to judge and says why."""
     from edge.infrastructure.pipeline_inspector import PipelineInspector, RefusingInspector
     from edge.inspection.errors import InspectionError
@@ -424,4 +428,4 @@ def _inspector(settings: EdgeSettings) -> "Inspector":
         pipeline = compose_inspection(settings)
     except (BundleError, InspectionError) as error:
         return RefusingInspector(error.code, str(error))
-    return PipelineInspector(pipeline, compose_ruler(settings).board)
+    return PipelineInspector(pipeline, learned.ruler.board, learned.kinds, learned.banks)

@@ -141,7 +141,7 @@ def compose_calibration() -> "CalibrationWork":
             calibration=lambda name: read_calibration_board(folder / f"{name}.yml"),
             table=lambda: compose_board(settings),
             gauge=lambda name: read_gauge_bar(folder / f"{name}.yml"),
-            pdf=lambda name: _board_pdf(folder / f"{name}.yml"),
+            pdf=lambda name: board_pdf(folder / f"{name}.yml"),
         ),
         shelf=Shelf(
             ruler=compose_ruler(settings).board,
@@ -160,7 +160,7 @@ def compose_calibration() -> "CalibrationWork":
     return CalibrationAtTheDesk(tools)
 
 
-def _board_pdf(path: Path) -> bytes:
+def board_pdf(path: Path) -> bytes:
     """Draw whatever kind of board a file describes."""
     from edge.infrastructure.board_pdf import calibration_board_pdf, gauge_pdf, tags_pdf
     from edge.infrastructure.calibration_files import (

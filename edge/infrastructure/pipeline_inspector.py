@@ -2,10 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from dataclasses import replace
+from typing import NamedTuple, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.infrastructure.learned_files import BankFiles, KindFiles, read_prototypes
 from edge.infrastructure.template_files import parse_template
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import InspectionError, StandardError, StyleBankCorruptError
@@ -21,6 +26,7 @@ from edge.inspection.standard import (
     StitchStandard,
 )
 from edge.inspection.style_bank import StyleBank
+from edge.inspection.teaching import Lesson
 from edge.inspection.template import StyleTemplate
 from edge.inspection.verdict import InspectionResult
 from edge.station import inspection_record as record
@@ -28,6 +34,14 @@ from edge.station.errors import InspectionUnavailableError
 from edge.station.work_package import Standard
 
 _LOG = logging.getLogger(__name__)
+
+
+class FlawDescription(NamedTuple):
+    """What a flaw is like, (D,) float32, in the words of a bundle."""
+
+    numbers: NDArray[np.float32]
+    bundle_digest: str
+    style: str
 
 
 class RefusingInspector:
@@ -51,9 +65,18 @@ class RefusingInspector:
 class PipelineInspector:
     """Judges shots by `edge.inspection`; one at a time."""
 
-    def __init__(self, pipeline: InspectionPipeline, board: Callable[[], TagBoard | None]) -> None:
+    def __init__(
+        self,
+        pipeline: InspectionPipeline,
+        board: Callable[[], TagBoard | None],
+        kinds: KindFiles | None = None,
+        banks: BankFiles | None = None,
+    ) -> None:
         self._pipeline = pipeline
         self._board = board
+        self._kinds = kinds
+        self._taught = banks
+        self._last: tuple[record.Shot, record.InspectionTask, InspectionResult] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inspect")
         self._banks: dict[bytes, StyleBank] = {}
 
@@ -71,22 +94,70 @@ class PipelineInspector:
 
     def _judge(self, shot: record.Shot, task: record.InspectionTask) -> record.InspectionRecord:
         try:
-            standard, board = to_pipeline(task), self._board()
-            result = self._pipeline.inspect(
-                shot.pixels, standard, self._bank(task.style_bank), board
-            )
+            standard, board = self._standard(task), self._board()
+            result = self._pipeline.inspect(shot.pixels, standard, self._bank(task), board)
         except InspectionError as error:
             raise InspectionUnavailableError(str(error), detail=error.code) from error
+        self._last = (shot, task, result)
         used = "" if board is None else board.calibration_id or board.name
         return to_station(result, task.standard, used)
+
+    @property
+    def bundle_digest(self) -> str:
+        """SHA-256 hex of the loaded bundle's manifest."""
+        return self._pipeline.detector.identity.digest
 
     @property
     def measures(self) -> bool:
         """Say whether there is a board to measure by."""
         return self._board() is not None
 
-    def _bank(self, content: bytes | None) -> StyleBank | None:
+    async def describe(self, index: int) -> FlawDescription | None:
+        """Describe a finding of the newest answer, None where it cannot be described."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._described, index)
+
+    async def learn(self, lesson: Lesson, pictures: Sequence[NDArray[np.uint8]]) -> StyleBank:
+        """Learn a style from good pieces, each (H, W, 3) uint8 RGB, beside inspections.
+
+        Raises:
+            TeachingError: too few pieces, or frames that cannot be judged.
+        """
+        return await asyncio.to_thread(
+            self._pipeline.learn, lesson, list(pictures), self._board(), ()
+        )
+
+    def _described(self, index: int) -> FlawDescription | None:
+        if self._last is None or index >= len(self._last[2].findings):
+            return None
+        shot, task, result = self._last
+        try:
+            numbers = self._pipeline.describe(
+                shot.pixels,
+                to_pipeline(task),
+                result.findings[index],
+                self._bank(task),
+                self._board(),
+            )
+        except InspectionError:
+            _LOG.exception("flaw not described")
+            return None
+        return (
+            None if numbers is None else FlawDescription(numbers, result.bundle_digest, task.style)
+        )
+
+    def _standard(self, task: record.InspectionTask) -> InspectionStandard:
+        """Add the kinds of flaws named here, and those that came with the work."""
+        digest = self._pipeline.detector.identity.digest
+        own = () if self._kinds is None else (self._kinds.prototypes(digest),)
+        came = read_prototypes(task.prototypes)
+        return replace(to_pipeline(task), kinds=own if came is None else (*own, came))
+
+    def _bank(self, task: record.InspectionTask) -> StyleBank | None:
         """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""
+        content = task.style_bank
+        if self._taught is not None:
+            content = self._taught.bank(task.style, content)
         if not content:
             return None
         if content not in self._banks:
@@ -173,6 +244,7 @@ def to_station(result: InspectionResult, standard: Standard, board: str) -> reco
                 area_px=found.area_px,
                 area_mm2=found.area_mm2,
                 severity=found.severity or "",
+                confidence_ratio=found.confidence_ratio,
             )
             for found in result.findings
         ),

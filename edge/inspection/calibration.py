@@ -4,7 +4,7 @@ A view counts when enough of its corners are seen; one that disagrees with all o
 with the reason. What is left must cover the picture and tilt enough, or there is no calibration.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -167,7 +167,7 @@ def calibrate_lens(
         )
         sorting.dropped.append(drop)
         fit = fitter.fit(tuple(sorting.kept))
-    coverage_ratio = _coverage(sorting.kept)
+    coverage_ratio = float(covered_fields(sorting.kept).mean())
     _good(fit, coverage_ratio, limits)
     return LensCalibration(
         fit=fit,
@@ -242,15 +242,15 @@ def _outlier(fit: LensFit) -> int | None:
     return worst if rms[worst] > limit else None
 
 
-def _coverage(views: list[BoardView]) -> float:
-    """Share of the picture's fields, six by four, in which some corner was seen."""
+def covered_fields(views: Sequence[BoardView]) -> NDArray[np.bool_]:
+    """Say in which of the picture's fields (4, 6) bool some corner was seen."""
     columns, rows = _GRID
     hit = np.zeros((rows, columns), dtype=bool)
     for view in views:
         x = np.clip((view.px[:, 0] / view.width_px * columns).astype(int), 0, columns - 1)
         y = np.clip((view.px[:, 1] / view.height_px * rows).astype(int), 0, rows - 1)
         hit[y, x] = True
-    return float(hit.mean())
+    return hit
 
 
 def _good(fit: LensFit, coverage_ratio: float, limits: CalibrationLimits) -> None:

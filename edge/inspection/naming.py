@@ -36,31 +36,78 @@ def named(
     findings: Sequence[Finding],
     looked: Looked,
     detector: DefectDetector,
-    prototypes: Prototypes | None = None,
+    prototypes: Sequence[Prototypes] = (),
 ) -> tuple[Finding, ...]:
-    """Give the strongest of the findings their kind's name; the others stay as they are."""
-    if not detector.kinds and (prototypes is None or not prototypes.kinds):
+    """Give the strongest of the findings their kind's name; the others stay as they are.
+
+    Prototypes of another bundle know other descriptions and are left aside.
+    """
+    digest = detector.identity.digest
+    usable = [one for one in prototypes if one.kinds and one.bundle_digest == digest]
+    if not detector.kinds and not usable:
         return tuple(findings)
     found = list(findings)
     for place, finding in enumerate(found[:MOST_NAMED]):
-        kind = _kind(finding, looked, detector, prototypes)
+        kind, ratio = _kind(finding, looked, detector, usable)
         if kind != UNKNOWN:
-            found[place] = replace(finding, defect_class=kind)
+            sure = round(ratio, 2)
+            found[place] = replace(finding, defect_class=kind, confidence_ratio=sure)
     return tuple(found)
 
 
-def kind_of(logits: NDArray[np.float32], kinds: Sequence[str], confidence_ratio: float) -> str:
-    """Name a flaw by its cells' ``logits`` (N, K) float32; unknown where that is not sure."""
+def described(
+    finding: Finding, looked: Looked, detector: DefectDetector
+) -> NDArray[np.float32] | None:
+    """Describe a finding for :func:`learn_prototypes` as (D,) float32, None where it is no more."""
+    features, own = _own(finding, looked, detector)
+    return _description(features, own, looked) if own.any() else None
+
+
+def kind_of(
+    logits: NDArray[np.float32], kinds: Sequence[str], confidence_ratio: float
+) -> tuple[str, float]:
+    """Name a flaw by its cells' ``logits`` (N, K) float32; unknown where that is not sure.
+
+    Returns the name and how sure it is.
+    """
     mean = logits.mean(axis=0, dtype=np.float64)
     shares = np.exp(mean - mean.max())
     shares /= shares.sum()
     best = int(shares.argmax())
-    return kinds[best] if shares[best] > confidence_ratio else UNKNOWN
+    sure = float(shares[best])
+    return (kinds[best] if sure > confidence_ratio else UNKNOWN), sure
 
 
 def _kind(
-    finding: Finding, looked: Looked, detector: DefectDetector, prototypes: Prototypes | None
-) -> str:
+    finding: Finding, looked: Looked, detector: DefectDetector, prototypes: Sequence[Prototypes]
+) -> tuple[str, float]:
+    features, own = _own(finding, looked, detector)
+    if not own.any():
+        return UNKNOWN, 0.0
+    description = _description(features, own, looked)
+    fitting = [one for one in prototypes if one.means.shape[1] == len(description)]
+    answers = [one.name(description) for one in fitting]
+    best = max(answers, key=lambda answer: answer.confidence_ratio, default=None)
+    if best is not None and best.kind != UNKNOWN:
+        return best.kind, best.confidence_ratio
+    if not detector.kinds:
+        return UNKNOWN, 0.0
+    logits = detector.kind_logits(features[None], looked.middle, looked.scale.whitening)[0]
+    return kind_of(logits[own], detector.kinds, detector.kind_confidence_ratio)
+
+
+def _description(
+    features: NDArray[np.float32], own: NDArray[np.bool_], looked: Looked
+) -> NDArray[np.float32]:
+    """Describe the ``own`` (H, W) bool cells of ``features`` (H, W, C) float32."""
+    departures = (features[own] - looked.middle) @ looked.scale.whitening
+    return describe_flaw(departures.astype(np.float32))
+
+
+def _own(
+    finding: Finding, looked: Looked, detector: DefectDetector
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Look at a finding alone: features (H, W, C) float32, and which cells (H, W) are its own."""
     window = _window(finding, looked.scores)
     (glimpse,) = glimpses(looked.layer, [window], detector)
     features = np.where(glimpse.cells[..., None], glimpse.features, looked.middle)
@@ -70,17 +117,7 @@ def _kind(
     inside = flagged[rows, columns]
     top, left = rows.start - window.row, columns.start - window.column
     own[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    if not own.any():
-        return UNKNOWN
-    if prototypes is not None and prototypes.kinds:
-        departures = (features[own] - looked.middle) @ looked.scale.whitening
-        kind, _ = prototypes.name(describe_flaw(departures))
-        if kind != UNKNOWN:
-            return kind
-    if not detector.kinds:
-        return UNKNOWN
-    logits = detector.kind_logits(features[None], looked.middle, looked.scale.whitening)[0]
-    return kind_of(logits[own], detector.kinds, detector.kind_confidence_ratio)
+    return features, own
 
 
 def _window(finding: Finding, scores: NDArray[np.float32]) -> Window:

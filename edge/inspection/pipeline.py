@@ -11,10 +11,11 @@ from scipy import ndimage
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import StyleBankMismatchError
 from edge.inspection.findings import findings_of, polygon_cells, refined
+from edge.inspection.frame_cells import grown_labels, whole_cells
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.garment import SideLine, follow_sides, garment_mask, rim_mm
 from edge.inspection.measurement import cannot_measure, measure, measure_on_template
-from edge.inspection.naming import Looked, named
+from edge.inspection.naming import Looked, described, named
 from edge.inspection.plane import Plane, fit_plane
 from edge.inspection.ports import CodeFinder, DefectDetector, PictureScaler, Stopwatch, TagFinder
 from edge.inspection.registration import lay_template
@@ -36,12 +37,10 @@ from edge.inspection.verdict import (
 
 _EDGE_BAND_MM = 8.0
 _SEAM_BAND_MM = 5.0
-_LABEL_GROWTH_RATIO = 0.32
 _MOST_RESIDUAL_PX = 0.15
 _MOST_DRIFT_PX = 0.3
 _MOST_BLUR_PX = 2.4
 _SCALE_CHANGE_RATIO = 0.1
-_MIRRORED_CELLS = 3
 _LARGE_PX = 5_000_000
 
 
@@ -170,6 +169,35 @@ class InspectionPipeline:
                     lesson = replace(lesson, mm_per_px=scene.plane.mm_per_px())
         return lesson, pieces
 
+    def describe(
+        self,
+        frame: NDArray[np.uint8],
+        standard: InspectionStandard,
+        finding: Finding,
+        bank: StyleBank | None = None,
+        board: TagBoard | None = None,
+    ) -> NDArray[np.float32] | None:
+        """Describe a finding of ``frame`` (H, W, 3) uint8 RGB for :func:`learn_prototypes`, (D,).
+
+        None where the frame cannot be judged or the finding lies on no judged cloth.
+        """
+        scene = self._scene(frame)
+        if not scene.reasons:
+            self._prepare(scene, board, standard.stitches)
+        if scene.cells is None or not scene.cells.any():
+            return None
+        cloth = _cloth(scene, scene.cells)
+        scales = self._scales(scene, cloth, bank)
+        seen = self._look(cloth, scales, bank) if scales else None
+        return None if seen is None else described(finding, seen, self._parts.detector)
+
+    def _look(
+        self, cloth: Cloth, scales: tuple[ScaleStatistics, ...], bank: StyleBank | None
+    ) -> Looked:
+        """Score the cloth and keep what its flaws are named by."""
+        look = self._judge.look(cloth, scales, b"" if bank is None else bank.judge)
+        return Looked(layer=cloth.at(1), scale=scales[0], middle=look.middle, scores=look.joined)
+
     def _prepare(
         self, scene: _Scene, board: TagBoard | None, stitches: tuple[StitchStandard, ...]
     ) -> None:
@@ -183,10 +211,10 @@ class InspectionPipeline:
         )
         start = self._parts.stopwatch()
         shape = (-(-scene.frame.shape[0] // CELL_PX), -(-scene.frame.shape[1] // CELL_PX))
-        labels = polygon_cells(_grown(found), shape)
+        labels = polygon_cells(grown_labels(found), shape)
         around = ndimage.binary_dilation(labels, iterations=2)
         if scene.plane is None or board is None:
-            scene.cells, scene.foreign = ~around & _whole_cells(scene.frame), labels
+            scene.cells, scene.foreign = ~around & whole_cells(scene.frame), labels
             return
         small = scene.pyramid.level(CELL_PX)
         mask = garment_mask(small, scene.plane, board, labels)
@@ -356,10 +384,10 @@ class InspectionPipeline:
         scales = self._scales(scene, cloth, bank)
         if not scales:
             return result
-        look = self._judge.look(cloth, scales, b"" if bank is None else bank.judge)
-        scores, threshold = look.joined, scales[0].limit_score
-        looked = Looked(layer=cloth.at(1), scale=scales[0], middle=look.middle, scores=scores)
-        found = named(findings_of(scores, threshold), looked, self._parts.detector)
+        looked = self._look(cloth, scales, bank)
+        scores, threshold = looked.scores, scales[0].limit_score
+        found = findings_of(scores, threshold)
+        found = named(found, looked, self._parts.detector, standard.kinds)
         if scene.plane is not None:
             # Two places of one flaw grow to the same outline: the highest score stands for it.
             flaws: dict[tuple[Point, ...], Finding] = {}
@@ -435,20 +463,6 @@ class InspectionPipeline:
         return now
 
 
-def _whole_cells(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Leave out the last cells of ``frame`` (H, W, 3) uint8 where tiles are mirrored beyond it.
-
-    A weave that is mirrored at an odd place looks like a flaw.
-    """
-    shape = (-(-frame.shape[0] // CELL_PX), -(-frame.shape[1] // CELL_PX))
-    whole = np.ones(shape, dtype=bool)
-    if frame.shape[0] % (4 * CELL_PX) and shape[0] > _MIRRORED_CELLS * 4:
-        whole[-_MIRRORED_CELLS:] = False
-    if frame.shape[1] % (4 * CELL_PX) and shape[1] > _MIRRORED_CELLS * 4:
-        whole[:, -_MIRRORED_CELLS:] = False
-    return whole
-
-
 def _cloth(scene: _Scene, cells: NDArray[np.bool_]) -> Cloth:
     """Return the cloth to be judged at ``cells`` (H, W) bool."""
     foreign = np.zeros_like(cells) if scene.foreign is None else scene.foreign
@@ -458,15 +472,6 @@ def _cloth(scene: _Scene, cells: NDArray[np.bool_]) -> Cloth:
 def _points(standard: InspectionStandard) -> tuple[PointOfMeasure | TemplatePoint, ...]:
     """All points of measure, the template's too."""
     return standard.points + (() if standard.template is None else standard.template.points)
-
-
-def _grown(codes: list[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
-    """Grow each code (N=4, 2) to its label's paper: quiet zone and a margin."""
-    grown = []
-    for corners in codes:
-        middle = corners.mean(axis=0)
-        grown.append(middle + (corners - middle) * (1 + _LABEL_GROWTH_RATIO))
-    return grown
 
 
 def _seam_band(plane: Plane, line: SideLine, inset_mm: float) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from edge.inspection.errors import StandardError
 
 if TYPE_CHECKING:
+    from edge.inspection.prototypes import Prototypes
     from edge.inspection.template import StyleTemplate
 
 Severity = Literal["critical", "major", "minor"]
@@ -102,6 +103,7 @@ class InspectionStandard:
     """Everything that one piece is judged by.
 
     A ``template`` brings points of measure of its own, between landmarks of the style's outline.
+    ``kinds`` are what flaws are called by.
     """
 
     style: str
@@ -111,3 +113,4 @@ class InspectionStandard:
     defects: DefectStandard
     checks: frozenset[Check]
     template: "StyleTemplate | None" = None
+    kinds: "tuple[Prototypes, ...]" = ()

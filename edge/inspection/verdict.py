@@ -85,6 +85,7 @@ class Finding:
     area_px: float
     area_mm2: float | None = None
     severity: Severity | None = None
+    confidence_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

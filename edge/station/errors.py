@@ -238,6 +238,66 @@ class DiskFullError(RefusalError):
     code: ClassVar[str] = "DISK_FULL"
 
 
+class SupervisorNeededError(RefusalError):
+    """Only who supervises may do that here."""
+
+    code: ClassVar[str] = "SUPERVISOR_NEEDED"
+
+
+class DeskBusyError(RefusalError):
+    """The station is learning from pictures."""
+
+    code: ClassVar[str] = "DESK_BUSY"
+
+
+class DeskIdleError(RefusalError):
+    """Nothing is being taught or calibrated."""
+
+    code: ClassVar[str] = "DESK_IDLE"
+
+
+class DeskUnknownActError(RefusalError):
+    """The desk has no such act."""
+
+    code: ClassVar[str] = "DESK_ACT_UNKNOWN"
+
+
+class StyleUnknownError(RefusalError):
+    """No open work order has this style."""
+
+    code: ClassVar[str] = "STYLE_UNKNOWN"
+
+
+class PicturesFewError(RefusalError):
+    """Too few good pictures to teach a style."""
+
+    code: ClassVar[str] = "PICTURES_FEW"
+
+
+class BoardUnknownError(RefusalError):
+    """No file describes this board."""
+
+    code: ClassVar[str] = "BOARD_UNKNOWN"
+
+
+class FindingUnknownError(RefusalError):
+    """No such finding is shown."""
+
+    code: ClassVar[str] = "FINDING_UNKNOWN"
+
+
+class KindInvalidError(RefusalError):
+    """The word cannot name a kind of flaw."""
+
+    code: ClassVar[str] = "KIND_INVALID"
+
+
+class FlawNotDescribedError(RefusalError):
+    """The finding cannot be looked at again."""
+
+    code: ClassVar[str] = "FLAW_NOT_DESCRIBED"
+
+
 class StationLockedError(StationError):
     """Another process already runs this station's home."""
 

@@ -29,6 +29,7 @@ class InspectionTask:
     standard: Standard
     style_bank: bytes | None
     template: bytes | None = None
+    prototypes: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Finding:
     area_px: float
     area_mm2: float | None
     severity: str
+    confidence_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

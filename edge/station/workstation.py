@@ -288,6 +288,7 @@ class Workstation:
             standard=work.standard,
             style_bank=index.package.style_banks.get(work.order.style) if index else None,
             template=index.package.template(work.order.style, work.piece.size) if index else None,
+            prototypes=index.package.prototypes if index else b"",
         )
         record, picture = await asyncio.gather(
             ports.inspector.inspect(shot, task), ports.pictures.put(shot.encoded)

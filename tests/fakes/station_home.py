@@ -117,6 +117,7 @@ def package(
                 name_en="Haneul Oh",
                 badge=BADGE_INSPECTOR,
                 stages=["QC"],
+                supervises=True,
             ),
         ],
     )

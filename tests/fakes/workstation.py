@@ -191,8 +191,9 @@ class Journal:
 class Stand:
     """A workstation and the fakes under it."""
 
-    def __init__(self, *, records=(), stages=("CUT", "SEW")):
-        self.clock, self.camera, self.inspector = Clock(), Camera(), Inspector()
+    def __init__(self, *, records=(), stages=("CUT", "SEW"), camera=None, inspector=None):
+        self.clock = Clock()
+        self.camera, self.inspector = camera or Camera(), inspector or Inspector()
         self.journal, self.pictures = Journal(), Pictures()
         self.stages = stages
         self.station = Workstation(

@@ -94,8 +94,15 @@ def test_what_people_taught_goes_before_what_the_network_learned() -> None:
     examples = [
         describe_flaw(generator.normal(100, 1, (4, CHANNELS)).astype(np.float32)) for _ in range(6)
     ]
-    taught = learn_prototypes({"glitter": examples})
-    assert kinds_found(looked, BrightnessDetector(), prototypes=taught) == ["glitter", UNKNOWN]
+    taught = learn_prototypes({"glitter": examples}, "d")
+    detector = BrightnessDetector()
+    assert kinds_found(looked, detector, prototypes=(taught,)) == ["glitter", UNKNOWN]
+    foreign = learn_prototypes({"glitter": examples}, "another bundle's")
+    assert kinds_found(looked, detector, prototypes=(foreign,)) == ["stain", UNKNOWN]
+    (first, _) = named(findings_of(looked.scores, LIMIT), looked, detector, (foreign, taught))
+    assert first.defect_class == "glitter"
+    assert first.confidence_ratio is not None
+    assert 0 < first.confidence_ratio <= 1
 
 
 def test_only_the_strongest_are_named() -> None:
@@ -116,5 +123,5 @@ def test_a_flaw_larger_than_a_tile_is_named_by_its_middle() -> None:
 def test_confidence_is_the_share_of_the_mean_answer() -> None:
     logits = np.array([[0.0, 2.0], [0.0, 0.0]], np.float32)
     sure = float(np.exp(1) / (1 + np.exp(1)))
-    assert kind_of(logits, ("a", "b"), sure - 0.01) == "b"
-    assert kind_of(logits, ("a", "b"), sure + 0.01) == UNKNOWN
+    assert kind_of(logits, ("a", "b"), sure - 0.01) == ("b", pytest.approx(sure))
+    assert kind_of(logits, ("a", "b"), sure + 0.01)[0] == UNKNOWN

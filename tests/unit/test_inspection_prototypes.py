@@ -34,19 +34,20 @@ def taught() -> Prototypes:
     return learn_prototypes({**examples, "rare": flaws(4, slub, 2)})
 
 
-def test_most_new_flaws_get_the_right_name() -> None:
+def test_most_new_flaws_get_the_right_name_and_hardly_any_a_wrong_one() -> None:
     prototypes = taught()
     assert prototypes.kinds == ("hole", "slub", "stain")
     for kind, direction in zip(("hole", "stain", "slub"), directions(), strict=False):
-        named = [prototypes.name(flaw)[0] for flaw in flaws(11, direction, 50)]
-        assert named.count(kind) >= 40, kind
+        named = [prototypes.name(flaw).kind for flaw in flaws(11, direction, 50)]
+        assert named.count(kind) >= 26, kind
+        assert named.count(kind) + named.count("unknown_anomaly") >= 48, kind
 
 
 def test_a_kind_nobody_named_is_an_unknown_anomaly() -> None:
-    named = [taught().name(3 * flaw)[0] for flaw in flaws(12, -directions()[3], 50)]
+    named = [taught().name(3 * flaw).kind for flaw in flaws(12, -directions()[3], 50)]
     assert named.count("unknown_anomaly") >= 40
     nothing = learn_prototypes({})
-    assert nothing.name(flaws(1, directions()[0], 1)[0])[0] == "unknown_anomaly"
+    assert nothing.name(flaws(1, directions()[0], 1)[0]).kind == "unknown_anomaly"
 
 
 def test_prototypes_come_back_whole() -> None:

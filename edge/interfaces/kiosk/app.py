@@ -16,10 +16,11 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from edge.interfaces.kiosk.desk import Desk
 from edge.interfaces.kiosk.same_origin import SameOriginOnly, error_json
 from edge.interfaces.kiosk.texts import LANGUAGES, TEXTS, say_both
 from edge.interfaces.kiosk.view import Json, refusal_json, state_json
-from edge.station.errors import RefusalError, StationBusyError
+from edge.station.errors import DeskUnknownActError, RefusalError, StationBusyError
 from edge.station.guide_state import Refusal
 from edge.station.workstation import Workstation
 
@@ -58,9 +59,16 @@ class Kiosk:
     """The web application of one station."""
 
     def __init__(
-        self, station: Workstation, doors: KioskDoors, *, host: str, language: str
+        self,
+        station: Workstation,
+        doors: KioskDoors,
+        desk: Desk | None = None,
+        *,
+        host: str,
+        language: str,
     ) -> None:
         self.language = language
+        self._desk = desk
         self.stopping = asyncio.Event()
         self._station = station
         self._doors = doors
@@ -75,6 +83,8 @@ class Kiosk:
                 Route("/guide/{step_id}/{number:int}", self._guide_picture),
                 Route("/texts/{language}.json", self._texts),
                 Route("/actions/{action}", self._action, methods=["POST"]),
+                Route("/desk/board/{name}.pdf", self._board),
+                Route("/desk/{act}", self._desk_act, methods=["POST"]),
                 WebSocketRoute("/live", self._live),
                 Mount("/static", StaticFiles(directory=_STATIC)),
             ],
@@ -84,7 +94,8 @@ class Kiosk:
 
     def state(self) -> Json:
         """Return the whole state as the page reads it."""
-        return state_json(self._station, language=self.language, unsent=self._doors.unsent())
+        state = state_json(self._station, language=self.language, unsent=self._doors.unsent())
+        return {**state, "desk": self._desk.state() if self._desk else None}
 
     async def _page(self, _request: Request) -> Response:
         return FileResponse(_STATIC / "index.html", headers=_HEADERS)
@@ -206,6 +217,31 @@ class Kiosk:
         except RefusalError as error:
             return _refused(Refusal(code=error.code, details=dict(error.details)))
         return JSONResponse({"ok": True})
+
+    async def _desk_act(self, request: Request) -> Response:
+        try:
+            body = await _body(request)
+        except ValueError:
+            return JSONResponse(error_json("BODY_INVALID"), status_code=400)
+        if self._desk is None:
+            raise HTTPException(404)
+        try:
+            await self._desk.act(request.path_params["act"], body)
+        except DeskUnknownActError as error:
+            raise HTTPException(404) from error
+        except RefusalError as error:
+            await self._station.touch()
+            return _refused(Refusal(code=error.code, details=dict(error.details)))
+        return JSONResponse({"ok": True})
+
+    async def _board(self, request: Request) -> Response:
+        if self._desk is None:
+            raise HTTPException(404)
+        try:
+            content = await asyncio.to_thread(self._desk.pdf, request.path_params["name"])
+        except RefusalError as error:
+            raise HTTPException(404) from error
+        return Response(content, media_type="application/pdf", headers=_HEADERS)
 
     async def _scan(self, body: Mapping[str, str]) -> Response:
         text = body.get("text", "").strip()

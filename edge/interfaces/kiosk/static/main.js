@@ -1,4 +1,5 @@
 /** @import { State } from "./types.js" */
+import { atDesk, deskButtons, deskMark, deskView, onDeskChange, toggleDesk } from "./desk.js";
 import { byId, icon, make } from "./dom.js";
 import { setUpKeypad } from "./keypad.js";
 import { drawOverlay } from "./overlay.js";
@@ -48,6 +49,7 @@ function showTop(now) {
     make("span", { class: "space" }),
     lights,
     person,
+    ...(now.desk?.supervises ? [make("button", { type: "button", class: "plain", id: "desk", click: toggleDesk }, say(language, "page.desk"))] : []),
     ...(worker ? [make("button", { type: "button", class: "plain", click: () => void act("sign-out") }, say(language, "page.sign_out"))] : []),
     make("button", { type: "button", class: "plain", click: () => void act("language", { language: other }) }, say(language, "page.language")),
   );
@@ -71,7 +73,8 @@ function showAlarms(now) {
 
 /** @param {State} now */
 function showPicture(now) {
-  const judged = now.phase === "verdict" && now.verdict?.picture_url ? now.verdict : null;
+  const looksLive = now.desk?.teaching ?? now.desk?.calibration;
+  const judged = now.phase === "verdict" && now.verdict?.picture_url && !looksLive ? now.verdict : null;
   const off = now.alarms.some((a) => a.code === "camera_unplugged" || a.code === "camera_not_configured");
   still.hidden = judged === null;
   if (judged?.picture_url && still.getAttribute("src") !== judged.picture_url) {
@@ -101,11 +104,12 @@ function toggleHeat() {
 /** @param {State} now */
 function showPanel(now) {
   // Rebuilding on every counter would take the button from under the finger.
-  const fingerprint = JSON.stringify({ ...now, alarms: [], link: null, spool: 0 });
+  const isDesk = atDesk(now);
+  const fingerprint = JSON.stringify({ ...now, alarms: [], link: null, spool: 0 }) + deskMark();
   if (fingerprint === shownPanel) return;
   shownPanel = fingerprint;
-  byId("panel").replaceChildren(...panelView(now));
-  byId("actions").replaceChildren(...actionButtons(now));
+  byId("panel").replaceChildren(...(isDesk ? deskView(now) : panelView(now)));
+  byId("actions").replaceChildren(...(isDesk ? deskButtons(now) : actionButtons(now)));
   byId("panel").scrollTop = 0;
   byId("enter").textContent = say(now.language, "page.enter");
   input.placeholder = say(now.language, "page.type_code");
@@ -143,7 +147,7 @@ function start() {
   // A scanner types wherever the focus is: send its signs to the input.
   document.addEventListener("keydown", (event) => {
     if (event.key.length !== 1 || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.activeElement === input) return;
+    if (document.activeElement instanceof HTMLInputElement) return;
     event.preventDefault();
     input.value += event.key;
     input.focus();
@@ -152,6 +156,7 @@ function start() {
     live.removeAttribute("src");
     setTimeout(() => state && showPicture(state), CAMERA_RETRY_MS);
   });
+  onDeskChange(() => state && show(state));
   window.addEventListener("resize", () => state && showPicture(state));
   input.focus();
   listen(show);

@@ -29,6 +29,29 @@ export function listen(onState) {
 }
 
 /**
+ * Press a button of the supervisor's desk.
+ *
+ * @param {string} act
+ * @param {Record<string, string>} [body]
+ * @returns {Promise<{ message_ko: string, message_en: string } | null>} why it was refused
+ */
+export async function actAtDesk(act, body = {}) {
+  try {
+    const answer = await fetch(`/desk/${act}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Kyndof-Kiosk": "1" },
+      body: JSON.stringify(body),
+    });
+    if (answer.ok) return null;
+    /** @type {unknown} */
+    const said = await answer.json();
+    return /** @type {{ error: { message_ko: string, message_en: string } }} */ (said).error;
+  } catch {
+    return null;
+  }
+}
+
+/**
  * Press a button at the station. The answer arrives as the next state.
  *
  * @param {string} action

@@ -43,6 +43,44 @@
  * @property {number} area_px
  * @property {number | null} area_mm2
  * @property {string} severity
+ * @property {number | null} confidence_ratio
+ *
+ * @typedef {object} Teaching
+ * @property {string} style
+ * @property {"taking" | "learning" | "taught" | "failed"} phase
+ * @property {number} taken_count
+ * @property {number} wanted_count
+ * @property {number} least_count
+ * @property {{ ko: string, en: string }[]} refused
+ * @property {number} refused_count
+ * @property {{ ko: string, en: string } | null} problem
+ * @property {{ piece_count: number, size_bytes: number, threshold_score: number,
+ *   overkill_ratio: number, elapsed_s: number } | null} taught
+ *
+ * @typedef {object} Calibration
+ * @property {string} board
+ * @property {"views" | "working" | "made" | "gauge"} phase
+ * @property {number} views_count
+ * @property {number} wanted_count
+ * @property {number} least_count
+ * @property {number} dropped_count
+ * @property {boolean[][]} fields
+ * @property {boolean} flat
+ * @property {{ ko: string, en: string } | null} refusal
+ * @property {{ calibration_id: string, made_at: string, rms_px: number, views_count: number,
+ *   coverage_ratio: number, residual_px: number, camera_height_mm: number,
+ *   check_mm: number | null } | null} made
+ * @property {{ length_mm: number, measured_mm: number, error_mm: number, passed: boolean } | null} gauge
+ *
+ * @typedef {object} Desk
+ * @property {boolean} supervises
+ * @property {string[]} styles
+ * @property {string[]} boards
+ * @property {Record<string, string>} named
+ * @property {{ kind: string, count: number }[]} kinds
+ * @property {number} fewest_count
+ * @property {Teaching | null} teaching
+ * @property {Calibration | null} calibration
  *
  * @typedef {object} Verdict
  * @property {Outcome} verdict
@@ -88,5 +126,6 @@
  * @property {{ broker: boolean, cloud: boolean, unsent: number }} link
  * @property {number} spool
  * @property {boolean} order_unconfirmed
+ * @property {Desk | null} desk
  */
 export {};

@@ -1,4 +1,5 @@
 /** @import { Language, Measurement, Outcome, State, StitchReading, Verdict } from "./types.js" */
+import { openNaming } from "./desk.js";
 import { icon, make } from "./dom.js";
 import { either, say } from "./texts.js";
 
@@ -28,7 +29,7 @@ export function verdictView(state, verdict) {
   const isBad = tables.map(({ rows }) => rows.some((row) => row.outcome !== "PASS"));
   if (isBad[1] && !isBad[0]) tables.reverse();
   parts.push(...tables.map(({ view }) => view()));
-  if (verdict.verdict !== "NONE") parts.push(findings(language, verdict), fine(language, verdict));
+  if (verdict.verdict !== "NONE") parts.push(findings(state, verdict), fine(language, verdict));
   return parts;
 }
 
@@ -175,15 +176,24 @@ function stitches(language, rows) {
   return table;
 }
 
-/** @param {Language} language @param {Verdict} verdict */
-function findings(language, verdict) {
+/** @param {State} state @param {Verdict} verdict */
+function findings(state, verdict) {
+  const { language, desk } = state;
   const count = verdict.findings.length;
   if (count === 0) return make("h2", {}, say(language, "page.no_findings"));
-  const list = verdict.findings.slice(0, 5).map((found) => {
+  const list = verdict.findings.slice(0, 5).map((found, index) => {
     const size = found.area_mm2 === null ? `${Math.round(found.area_px)} px²`
       : `${found.area_mm2.toFixed(1)} mm²`;
     const grade = found.severity ? ` · ${say(language, `severity.${found.severity}`)}` : "";
-    return make("li", {}, icon("alarm"), `${say(language, `defect.${found.defect_class}`)} · ${size}${grade}`);
+    const ratio = found.confidence_ratio;
+    const sure = ratio === null ? "" : ` · ${say(language, "page.confidence", { n: Math.round(ratio * 100) })}`;
+    const kind = say(language, `defect.${found.defect_class}`);
+    const named = desk?.named[String(index)];
+    const word = named ? make("b", {}, say(language, "page.named", { kind: say(language, `defect.${named}`) })) : null;
+    const name = desk?.supervises
+      ? make("button", { type: "button", class: "small", click: () => openNaming(index) }, say(language, "page.name_finding"))
+      : null;
+    return make("li", {}, icon("alarm"), make("span", {}, `${kind}${sure} · ${size}${grade}`), word, name);
   });
   return make(
     "div",

@@ -1,0 +1,199 @@
+"""The supervisor's desk of the kiosk: its doors to camera, pipeline and files."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.composition.vision import board_pdf, compose_board
+from edge.settings import EdgeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
+
+    from edge.infrastructure.camera_desk import CameraDesk
+    from edge.infrastructure.learned_files import BankFiles, KindFiles
+    from edge.infrastructure.station_ruler import StationRuler
+    from edge.interfaces.kiosk.calibration_desk import CalibrationDesk
+    from edge.interfaces.kiosk.desk import Desk, KindDoors, Naming
+    from edge.interfaces.kiosk.teaching_desk import Taught, TeachingDesk
+    from edge.station.inspection_record import Shot
+    from edge.station.ports import Inspector
+    from edge.station.workstation import Workstation
+
+
+class Learned:
+    """What the station learned by itself, and what it measures by."""
+
+    def __init__(self, kinds: "KindFiles", banks: "BankFiles", ruler: "StationRuler") -> None:
+        self.kinds = kinds
+        self.banks = banks
+        self.ruler = ruler
+
+
+def compose_learned(settings: EdgeSettings, ruler: "StationRuler") -> Learned:
+    """Open what the station learned."""
+    from edge.infrastructure.learned_files import BankFiles, KindFiles
+
+    home = settings.station_home
+    return Learned(KindFiles(home / "kinds"), BankFiles(home / "styles"), ruler)
+
+
+def compose_desk(
+    settings: EdgeSettings,
+    station: "Workstation",
+    camera: "CameraDesk",
+    inspector: "Inspector",
+    learned: Learned,
+) -> "Desk":
+    """Build the desk of a running station."""
+    from edge.interfaces.kiosk.desk import Desk
+
+    async def shot() -> "Shot":
+        return await camera.capture(settings.inspection.capture_timeout_s)
+
+    working: set[asyncio.Task[None]] = set()
+
+    def work(task: "Coroutine[object, object, None]") -> None:
+        async def told() -> None:
+            try:
+                await task
+            finally:
+                await station.touch()
+
+        running = asyncio.create_task(told())
+        working.add(running)
+        running.add_done_callback(working.discard)
+
+    return Desk(
+        station=station,
+        kinds=_kinds(inspector, learned),
+        teaching=_teaching(station, inspector, learned, shot, work),
+        calibration=_calibration(settings, learned, shot, work),
+        named={},
+    )
+
+
+def _kinds(inspector: "Inspector", learned: Learned) -> "KindDoors":
+    from edge.infrastructure.learned_files import NamedFlaw, encoded
+    from edge.infrastructure.pipeline_inspector import PipelineInspector
+    from edge.infrastructure.system_time import SystemClock
+    from edge.inspection.prototypes import FEWEST_EXAMPLES
+    from edge.interfaces.kiosk.desk import KindDoors
+
+    async def keep(naming: "Naming") -> int | None:
+        if not isinstance(inspector, PipelineInspector):
+            return None
+        described = await inspector.describe(naming.index)
+        if described is None:
+            return None
+        named = NamedFlaw(
+            kind=naming.kind,
+            description=encoded(described.numbers),
+            bundle_digest=described.bundle_digest,
+            style=described.style,
+            picture_sha256=naming.picture_sha256,
+            polygon_px=list(naming.finding.polygon_px),
+            by=naming.by,
+            at=SystemClock().now().isoformat(timespec="seconds"),
+        )
+        await asyncio.to_thread(learned.kinds.add, named)
+        return learned.kinds.counts(described.bundle_digest)[naming.kind]
+
+    def counts() -> "Mapping[str, int]":
+        if not isinstance(inspector, PipelineInspector):
+            return {}
+        return learned.kinds.counts(inspector.bundle_digest)
+
+    return KindDoors(keep=keep, counts=counts, fewest_count=FEWEST_EXAMPLES)
+
+
+def _teaching(
+    station: "Workstation",
+    inspector: "Inspector",
+    learned: Learned,
+    shot: "Callable[[], Coroutine[object, object, Shot]]",
+    work: "Callable[[Coroutine[object, object, None]], None]",
+) -> "TeachingDesk":
+    import time
+
+    from edge.infrastructure.opencv_pictures import decoded
+    from edge.infrastructure.pipeline_inspector import PipelineInspector
+    from edge.infrastructure.system_time import SystemClock
+    from edge.inspection.errors import TeachingError
+    from edge.inspection.frame_checks import frame_problems
+    from edge.inspection.teaching import Lesson
+    from edge.interfaces.kiosk.teaching_desk import Taught, TeachingDesk, TeachingDoors
+
+    def styles() -> tuple[str, ...]:
+        orders = station.index.package.work_orders if station.index else ()
+        return tuple(sorted({order.style for order in orders if order.style}))
+
+    async def learn(style: str, pictures: "Sequence[bytes]") -> "Taught":
+        if not isinstance(inspector, PipelineInspector):
+            raise TeachingError("no pipeline is loaded")
+        begun_s = time.perf_counter()
+        frames = await asyncio.to_thread(lambda: [decoded(one, style) for one in pictures])
+        bank = await inspector.learn(Lesson(style=style), frames)
+        content, at = bank.to_bytes(), SystemClock().now().isoformat(timespec="seconds")
+        came = station.index.package.style_banks.get(style) if station.index else None
+        await asyncio.to_thread(learned.banks.keep, style, content, came, at)
+        return Taught(
+            piece_count=bank.piece_count,
+            size_bytes=len(content),
+            threshold_score=bank.threshold_score,
+            overkill_ratio=bank.overkill_ratio,
+            elapsed_s=time.perf_counter() - begun_s,
+        )
+
+    return TeachingDesk(
+        TeachingDoors(work=work, shot=shot, problems=frame_problems, learn=learn, styles=styles)
+    )
+
+
+def _calibration(
+    settings: EdgeSettings,
+    learned: Learned,
+    shot: "Callable[[], Coroutine[object, object, Shot]]",
+    work: "Callable[[Coroutine[object, object, None]], None]",
+) -> "CalibrationDesk":
+    from edge.infrastructure.calibration_files import (
+        pattern_of,
+        read_calibration_board,
+        read_gauge_bar,
+        write_calibration,
+        write_gauge,
+    )
+    from edge.infrastructure.opencv_calibration import OpenCvBoardFinder, OpenCvLensFitter
+    from edge.infrastructure.opencv_tags import OpenCvTagFinder
+    from edge.infrastructure.station_ruler import CALIBRATION, GAUGE
+    from edge.infrastructure.system_time import SystemClock, UlidFactory
+    from edge.inspection.errors import TagBoardError
+    from edge.interfaces.kiosk.calibration_desk import CalibrationDesk, CalibrationDoors
+
+    folder, home = settings.firmware_config / "boards", settings.station_home
+
+    def usable(path: Path) -> bool:
+        try:
+            return pattern_of(path) not in {None, "gauge_bar"}
+        except TagBoardError:
+            return False
+
+    return CalibrationDesk(
+        CalibrationDoors(
+            work=work,
+            shot=shot,
+            boards=lambda: tuple(p.stem for p in sorted(folder.glob("*.yml")) if usable(p)),
+            board=lambda name: read_calibration_board(folder / f"{name}.yml"),
+            pdf=lambda name: board_pdf(folder / f"{name}.yml"),
+            table=lambda: compose_board(settings),
+            bar=lambda: read_gauge_bar(folder / f"{settings.inspection.gauge_bar}.yml"),
+            ruler=learned.ruler.board,
+            keep=lambda made: write_calibration(home / CALIBRATION, made),
+            keep_gauge=lambda check: write_gauge(home / GAUGE, check),
+            finder=OpenCvBoardFinder(),
+            fitter=OpenCvLensFitter(),
+            tags=OpenCvTagFinder(),
+            now=lambda: SystemClock().now().isoformat(timespec="seconds"),
+            new_id=lambda: UlidFactory().new("cal"),
+        )
+    )

@@ -1,0 +1,162 @@
+"""The supervisor's desk at the kiosk: naming kinds of flaws, teaching styles, calibrating."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from edge.interfaces.kiosk.calibration_desk import CalibrationDesk
+from edge.interfaces.kiosk.teaching_desk import TeachingDesk
+from edge.station.errors import (
+    BadgeMissingError,
+    DeskBusyError,
+    DeskUnknownActError,
+    FindingUnknownError,
+    FlawNotDescribedError,
+    KindInvalidError,
+    StationBusyError,
+    SupervisorNeededError,
+)
+from edge.station.inspection_record import Finding
+from edge.station.workstation import Workstation
+
+_KIND = re.compile(r"[^\W_](?:[\w \-]{0,38}[^\W_])?")
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """What a person called a finding of the picture that is shown."""
+
+    index: int
+    finding: Finding
+    kind: str
+    picture_sha256: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindDoors:
+    """``keep`` remembers a naming and says how often that kind was named, None where it cannot."""
+
+    keep: Callable[[Naming], Awaitable[int | None]]
+    counts: Callable[[], Mapping[str, int]]
+    fewest_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What a supervisor may do here; every act asks for the right again."""
+
+    station: Workstation
+    kinds: KindDoors
+    teaching: TeachingDesk
+    calibration: CalibrationDesk
+    named: dict[tuple[str, int], str]
+
+    def may(self) -> bool:
+        """Say whether the person whose badge was scanned supervises."""
+        try:
+            self._supervisor()
+        except (BadgeMissingError, SupervisorNeededError):
+            return False
+        return True
+
+    def pdf(self, board: str) -> bytes:
+        """Draw a board to print; no right is needed to look at one.
+
+        Raises:
+            BoardUnknownError: no file describes it.
+        """
+        return self.calibration.pdf(board)
+
+    async def act(self, act: str, given: Mapping[str, str]) -> None:
+        """Do what a button of the desk asks.
+
+        Raises:
+            RefusalError: it cannot be done now, or not by this person.
+        """
+        by = self._supervisor()
+        if self.station.state.phase in {"capturing", "inspecting"}:
+            raise StationBusyError
+        if self.teaching.learning or self.calibration.working:
+            raise DeskBusyError
+        acts: dict[str, Callable[[], Awaitable[None]]] = {
+            "teach-take": self.teaching.take,
+            "teach-learn": self.teaching.learn,
+            "calibrate-take": self.calibration.take,
+            "calibrate-flat": self.calibration.take_flat,
+            "calibrate-finish": self.calibration.finish,
+            "gauge": self.calibration.gauge,
+        }
+        if act == "name-finding":
+            await self._name(given, by)
+        elif act == "teach-begin":
+            self.calibration.close()
+            self.teaching.begin(given.get("style", ""))
+        elif act == "calibrate-begin":
+            self.teaching.close()
+            self.calibration.begin(given.get("board", ""))
+        elif act == "close":
+            self.teaching.close()
+            self.calibration.close()
+        elif act in acts:
+            await acts[act]()
+        else:
+            raise DeskUnknownActError(act)
+        await self.station.touch()
+
+    def state(self) -> Json:
+        """Return what the page shows of the desk."""
+        counts, shown = self.kinds.counts(), self.station.state.shown
+        picture = shown.picture_sha256 if shown else ""
+        return {
+            "supervises": self.may(),
+            "styles": list(self.teaching.styles()),
+            "boards": list(self.calibration.boards()),
+            "named": {str(i): kind for (of, i), kind in self.named.items() if of == picture},
+            "kinds": [{"kind": kind, "count": count} for kind, count in sorted(counts.items())],
+            "fewest_count": self.kinds.fewest_count,
+            "teaching": self.teaching.state(),
+            "calibration": self.calibration.state(),
+        }
+
+    async def _name(self, given: Mapping[str, str], by: str) -> None:
+        """Let a person's word for a finding teach the station.
+
+        Raises:
+            FindingUnknownError: no such finding is shown.
+            KindInvalidError: no word that can name a kind.
+            FlawNotDescribedError: the finding cannot be looked at again.
+        """
+        shown, kind = self.station.state.shown, " ".join(given.get("kind", "").split())
+        findings = shown.record.findings if shown and shown.record else ()
+        index = int(given["index"]) if given.get("index", "").isdecimal() else len(findings)
+        if shown is None or index >= len(findings):
+            raise FindingUnknownError
+        if not _KIND.fullmatch(kind) or kind == "unknown_anomaly":
+            raise KindInvalidError(kind)
+        naming = Naming(
+            index=index,
+            finding=findings[index],
+            kind=kind,
+            picture_sha256=shown.picture_sha256,
+            by=by,
+        )
+        if await self.kinds.keep(naming) is None:
+            raise FlawNotDescribedError
+        self.named[shown.picture_sha256, index] = kind
+
+    def _supervisor(self) -> str:
+        """Return who supervises here now.
+
+        Raises:
+            BadgeMissingError: nobody has scanned a badge.
+            SupervisorNeededError: that person may not.
+        """
+        worker, index = self.station.state.worker, self.station.index
+        if worker is None:
+            raise BadgeMissingError
+        person = index.person(worker.login) if index else None
+        if person is None or not person.supervises:
+            raise SupervisorNeededError
+        return worker.login

@@ -384,7 +384,7 @@ async def test_the_camera_is_calibrated_step_by_step_and_measured_by_at_once(wor
     world.camera.frame = np.full((900, 1200, 3), 90, np.uint8)
     await world.desk.act("calibrate-take", {})
     state = world.desk.state()["calibration"]
-    assert state["refusal"]["code"] == "flat_board_not_found"
+    assert state["refusal"]["code"] == "board_not_found"
     assert (state["views_count"], state["dropped_count"]) == (0, 1)
     assert not np.any(state["fields"])
     for view in any_views(LENS, 9, 11):

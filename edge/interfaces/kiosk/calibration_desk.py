@@ -122,7 +122,7 @@ class CalibrationDesk:
             seen = seen_enough(view, board, _LIMITS)
         except CalibrationRefusedError as error:
             session.dropped_count += 1
-            session.refusal = _refusal(error)
+            session.refusal = _dropped(error)
             return
         if len(session.views) < MOST_VIEWS:
             session.views[seen.picture] = seen
@@ -280,6 +280,13 @@ def _refusal(error: Exception) -> Json:
         pattern = texts.get(key, texts["offline.failed"])
         told[language] = pattern.format(code=code, problem=getattr(error, "problem", str(error)))
     return told
+
+
+def _dropped(error: CalibrationRefusedError) -> Json:
+    """Say in both languages why a view does not count."""
+    code = {"flat_board_not_found": "board_not_found"}.get(error.reason, "corners_few")
+    key = f"calibration.dropped.{code}"
+    return {"code": code, **{language: _desk_texts(language)[key] for language in LANGUAGES}}
 
 
 def _desk_texts(language: str) -> dict[str, str]:

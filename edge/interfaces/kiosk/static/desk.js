@@ -115,9 +115,8 @@ export function deskButtons(state) {
     if (calibration.phase !== "views") return [stop, gauge];
     const take = button(say(language, "page.calibrate_take"), () => void press(language, "calibrate-take"), "primary");
     if (calibration.views_count < calibration.least_count) return [stop, take];
-    const flat = button(say(language, "page.calibrate_flat"), () => void press(language, "calibrate-flat"));
     const finish = button(say(language, "page.calibrate_finish"), () => void press(language, "calibrate-finish"), "go");
-    return [stop, take, flat, finish];
+    return [stop, take, finish];
   }
   if (teaching) {
     if (teaching.phase === "learning") return [];
@@ -237,10 +236,15 @@ function calibrationView(language, now) {
       make("p", { class: "lead" }, say(language, "page.calibrate_hint")),
       make("h2", {}, `${say(language, "page.views")} ${say(language, "page.taken", { n: now.views_count, wanted: now.wanted_count })}`),
       bar(now.views_count, now.wanted_count),
+      ...(now.refusal ? [warningOf(language, now.refusal)] : []),
       make("div", { class: "coverage", role: "img", "aria-label": say(language, "page.coverage") },
         ...now.fields.flat().map((hit) => make("i", { class: hit ? "hit" : "" }))),
     );
     if (now.flat) parts.push(make("p", { class: "hint" }, say(language, "page.flat_done")));
+    else if (now.views_count >= now.least_count) {
+      const flat = button(say(language, "page.calibrate_flat"), () => void press(language, "calibrate-flat"));
+      parts.push(make("div", { class: "choices" }, flat));
+    }
   } else {
     parts.push(make("p", { class: "lead" }, say(language, "page.gauge_hint")));
   }
@@ -256,10 +260,13 @@ function calibrationView(language, now) {
       ]),
     );
   }
-  if (now.refusal) {
-    parts.push(make("p", { class: "desk-told", role: "alert" }, icon("alarm"), either(language, now.refusal.ko, now.refusal.en)));
-  }
+  if (now.refusal && now.phase !== "views") parts.push(warningOf(language, now.refusal));
   return parts;
+}
+
+/** @param {Language} language @param {{ ko: string, en: string }} why */
+function warningOf(language, why) {
+  return make("p", { class: "desk-told", role: "alert" }, icon("alarm"), make("span", {}, either(language, why.ko, why.en)));
 }
 
 /** @param {State} state @param {Desk} desk @param {number} index */

@@ -59,7 +59,6 @@ def looked_at(flaws: dict[tuple[int, int], int]) -> Looked:
         scale=ScaleStatistics(
             factor=1,
             mean=np.full(CHANNELS, 100, np.float32),
-            drift=np.ones(CHANNELS, np.float32),
             whitening=np.eye(CHANNELS, dtype=np.float32),
             bank_centre_score=0.0,
             bank_spread_score=1.0,

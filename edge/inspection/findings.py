@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from edge.inspection.prototypes import UNKNOWN
 from edge.inspection.texture import CELL_PX
 from edge.inspection.verdict import Finding, Point
 
-UNKNOWN = "unknown_anomaly"
 MOST_FINDINGS = 64
 _LARGEST_FLAW_PX = 400
 _RING_PX = 24

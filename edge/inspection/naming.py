@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.inspection.findings import UNKNOWN
 from edge.inspection.ports import DefectDetector
-from edge.inspection.prototypes import Prototypes, describe_flaw
+from edge.inspection.prototypes import UNKNOWN, Prototypes, describe_flaw
 from edge.inspection.style_bank import ScaleStatistics
 from edge.inspection.texture import CELL_PX, Layer, Window, glimpses, widened
 from edge.inspection.verdict import Finding

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.inspection.errors import PrototypesCorruptError
-from edge.inspection.findings import UNKNOWN
 
 FEWEST_EXAMPLES = 3
+UNKNOWN = "unknown_anomaly"
+"""What a flaw is called that is like no kind."""
 _MAGIC, _VERSION = b"KYPT", 2
 _HEADER = struct.Struct("<4sHHHfI")
 _SHRINKAGE, _FLOOR = 0.9, 1e-4

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.inspection.findings import UNKNOWN, findings_of
+from edge.inspection.findings import findings_of
 from edge.inspection.naming import MOST_NAMED, Looked, kind_of, named
 from edge.inspection.ports import DetectorIdentity
-from edge.inspection.prototypes import describe_flaw, learn_prototypes
+from edge.inspection.prototypes import UNKNOWN, describe_flaw, learn_prototypes
 from edge.inspection.style_bank import ScaleStatistics
 from edge.inspection.texture import Layer
 

@@ -213,7 +213,8 @@ function teachingView(language, teaching) {
 
 /** @param {Language} language @param {Calibration} now */
 function calibrationView(language, now) {
-  const title = make("h1", {}, now.board ? `${say(language, "page.calibrate")} · ${now.board}` : say(language, "page.gauge"));
+  const board = now.board ? make("small", { class: "chip" }, now.board) : null;
+  const title = make("h1", {}, `${say(language, now.board ? "page.calibrate" : "page.gauge")} `, board);
   const parts = [title];
   if (now.phase === "working") return [title, make("p", { class: "lead" }, say(language, "page.computing"))];
   if (now.phase === "made" && now.made) {

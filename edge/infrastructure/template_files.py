@@ -1,4 +1,4 @@
-"""Style templates as JSON files, until a pattern's own outline is read."""
+"""Style templates as JSON files; the cloud makes them from patterns and tech packs."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -181,7 +181,7 @@ def _marks(cloth: Lines, usual: Lines, turns: Lines, pitch_mm: float) -> tuple[L
     place = np.arange(len(turns)) * ALONG_MM
     whole = np.arange(np.ceil(turns[0]) + 1, np.floor(turns[-1]) - 1)
     guess = np.interp(whole + middle, turns, place)
-    shifts = np.arange(-_SHIFT_SHARE * pitch_mm, _SHIFT_SHARE * pitch_mm, 0.06)
+    shifts = np.arange(-_SHIFT_SHARE * pitch_mm, _SHIFT_SHARE * pitch_mm, ALONG_MM)
     at = guess[:, None, None] + shifts[None, :, None] + (reach / _BINS * pitch_mm)[None, None, :]
     index = np.clip(at / ALONG_MM, 0, cloth.shape[1] - 1.001)
     left = index.astype(np.intp)

@@ -12,6 +12,7 @@ from cloud.interfaces.terminal.train import TrainRefusedError
 
 if TYPE_CHECKING:
     from edge.inspection.pipeline import InspectionPipeline
+    from edge.inspection.ports import DefectDetector
 
 
 def adapt_style(wish: AdaptWish, told: Callable[[int, int], None]) -> Adapted:
@@ -24,12 +25,16 @@ def adapt_style(wish: AdaptWish, told: Callable[[int, int], None]) -> Adapted:
     if find_spec("torch") is None:
         raise TrainRefusedError("train.no_torch", command=ADDS_TORCH)
     from cloud.infrastructure.training.adaptation import AdaptationPlan, adapt
+    from cloud.infrastructure.training.bundle_files import heads_of
+    from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
+    from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
     from edge.infrastructure.opencv_pictures import OpenCvPictureFiles
     from edge.infrastructure.opencv_tags import read_board
     from edge.inspection.errors import InspectionError, PictureUnreadableError, TooFewPiecesError
     from edge.inspection.teaching import Lesson, learn_style
 
-    pipeline, files = _pipeline(), OpenCvPictureFiles()
+    bundle = OnnxBundleFolders("").base()
+    pipeline, files = _pipeline(OnnxDefectDetector(bundle, 1)), OpenCvPictureFiles()
     try:
         frames = [files.read(str(path)) for path in wish.pictures]
         board = read_board(Path(wish.board)) if wish.board else None
@@ -37,7 +42,7 @@ def adapt_style(wish: AdaptWish, told: Callable[[int, int], None]) -> Adapted:
             Lesson(style=wish.style, overkill_ratio=wish.overkill_ratio), frames, board
         )
         taught = learn_style(lesson, pieces, pipeline.detector)
-        plan = AdaptationPlan(seed=wish.seed)
+        plan = AdaptationPlan(seed=wish.seed, base=heads_of(bundle.files).where)
         bank = adapt((taught, lesson), pieces, pipeline.detector, plan, told)
     except PictureUnreadableError as error:
         places = {"picture": error.picture, "problem": error.problem}
@@ -59,17 +64,15 @@ def adapt_style(wish: AdaptWish, told: Callable[[int, int], None]) -> Adapted:
     )
 
 
-def _pipeline() -> "InspectionPipeline":
-    """Open the base bundle in the pipeline of the stations."""
-    from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
-    from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
+def _pipeline(detector: "DefectDetector") -> "InspectionPipeline":
+    """Put the base bundle into the pipeline of the stations."""
     from edge.infrastructure.opencv_pictures import OpenCvScaler
     from edge.infrastructure.opencv_tags import OpenCvTagFinder
     from edge.infrastructure.qr_readers import ReaderAsCodeFinder, ZxingReader
     from edge.inspection.pipeline import InspectionPipeline, PipelineParts
 
     parts = PipelineParts(
-        detector=OnnxDefectDetector(OnnxBundleFolders("").base(), 1),
+        detector=detector,
         tags=OpenCvTagFinder(),
         scaler=OpenCvScaler(),
         codes=ReaderAsCodeFinder(ZxingReader()),

@@ -15,13 +15,16 @@ need weights from elsewhere and are not run.
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from cloud.infrastructure.training.adaptation import AdaptationPlan, adapt
+from cloud.infrastructure.training.bundle_files import heads_of
 from edge.composition import compose_inspection
+from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
 from edge.infrastructure.opencv_pictures import OpenCvPictureFiles
 from edge.inspection.teaching import Lesson, learn_style
 from edge.settings import EdgeSettings
@@ -117,7 +120,10 @@ def main() -> int:
     cloths = [pipeline.whole_cloth(frame) for frame in taught]
     instant = learn_style(lesson, cloths, pipeline.detector)
     start = time.process_time()
-    plan = AdaptationPlan(sample_count=120, step_count=90) if options.quick else AdaptationPlan()
+    base = heads_of(OnnxBundleFolders("").base().files).where
+    plan = AdaptationPlan(base=base)
+    if options.quick:
+        plan = replace(plan, sample_count=120, step_count=90)
     bank = adapt((instant, lesson), cloths, pipeline.detector, plan, lambda *_: None)
     spent = time.process_time() - start
     maps = [pipeline.cell_scores(frame, bank) for frame in frames]

@@ -6,6 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is the extra `train`")
 
 from cloud.infrastructure.training.adaptation import AdaptationPlan, adapt  # noqa: E402
+from cloud.infrastructure.training.bundle_files import heads_of  # noqa: E402
 from cloud.infrastructure.training.own_judge import (  # noqa: E402
     OwnJudge,
     detail_of,
@@ -58,6 +59,16 @@ def test_torch_and_onnxruntime_agree_about_a_styles_own_judge(
     assert float(np.abs(logits - expected).max()) < 0.02  # weights are kept in half precision
     assert network == own_judge_graph(judge).SerializeToString(deterministic=True)
     assert len(network) < 100 * 1024
+
+
+def test_a_judge_begins_with_the_base_where_it_is_built_alike() -> None:
+    known = heads_of(OnnxBundleFolders("").base().files).where
+    judge = OwnJudge()
+    assert judge.begin_with(known)
+    np.testing.assert_array_equal(judge.answer.weight.detach().numpy(), known["answer_w"])
+    np.testing.assert_array_equal(judge.entry.weight.detach().numpy()[:, :25], known["entry_w"])
+    assert not judge.begin_with({**known, "entry_w": known["entry_w"][:, 1:]})
+    assert not judge.begin_with({})
 
 
 def test_a_pasted_flaw_changes_the_picture_where_its_mask_is() -> None:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from cloud.infrastructure.training.heads import Weights
 from cloud.infrastructure.training.own_judge import OwnJudge, detail_of, own_judge_graph
 from cloud.infrastructure.training.pasted_flaws import paste_flaw
 from edge.inspection.ports import DefectDetector
@@ -32,11 +33,15 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptationPlan:
-    """How much to train: ``sample_count`` tiles, ``step_count`` steps of eight."""
+    """How much to train: ``sample_count`` tiles, ``step_count`` steps of eight.
+
+    ``base`` are the weights of the base's where-head to begin with, None to begin anew.
+    """
 
     seed: int = 1
-    sample_count: int = 1200
-    step_count: int = 900
+    sample_count: int = 1000
+    step_count: int = 700
+    base: Weights | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -192,6 +197,8 @@ def _trained(
     torch.manual_seed(plan.seed)
     generator = np.random.default_rng([plan.seed, 1])
     judge = OwnJudge()
+    if plan.base is not None:
+        judge.begin_with(plan.base)
     order = sorted(range(len(samples)), key=lambda place: samples[place].flaw.shape)
     batches = [order[first : first + _BATCH] for first in range(0, len(order), _BATCH)]
     judge.settle(_stacked([samples[place] for place in batches[len(batches) // 2]])[0])

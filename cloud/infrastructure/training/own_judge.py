@@ -5,9 +5,12 @@ This network sees the pixels again, less the light around them and in units of t
 contrast, beside what the bank and the base's head said. It is trained on one style only.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 from torch import nn
 from torch.nn import functional
@@ -20,7 +23,7 @@ DILATIONS = (1, 2, 4)
 STEM = ((12, 5), (24, 3), (24, 3))
 LIGHT_PX = 16
 DEPARTURE_LIMIT, DETAIL_LIMIT, LOGIT_LIMIT = 12.0, 20.0, 15.0
-_LIFT, _LEAST_CONTRAST, _FIRST_LOGIT = 8.0, 0.01, -3.0
+_LIFT, _LEAST_CONTRAST, _FIRST_LOGIT, _NEW_SCATTER = 8.0, 0.01, -3.0, 0.15
 
 
 def detail_of(tiles: torch.Tensor) -> torch.Tensor:
@@ -57,6 +60,28 @@ class OwnJudge(nn.Module):
             self.answer.weight *= 0.3
             if self.answer.bias is not None:
                 self.answer.bias.fill_(_FIRST_LOGIT)
+
+    def begin_with(self, base: Mapping[str, NDArray[np.float32]]) -> bool:
+        """Take the weights (N, ...) of a base's where-head where it is built alike; say whether.
+
+        What is new, the pixels and the base's own logit, starts small.
+        """
+        names = {"entry": self.entry, "answer": self.answer}
+        for index, (first, second) in enumerate(zip(self.firsts, self.seconds, strict=True)):
+            names |= {f"block{index}_first": first, f"block{index}_second": second}
+        old = {name: np.shape(base.get(f"{name}_w", ())) for name in names}
+        own = {name: tuple(layer.weight.shape) for name, layer in names.items()}
+        own["entry"] = (WIDTH, CHANNELS + 1, 1, 1)
+        if old != own or any(f"{name}_b" not in base for name in names):
+            return False
+        with torch.no_grad():
+            self.entry.weight.normal_(0, _NEW_SCATTER)
+            self.entry.weight[:, CHANNELS + 1] = 0
+            for name, layer in names.items():
+                known = torch.from_numpy(np.array(base[f"{name}_w"]))
+                layer.weight[:, : known.shape[1]] = known
+                layer.bias.copy_(torch.from_numpy(np.array(base[f"{name}_b"])))
+        return True
 
     def settle(self, detail: torch.Tensor) -> None:
         """Scale the first layers so that ``detail`` (N, 3, H, W) leaves each at unit scatter."""

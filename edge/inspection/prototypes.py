@@ -22,7 +22,7 @@ UNKNOWN = "unknown_anomaly"
 _MAGIC, _VERSION = b"KYPT", 2
 _HEADER = struct.Struct("<4sHHHfI")
 _SHRINKAGE, _FLOOR = 0.9, 1e-4
-_FAR_SCORE = 1.0
+_FAR_SCORE = 0.9
 _LARGEST_BYTES = 1 << 20
 
 

@@ -1,6 +1,7 @@
 """The supervisor's desk of the kiosk: its doors to camera, pipeline and files."""
 
 import asyncio
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,11 +179,16 @@ def _calibration(
         except TagBoardError:
             return False
 
+    @functools.cache
+    def boards() -> tuple[str, ...]:
+        """Look once: every state of the kiosk names them."""
+        return tuple(path.stem for path in sorted(folder.glob("*.yml")) if usable(path))
+
     return CalibrationDesk(
         CalibrationDoors(
             work=work,
             shot=shot,
-            boards=lambda: tuple(p.stem for p in sorted(folder.glob("*.yml")) if usable(p)),
+            boards=boards,
             board=lambda name: read_calibration_board(folder / f"{name}.yml"),
             pdf=lambda name: board_pdf(folder / f"{name}.yml"),
             table=lambda: compose_board(settings),

@@ -154,10 +154,16 @@ class PipelineInspector:
         return replace(to_pipeline(task), kinds=own if came is None else (*own, came))
 
     def _bank(self, task: record.InspectionTask) -> StyleBank | None:
-        """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""
-        content = task.style_bank
+        """Choose the bank taught here, or the one that came when that was for another bundle."""
+        own = None
         if self._taught is not None:
-            content = self._taught.bank(task.style, content)
+            own = self._read_bank(self._taught.bank(task.style, task.style_bank))
+        if own is not None and own.bundle_digest == self.bundle_digest:
+            return own
+        return self._read_bank(task.style_bank)
+
+    def _read_bank(self, content: bytes | None) -> StyleBank | None:
+        """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""
         if not content:
             return None
         if content not in self._banks:

@@ -4,6 +4,7 @@ On rendered pictures, the real bundle and real files; only the camera gives what
 """
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -315,6 +316,17 @@ async def test_a_style_is_taught_from_good_pieces_and_counts_at_once(world: Worl
     assert world.stand.station.state.shown.record.threshold_score > 0
     own = StyleBank.from_bytes((world.folder / "styles" / f"{STYLE}.bank").read_bytes())
     assert own.threshold_score == pytest.approx(taught["threshold_score"], abs=0.01)
+
+
+async def test_a_bank_taught_for_another_bundle_gives_way_to_the_one_that_came(
+    tmp_path: Path, pipeline, bank: bytes
+) -> None:
+    world = await World(tmp_path, pipeline).ready(bank=bank)
+    old = replace(StyleBank.from_bytes(bank), bundle_digest="0" * 64, piece_count=99)
+    world.learned.banks.keep(STYLE, old.to_bytes(), bank, "2026-05-04T09:00:00+00:00")
+    await world.signed_in()
+    assert await world.judged(Cloths().good(), 1) == ()
+    assert "style_not_taught" not in world.stand.station.state.shown.record.reasons
 
 
 def test_a_bank_taught_here_counts_until_another_one_comes(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ _CLOTH_ROWS_MM = 1.7
 _SEAM_ROWS_MM = 2.0
 _THREAD_SHARE = 0.35
 _MISSING_BELOW = 0.5
+_DARK_MISSING_BELOW = 0.68
 _LEAST_RUN_SHARE = 0.55
 _WINDOW_STITCHES = 0.9
 _MOST_SCATTER = 0.17
@@ -245,7 +246,12 @@ def _skipped(cloth: Lines, usual: Lines, turns: Lines, strip: Lines) -> int | No
     scatter = 1.4826 * float(np.median(np.abs(share[seen] - np.median(share[seen]))))
     if scatter > _MOST_SCATTER:
         return None
-    return _runs((share < _MISSING_BELOW) & seen, seen, turns)
+    dark = bool(thread.min() < 0)
+    # Groove and holes stay where a dark thread is missing, and look like some of it.
+    limit = (
+        np.clip(1 - 5 * scatter, _MISSING_BELOW, _DARK_MISSING_BELOW) if dark else _MISSING_BELOW
+    )
+    return _runs((share < limit) & seen, seen, turns)
 
 
 def _runs(missing: NDArray[np.bool_], seen: NDArray[np.bool_], turns: Lines) -> int:

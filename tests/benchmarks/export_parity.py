@@ -21,7 +21,7 @@ from edge.model_bundles.bundle import Bundle
 from tests.benchmarks.rendered_styles import SIDE_PX, look_at, taught
 from tests.benchmarks.report import Report, wilson
 
-SEED, TEACHING, PICTURES_A_STYLE = 9108, 12, 20
+SEED, TEACHING, PICTURES_A_STYLE = 9108, 14, 20
 
 
 class TorchDetector(OnnxDefectDetector):

@@ -103,7 +103,7 @@ def judged_style(
 
 def auroc(tiles: Sequence[Tile]) -> float:
     scores = np.array([tile.score for tile in tiles])
-    bad = np.array([tile.kind is not None for tile in tiles])
+    bad = np.array([tile.kind is not None for tile in tiles], dtype=bool)
     positives, negatives = int(bad.sum()), int((~bad).sum())
     if not positives or not negatives:
         return float("nan")

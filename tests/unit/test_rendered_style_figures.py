@@ -38,6 +38,7 @@ def test_escape_counts_flaws_below_the_score_that_few_good_tiles_exceed() -> Non
     assert escape_at(GOOD + flaws) == 0.5
     assert auroc([*GOOD, tile(2.0, "hole")]) == 1.0
     assert auroc([*GOOD, tile(-1.0, "hole")]) == 0.0
+    assert np.isnan(auroc([]))
 
 
 def test_names_are_counted_over_what_was_found() -> None:

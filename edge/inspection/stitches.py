@@ -29,6 +29,7 @@ _LEAST_STITCHES = 12
 _LEAST_SNR = 20.0
 _PITCH_RANGE = (0.55, 1.7)
 _NEAR_ROWS = 8
+_GRID_RATIO = 0.03
 _SCALE_RATIO = 0.001
 
 
@@ -62,9 +63,22 @@ def read_stitches(
     seam_px = as_points(
         plane.to_px(places[rhythm.row_count if rhythm else len(places) // 2][::200])
     )
-    if rhythm is None:
+    if rhythm is None or (rhythm.cv_ratio is None and _of_the_grid(plane, places, rhythm)):
         return cannot_read(standard, "stitches_faint")
     return _judged(standard, rhythm, seam_px)
+
+
+def _of_the_grid(plane: Plane, places: Lines, rhythm: Rhythm) -> bool:
+    """Say whether a faint rhythm is that of the picture's own pixels.
+
+    A line that leans a little crosses from one row of pixels to the next at even distances, and
+    swings a little in brightness as it does. ``places`` (R, N, 2) are those of the strip, mm.
+    """
+    line = plane.to_px(places[rhythm.row_count])
+    crossings = np.abs(line[-1] - line[0]).min() / (len(line) * ALONG_MM)
+    return any(
+        abs(rhythm.pitch_mm * crossings / count - 1) < _GRID_RATIO for count in (0.5, 1.0, 2.0)
+    )
 
 
 def unrolled(

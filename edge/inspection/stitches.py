@@ -29,6 +29,9 @@ _LEAST_STITCHES = 12
 _LEAST_SNR = 20.0
 _PITCH_RANGE = (0.55, 1.7)
 _NEAR_ROWS = 8
+_CLOSE_ROWS = 2
+_CLOTH_ROWS = 5
+_ABOVE_CLOTH = 12.0
 _GRID_RATIO = 0.03
 _SCALE_RATIO = 0.001
 
@@ -112,7 +115,18 @@ def rhythm_of(strip: Lines, nominal_mm: float) -> Rhythm | None:
         return None
     near = level[max(0, row - _NEAR_ROWS) : row + _NEAR_ROWS + 1]
     steady = steady_pitch(near, peak, nominal_mm * _PITCH_RANGE[1])
-    return None if steady is None else folded_rhythm(strip, *steady, row)
+    if steady is None or _of_the_cloth(level, row, steady[0]):
+        return None
+    return folded_rhythm(strip, *steady, row)
+
+
+def _of_the_cloth(level: Lines, row: int, pitch_mm: float) -> bool:
+    """Say whether ``level`` (H, W) swings alike in the cloth beside the seam."""
+    place = np.arange(level.shape[1]) * ALONG_MM
+    turned = np.hanning(len(place)) * np.exp(-2j * np.pi * place / pitch_mm)
+    power = np.abs(level @ turned) ** 2
+    near = power[max(0, row - _CLOSE_ROWS) : row + _CLOSE_ROWS + 1]
+    return bool(near.mean() < _ABOVE_CLOTH * power[-_CLOTH_ROWS:].mean())
 
 
 def _flattened(strip: Lines, nominal_mm: float) -> Lines:

@@ -258,8 +258,14 @@ async def test_a_critical_doubt_that_a_person_confirms_ends_in_quarantine(
     assert view.state == "QUARANTINE"
 
 
-class NoBanks:
-    def read(self, style: str) -> bytes | None:
+class NoStyles:
+    def bank(self, style: str) -> bytes | None:
+        return None
+
+    def templates(self, style: str) -> dict[str, bytes]:
+        return {}
+
+    def prototypes(self) -> bytes | None:
         return None
 
 
@@ -281,7 +287,7 @@ async def test_each_size_is_judged_by_its_own_numbers(factory: Factory) -> None:
     assert [piece.standard for piece in package.pieces] == [None, None]
     points = package.steps[0].standard.points
     assert [(point.size, point.nominal_mm) for point in points] == [("M", 500.0), ("L", 520.0)]
-    carried = build_package(contents, NoBanks())
+    carried = build_package(contents, NoStyles())
     index = WorkIndex(decode_work_package(carried.content, carried.digest))
     around = Floor(
         organization_id=contents.organization_id,

@@ -119,7 +119,8 @@ def test_without_torch_the_one_command_that_adds_it_is_named(
 
 def test_the_base_command_writes_a_bundle_that_opens(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="PyTorch is the extra `train`")
-    words = ["train", "base", "--out", str(tmp_path), "--styles", "3", "--steps", "3"]
+    sizes = ["--styles", "3", "--steps", "3", "--kind-steps", "3"]
+    words = ["train", "base", "--out", str(tmp_path), *sizes]
     told = CliRunner().invoke(build_terminal(terminal_doors()), words)
     assert told.exit_code == 0, told.stderr
     names = {entry.name for entry in (tmp_path / "bundle").iterdir()}

@@ -48,7 +48,8 @@ class TrialRules:
     """What a rollout asks of a station; numbers of garments, seconds and shares.
 
     ``slope_ratio`` and ``upper_count`` draw the line that rejects must not cross: so many rejects
-    more than ``slope_ratio`` times the garments, and the share has risen.
+    more than ``slope_ratio`` times the garments, and the share has risen. Whoever rolls out draws
+    it from the style's own share of rejects, so it has no default.
     """
 
     shadow_garments: int = 200
@@ -59,8 +60,8 @@ class TrialRules:
     error_ratio: float = 0.01
     slow_ratio: float = 0.01
     override_ratio: float = 0.1
-    slope_ratio: float = 0.0641
-    upper_count: float = 14.0
+    slope_ratio: float
+    upper_count: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ while True:
 
 
 def some_slots() -> Slots:
-    wish = Assigned(digest="b" * 64, generation=3, rollout_id="rol_1", rules=TrialRules())
+    rules = TrialRules(slope_ratio=0.064, upper_count=14.0)
+    wish = Assigned(digest="b" * 64, generation=3, rollout_id="rol_1", rules=rules)
     slots = after(Slots(current="a" * 64, quarantined=("c" * 64,)), wish, NOW)
     for name in ("DOWNLOADING", "VERIFIED", "STAGED", "SELF_TEST", "SHADOW"):
         slots = after(slots, Reached(state=TrialState(name), release_counter=4), NOW)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cloud.stations import rollout
+from cloud.stations.rollout import RolloutRules, station_lines
 from edge.model_bundles.trial import (
     ENDED,
     Assigned,
@@ -26,7 +28,15 @@ from edge.model_bundles.trial import (
 pytestmark = pytest.mark.requirement("ROL")
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-QUICK = TrialRules(shadow_garments=20, shadow_s=0, trial_garments=30, trial_s=0)
+LINES = station_lines(RolloutRules(), 0.05, 40)
+QUICK = TrialRules(
+    shadow_garments=20,
+    shadow_s=0,
+    trial_garments=30,
+    trial_s=0,
+    slope_ratio=LINES.slope_ratio,
+    upper_count=LINES.upper_count,
+)
 WISH = Assigned(digest=NEW, generation=1, rollout_id="rol_1", rules=QUICK)
 GOOD, REJECTED = Judged(rejected=False), Judged(rejected=True)
 STEPS = ("DOWNLOADING", "VERIFIED", "STAGED", "SELF_TEST", "SHADOW")
@@ -59,6 +69,10 @@ def state(slots: Slots) -> str:
 def reason(slots: Slots) -> str:
     assert slots.trial is not None
     return slots.trial.reason
+
+
+def test_cloud_and_station_call_the_states_alike() -> None:
+    assert [one.value for one in rollout.TrialState] == [one.value for one in TrialState]
 
 
 def test_a_good_bundle_decides_at_last_and_the_old_one_stays_beside_it() -> None:
@@ -120,7 +134,8 @@ def test_what_is_counted_in_a_trial_ends_it(garments: Sequence[Happening], code:
 
 
 def test_an_all_rejecting_bundle_never_decides_a_garment() -> None:
-    found = at(prepared(), *[REJECTED] * 20)
+    wish = replace(WISH, rules=replace(QUICK, shadow_garments=40))
+    found = at(prepared(wish=wish), *[REJECTED] * 39)
     assert (state(found), reason(found), found.deciding) == ("FAILED", "REJECTS_RISEN", OLD)
 
 

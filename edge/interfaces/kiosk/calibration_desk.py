@@ -160,6 +160,11 @@ class CalibrationDesk:
         except (InspectionError, OSError) as error:
             session.refusal = _refusal(error)
             session.phase = "views"
+        finally:
+            # Whatever nobody foresaw goes on to the log; the desk must not wait for it for ever.
+            if session.phase == "working":
+                session.refusal = _refusal(RuntimeError("the station's log says why"))
+                session.phase = "views"
 
     async def gauge(self) -> None:
         """Measure the gauge bar that lies on the table.

@@ -125,9 +125,14 @@ class TeachingDesk:
             code = getattr(error, "code", "STYLE_NOT_KEPT")
             course.problem = {"code": code, **say_both(f"error.{code}"), "detail": str(error)}
             course.phase = "failed"
-            return
-        course.phase = "taught"
-        course.pictures.clear()
+        else:
+            course.phase = "taught"
+            course.pictures.clear()
+        finally:
+            # Whatever nobody foresaw goes on to the log; the desk must not wait for it for ever.
+            if course.phase == "learning":
+                course.problem = {"code": "STYLE_NOT_KEPT", **say_both("error.STYLE_NOT_KEPT")}
+                course.phase = "failed"
 
     def state(self) -> Json | None:
         """Return what the page shows of it."""

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +45,17 @@ def alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def family(pid: int, word: str) -> list[int]:
+    """Processes below one whose command line holds a word; one that ends meanwhile is left out."""
+    found = []
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if re.search(rf"\b{word}\b", " ".join(child.cmdline())):
+                    found.append(child.pid)
+    return found
 
 
 async def eventually(
@@ -147,15 +158,15 @@ class Factory:
         process, self._process = self._process, None
         if process is None:
             return
-        family = psutil.Process(process.pid).children(recursive=True) if alive(process.pid) else []
+        below = psutil.Process(process.pid).children(recursive=True) if alive(process.pid) else []
         process.send_signal(signal.SIGINT)
         try:
             await asyncio.to_thread(process.wait, _STOP_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        await asyncio.to_thread(psutil.wait_procs, family, 10)
-        left = [one for one in family if alive(one.pid)]
+        await asyncio.to_thread(psutil.wait_procs, below, 10)
+        left = [one for one in below if alive(one.pid)]
         for one in left:
             one.kill()
         if left:
@@ -170,20 +181,16 @@ class Factory:
 
     def agent_pid(self, station: str) -> int:
         """Process id of a station's `kyndof-edge sync`."""
-        for child in psutil.Process(self.pid(station)).children():
-            if "sync" in child.cmdline():
-                return child.pid
-        raise AssertionError(f"{station} has no agent now")
+        agents = family(self.pid(station), "sync")
+        if not agents:
+            raise AssertionError(f"{station} has no agent now")
+        return agents[0]
 
     def postgres_pids(self) -> list[int]:
         """Process ids of PostgreSQL's backends that serve somebody."""
         pid_file = self.home / "postgres" / "data" / "postmaster.pid"
         postmaster = int(pid_file.read_text().split()[0])
-        return [
-            child.pid
-            for child in psutil.Process(postmaster).children()
-            if "kyndof_app" in " ".join(child.cmdline())
-        ]
+        return family(postmaster, "kyndof_app")
 
     async def kill(self, name: str) -> int:
         """kill -9 a child of `up` and wait until another one runs in its place."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-import psutil
 from kyndof_wire.floor.v1.floor_pb2 import ScanRefused
 
 from cloud.composition.bringing_up import _front
@@ -19,7 +18,7 @@ from cloud.infrastructure.embedded.supervisor import ChildSpec, Supervisor
 from cloud.infrastructure.postgres.demo_organizations import DEMO
 from cloud.infrastructure.postgres.migration import migrate
 from cloud.settings import CloudSettings, GrpcSettings, HttpSettings, MqttSettings
-from tests.journeys.factory import CHECKOUT, eventually, free_ports
+from tests.journeys.factory import CHECKOUT, eventually, family, free_ports
 
 STATION, _PASSWORD = "CUT-01", "of-this-test-only"
 _EVENTS = """
@@ -109,20 +108,19 @@ class Pipeline:
     async def kill(self, name: str) -> None:
         """kill -9 one part, `postgres` being a backend that serves the cloud, and see it back."""
         if name == "postgres":
-            await eventually("a backend serves the cloud", self._backends, 60)
-            os.kill(self._backends()[0], signal.SIGKILL)
+            await eventually("a backend serves the cloud and is killed", self._kill_backend, 60)
             return
         child = self.supervisor.children[name]
         before = child.pid
         os.kill(before, signal.SIGKILL)
         await eventually(f"{name} runs again", lambda: child.pid != before, 60)
 
-    def _backends(self) -> list[int]:
-        return [
-            child.pid
-            for child in psutil.Process(self.postgres.pid).children(recursive=True)
-            if "kyndof_app" in " ".join(child.cmdline())
-        ]
+    def _kill_backend(self) -> bool:
+        for pid in family(self.postgres.pid, "kyndof_app"):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                return True
+        return False
 
     async def rows(self) -> list[asyncpg.Record]:
         """Every numbered event that the cloud holds, in the log's order."""

@@ -121,11 +121,16 @@ METHODS = {
 }  # fmt: skip
 # gRPC method to the reason why it sends none.
 BOOKKEEPING = {
+    "ArtifactService.GetManifest": "reads",
+    "ArtifactService.ReadChunks": "reads",
+    "ArtifactService.GetTrust": "reads",
     "EnrolmentService.GetStatus": "answers whether a certificate is still good",
     "FleetService.WatchDesiredState": "tells a wish; nothing is kept",
     "FleetService.GetWorkPackage": "reads",
     "MediaService.UploadMedia": "bytes of a picture that nobody sees before CompleteMedia",
 }
+# Services of the wire whose door in the cloud is still to come; their methods stand above already.
+DOORLESS = frozenset({"ArtifactService"})
 READING = {"GET", "HEAD", "OPTIONS"}
 COMMANDS = {kind.__name__: command_type(kind) for kind in commands()}
 
@@ -234,13 +239,15 @@ def called_from(module: Any, start: str) -> set[str]:
 @pytest.mark.requirement("BUS", "SYN")
 def test_every_grpc_method_sends_the_commands_that_the_table_names() -> None:
     for method in [*METHODS, *BOOKKEEPING]:
+        if method.split(".")[0] in DOORLESS:
+            continue
         module = inspect.getmodule(servicer_of(method))
         assert called_from(module, method.split(".")[1]) == METHODS.get(method, set()), method
 
 
 def test_both_doors_serve_exactly_the_services_of_the_wire() -> None:
     fields = Servicers.__dataclass_fields__
-    assert len(fields) == len({method.split(".")[0] for method in wire_methods()})
+    assert len(fields) == len({method.split(".")[0] for method in wire_methods()} - DOORLESS)
 
 
 # Every interface that sends anything, with the place where its doors are counted. A new one (Slack

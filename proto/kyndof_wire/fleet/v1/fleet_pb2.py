@@ -25,47 +25,53 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n kyndof_wire/fleet/v1/fleet.proto\x12\x14kyndof_wire.fleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n\x18WatchDesiredStateRequest\x12\x1b\n\x13observed_generation\x18\x01 \x01(\x04\x12\x1c\n\x14observed_work_digest\x18\x02 \x01(\t\"\x93\x02\n\x19WatchDesiredStateResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x15\n\rconfig_digest\x18\x02 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\x13\n\x0bwork_digest\x18\x04 \x01(\t\x12\x12\n\nrollout_id\x18\x05 \x01(\t\x12.\n\nnot_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11min_agent_version\x18\x08 \x01(\t\x12\x11\n\tsignature\x18\t \x01(\x0c\",\n\x15GetWorkPackageRequest\x12\x13\n\x0bwork_digest\x18\x01 \x01(\t\".\n\x16GetWorkPackageResponse\x12\x14\n\x0cwork_package\x18\x01 \x01(\x0c\"e\n\x12ReportStateRequest\x12\x1b\n\x13observed_generation\x18\x01 \x01(\x04\x12\x13\n\x0bwork_digest\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x15\n\x13ReportStateResponse\"\x9e\x02\n\x0bWorkPackage\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x12\n\nstation_id\x18\x02 \x01(\t\x12\x14\n\x0cstation_name\x18\x03 \x01(\t\x12\x0e\n\x06stages\x18\x04 \x03(\t\x12\x34\n\x0bwork_orders\x18\x05 \x03(\x0b\x32\x1f.kyndof_wire.fleet.v1.WorkOrder\x12,\n\x06roster\x18\x06 \x03(\x0b\x32\x1c.kyndof_wire.fleet.v1.Person\x12+\n\x06styles\x18\x07 \x03(\x0b\x32\x1b.kyndof_wire.fleet.v1.Style\x12\x17\n\x0f\x65vent_watermark\x18\x08 \x01(\x04\x12\x12\n\nprototypes\x18\t \x01(\x0c\"l\n\x06Person\x12\r\n\x05login\x18\x01 \x01(\t\x12\x0f\n\x07name_ko\x18\x02 \x01(\t\x12\x0f\n\x07name_en\x18\x03 \x01(\t\x12\r\n\x05\x62\x61\x64ge\x18\x04 \x01(\t\x12\x0e\n\x06stages\x18\x05 \x03(\t\x12\x12\n\nsupervises\x18\x06 \x01(\x08\"\xd3\x01\n\tWorkOrder\x12\x15\n\rwork_order_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x10\n\x08title_ko\x18\x03 \x01(\t\x12\x10\n\x08title_en\x18\x04 \x01(\t\x12\r\n\x05style\x18\x05 \x01(\t\x12\x14\n\x0cspec_version\x18\x06 \x01(\t\x12)\n\x05steps\x18\x07 \x03(\x0b\x32\x1a.kyndof_wire.fleet.v1.Step\x12+\n\x06pieces\x18\x08 \x03(\x0b\x32\x1b.kyndof_wire.fleet.v1.Piece\"\xf0\x01\n\x04Step\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\r\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x10\n\x08title_ko\x18\x04 \x01(\t\x12\x10\n\x08title_en\x18\x05 \x01(\t\x12\x1e\n\x16requires_quality_check\x18\x06 \x01(\x08\x12.\n\x05guide\x18\x07 \x03(\x0b\x32\x1f.kyndof_wire.fleet.v1.GuideLine\x12\x30\n\x08standard\x18\x08 \x01(\x0b\x32\x1e.kyndof_wire.fleet.v1.Standard\x12\x10\n\x08stations\x18\t \x03(\t\">\n\tGuideLine\x12\x0f\n\x07text_ko\x18\x01 \x01(\t\x12\x0f\n\x07text_en\x18\x02 \x01(\t\x12\x0f\n\x07picture\x18\x03 \x01(\x0c\"\xb9\x01\n\x08Standard\x12\x34\n\x06points\x18\x01 \x03(\x0b\x32$.kyndof_wire.fleet.v1.PointOfMeasure\x12\x36\n\x08stitches\x18\x02 \x03(\x0b\x32$.kyndof_wire.fleet.v1.StitchStandard\x12\x17\n\x0fminor_below_mm2\x18\x03 \x01(\x01\x12\x16\n\x0emajor_from_mm2\x18\x04 \x01(\x01\x12\x0e\n\x06\x63hecks\x18\x05 \x03(\t\"\xe6\x01\n\x0ePointOfMeasure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08title_ko\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x0c\n\x04\x61xis\x18\x04 \x01(\t\x12\x10\n\x08\x61t_ratio\x18\x05 \x01(\x01\x12\x12\n\nnominal_mm\x18\x06 \x01(\x01\x12\x10\n\x08lower_mm\x18\x07 \x01(\x01\x12\x10\n\x08upper_mm\x18\x08 \x01(\x01\x12\x10\n\x08severity\x18\t \x01(\t\x12\x19\n\x0cthickness_mm\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04size\x18\x0b \x01(\tB\x0f\n\r_thickness_mm\"\xdb\x01\n\x0eStitchStandard\x12\x0c\n\x04seam\x18\x01 \x01(\t\x12\x10\n\x08title_ko\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x0c\n\x04side\x18\x04 \x01(\t\x12\x10\n\x08inset_mm\x18\x05 \x01(\x01\x12\x10\n\x08pitch_mm\x18\x06 \x01(\x01\x12\x10\n\x08lower_mm\x18\x07 \x01(\x01\x12\x10\n\x08upper_mm\x18\x08 \x01(\x01\x12\x14\n\x0cmax_cv_ratio\x18\t \x01(\x01\x12\x19\n\x11max_skipped_count\x18\n \x01(\r\x12\x10\n\x08severity\x18\x0b \x01(\t\"\xe5\x01\n\x05Piece\x12\x10\n\x08piece_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04size\x18\x03 \x01(\t\x12\x14\n\x0copen_step_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\r\x12\x16\n\x0einstruction_ko\x18\x07 \x01(\t\x12\x16\n\x0einstruction_en\x18\x08 \x01(\t\x12\x14\n\x0cspec_version\x18\t \x01(\t\x12\x30\n\x08standard\x18\n \x01(\x0b\x32\x1e.kyndof_wire.fleet.v1.Standard\"V\n\x05Style\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61nk\x18\x02 \x01(\x0c\x12\x31\n\ttemplates\x18\x03 \x03(\x0b\x32\x1e.kyndof_wire.fleet.v1.Template\")\n\x08Template\x12\x0c\n\x04size\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x32\xd7\x02\n\x0c\x46leetService\x12v\n\x11WatchDesiredState\x12..kyndof_wire.fleet.v1.WatchDesiredStateRequest\x1a/.kyndof_wire.fleet.v1.WatchDesiredStateResponse0\x01\x12k\n\x0eGetWorkPackage\x12+.kyndof_wire.fleet.v1.GetWorkPackageRequest\x1a,.kyndof_wire.fleet.v1.GetWorkPackageResponse\x12\x62\n\x0bReportState\x12(.kyndof_wire.fleet.v1.ReportStateRequest\x1a).kyndof_wire.fleet.v1.ReportStateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n kyndof_wire/fleet/v1/fleet.proto\x12\x14kyndof_wire.fleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n\x18WatchDesiredStateRequest\x12\x1b\n\x13observed_generation\x18\x01 \x01(\x04\x12\x1c\n\x14observed_work_digest\x18\x02 \x01(\t\"\xca\x02\n\x19WatchDesiredStateResponse\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x15\n\rconfig_digest\x18\x02 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x03 \x01(\t\x12\x13\n\x0bwork_digest\x18\x04 \x01(\t\x12\x12\n\nrollout_id\x18\x05 \x01(\t\x12.\n\nnot_before\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11min_agent_version\x18\x08 \x01(\t\x12\x11\n\tsignature\x18\t \x01(\x0c\x12\x35\n\x0btrial_rules\x18\n \x01(\x0b\x32 .kyndof_wire.fleet.v1.TrialRules\"\xe5\x01\n\nTrialRules\x12\x17\n\x0fshadow_garments\x18\x01 \x01(\r\x12\x10\n\x08shadow_s\x18\x02 \x01(\x01\x12\x16\n\x0etrial_garments\x18\x03 \x01(\r\x12\x0f\n\x07trial_s\x18\x04 \x01(\x01\x12\x18\n\x10\x66\x61iling_restarts\x18\x05 \x01(\r\x12\x13\n\x0b\x65rror_ratio\x18\x06 \x01(\x01\x12\x12\n\nslow_ratio\x18\x07 \x01(\x01\x12\x16\n\x0eoverride_ratio\x18\x08 \x01(\x01\x12\x13\n\x0bslope_ratio\x18\t \x01(\x01\x12\x13\n\x0bupper_count\x18\n \x01(\x01\"\xf6\x01\n\x0bModelReport\x12\x17\n\x0f\x61ssigned_digest\x18\x01 \x01(\t\x12\x12\n\nrollout_id\x18\x02 \x01(\t\x12/\n\x05state\x18\x03 \x01(\x0e\x32 .kyndof_wire.fleet.v1.TrialState\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x16\n\x0erunning_digest\x18\x05 \x01(\t\x12\x10\n\x08garments\x18\x06 \x01(\x04\x12\x0f\n\x07rejects\x18\x07 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x08 \x01(\x04\x12\x11\n\toverrides\x18\t \x01(\x04\x12\x1b\n\x13observed_generation\x18\n \x01(\x04\",\n\x15GetWorkPackageRequest\x12\x13\n\x0bwork_digest\x18\x01 \x01(\t\".\n\x16GetWorkPackageResponse\x12\x14\n\x0cwork_package\x18\x01 \x01(\x0c\"\xc6\x01\n\x12ReportStateRequest\x12\x1b\n\x13observed_generation\x18\x01 \x01(\x04\x12\x13\n\x0bwork_digest\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x30\n\x05model\x18\x05 \x01(\x0b\x32!.kyndof_wire.fleet.v1.ModelReport\x12\x15\n\rconfig_digest\x18\x06 \x01(\t\x12\x16\n\x0e\x63onfig_refusal\x18\x07 \x01(\t\"\x15\n\x13ReportStateResponse\"\x9e\x02\n\x0bWorkPackage\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x12\n\nstation_id\x18\x02 \x01(\t\x12\x14\n\x0cstation_name\x18\x03 \x01(\t\x12\x0e\n\x06stages\x18\x04 \x03(\t\x12\x34\n\x0bwork_orders\x18\x05 \x03(\x0b\x32\x1f.kyndof_wire.fleet.v1.WorkOrder\x12,\n\x06roster\x18\x06 \x03(\x0b\x32\x1c.kyndof_wire.fleet.v1.Person\x12+\n\x06styles\x18\x07 \x03(\x0b\x32\x1b.kyndof_wire.fleet.v1.Style\x12\x17\n\x0f\x65vent_watermark\x18\x08 \x01(\x04\x12\x12\n\nprototypes\x18\t \x01(\x0c\"l\n\x06Person\x12\r\n\x05login\x18\x01 \x01(\t\x12\x0f\n\x07name_ko\x18\x02 \x01(\t\x12\x0f\n\x07name_en\x18\x03 \x01(\t\x12\r\n\x05\x62\x61\x64ge\x18\x04 \x01(\t\x12\x0e\n\x06stages\x18\x05 \x03(\t\x12\x12\n\nsupervises\x18\x06 \x01(\x08\"\xd3\x01\n\tWorkOrder\x12\x15\n\rwork_order_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\t\x12\x10\n\x08title_ko\x18\x03 \x01(\t\x12\x10\n\x08title_en\x18\x04 \x01(\t\x12\r\n\x05style\x18\x05 \x01(\t\x12\x14\n\x0cspec_version\x18\x06 \x01(\t\x12)\n\x05steps\x18\x07 \x03(\x0b\x32\x1a.kyndof_wire.fleet.v1.Step\x12+\n\x06pieces\x18\x08 \x03(\x0b\x32\x1b.kyndof_wire.fleet.v1.Piece\"\xf0\x01\n\x04Step\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\r\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x10\n\x08title_ko\x18\x04 \x01(\t\x12\x10\n\x08title_en\x18\x05 \x01(\t\x12\x1e\n\x16requires_quality_check\x18\x06 \x01(\x08\x12.\n\x05guide\x18\x07 \x03(\x0b\x32\x1f.kyndof_wire.fleet.v1.GuideLine\x12\x30\n\x08standard\x18\x08 \x01(\x0b\x32\x1e.kyndof_wire.fleet.v1.Standard\x12\x10\n\x08stations\x18\t \x03(\t\">\n\tGuideLine\x12\x0f\n\x07text_ko\x18\x01 \x01(\t\x12\x0f\n\x07text_en\x18\x02 \x01(\t\x12\x0f\n\x07picture\x18\x03 \x01(\x0c\"\xb9\x01\n\x08Standard\x12\x34\n\x06points\x18\x01 \x03(\x0b\x32$.kyndof_wire.fleet.v1.PointOfMeasure\x12\x36\n\x08stitches\x18\x02 \x03(\x0b\x32$.kyndof_wire.fleet.v1.StitchStandard\x12\x17\n\x0fminor_below_mm2\x18\x03 \x01(\x01\x12\x16\n\x0emajor_from_mm2\x18\x04 \x01(\x01\x12\x0e\n\x06\x63hecks\x18\x05 \x03(\t\"\xe6\x01\n\x0ePointOfMeasure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08title_ko\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x0c\n\x04\x61xis\x18\x04 \x01(\t\x12\x10\n\x08\x61t_ratio\x18\x05 \x01(\x01\x12\x12\n\nnominal_mm\x18\x06 \x01(\x01\x12\x10\n\x08lower_mm\x18\x07 \x01(\x01\x12\x10\n\x08upper_mm\x18\x08 \x01(\x01\x12\x10\n\x08severity\x18\t \x01(\t\x12\x19\n\x0cthickness_mm\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04size\x18\x0b \x01(\tB\x0f\n\r_thickness_mm\"\xdb\x01\n\x0eStitchStandard\x12\x0c\n\x04seam\x18\x01 \x01(\t\x12\x10\n\x08title_ko\x18\x02 \x01(\t\x12\x10\n\x08title_en\x18\x03 \x01(\t\x12\x0c\n\x04side\x18\x04 \x01(\t\x12\x10\n\x08inset_mm\x18\x05 \x01(\x01\x12\x10\n\x08pitch_mm\x18\x06 \x01(\x01\x12\x10\n\x08lower_mm\x18\x07 \x01(\x01\x12\x10\n\x08upper_mm\x18\x08 \x01(\x01\x12\x14\n\x0cmax_cv_ratio\x18\t \x01(\x01\x12\x19\n\x11max_skipped_count\x18\n \x01(\r\x12\x10\n\x08severity\x18\x0b \x01(\t\"\xe5\x01\n\x05Piece\x12\x10\n\x08piece_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\x12\x0c\n\x04size\x18\x03 \x01(\t\x12\x14\n\x0copen_step_id\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\r\x12\x16\n\x0einstruction_ko\x18\x07 \x01(\t\x12\x16\n\x0einstruction_en\x18\x08 \x01(\t\x12\x14\n\x0cspec_version\x18\t \x01(\t\x12\x30\n\x08standard\x18\n \x01(\x0b\x32\x1e.kyndof_wire.fleet.v1.Standard\"V\n\x05Style\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61nk\x18\x02 \x01(\x0c\x12\x31\n\ttemplates\x18\x03 \x03(\x0b\x32\x1e.kyndof_wire.fleet.v1.Template\")\n\x08Template\x12\x0c\n\x04size\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c*\xe4\x02\n\nTrialState\x12\x1b\n\x17TRIAL_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14TRIAL_STATE_ASSIGNED\x10\x01\x12\x1b\n\x17TRIAL_STATE_DOWNLOADING\x10\x02\x12\x18\n\x14TRIAL_STATE_VERIFIED\x10\x03\x12\x16\n\x12TRIAL_STATE_STAGED\x10\x04\x12\x19\n\x15TRIAL_STATE_SELF_TEST\x10\x05\x12\x16\n\x12TRIAL_STATE_SHADOW\x10\x06\x12\x15\n\x11TRIAL_STATE_TRIAL\x10\x07\x12\x19\n\x15TRIAL_STATE_COMMITTED\x10\x08\x12\x1c\n\x18TRIAL_STATE_ROLLING_BACK\x10\t\x12\x1b\n\x17TRIAL_STATE_ROLLED_BACK\x10\n\x12\x18\n\x14TRIAL_STATE_REJECTED\x10\x0b\x12\x16\n\x12TRIAL_STATE_FAILED\x10\x0c\x32\xd7\x02\n\x0c\x46leetService\x12v\n\x11WatchDesiredState\x12..kyndof_wire.fleet.v1.WatchDesiredStateRequest\x1a/.kyndof_wire.fleet.v1.WatchDesiredStateResponse0\x01\x12k\n\x0eGetWorkPackage\x12+.kyndof_wire.fleet.v1.GetWorkPackageRequest\x1a,.kyndof_wire.fleet.v1.GetWorkPackageResponse\x12\x62\n\x0bReportState\x12(.kyndof_wire.fleet.v1.ReportStateRequest\x1a).kyndof_wire.fleet.v1.ReportStateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kyndof_wire.fleet.v1.fleet_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TRIALSTATE']._serialized_start=3237
+  _globals['_TRIALSTATE']._serialized_end=3593
   _globals['_WATCHDESIREDSTATEREQUEST']._serialized_start=91
   _globals['_WATCHDESIREDSTATEREQUEST']._serialized_end=176
   _globals['_WATCHDESIREDSTATERESPONSE']._serialized_start=179
-  _globals['_WATCHDESIREDSTATERESPONSE']._serialized_end=454
-  _globals['_GETWORKPACKAGEREQUEST']._serialized_start=456
-  _globals['_GETWORKPACKAGEREQUEST']._serialized_end=500
-  _globals['_GETWORKPACKAGERESPONSE']._serialized_start=502
-  _globals['_GETWORKPACKAGERESPONSE']._serialized_end=548
-  _globals['_REPORTSTATEREQUEST']._serialized_start=550
-  _globals['_REPORTSTATEREQUEST']._serialized_end=651
-  _globals['_REPORTSTATERESPONSE']._serialized_start=653
-  _globals['_REPORTSTATERESPONSE']._serialized_end=674
-  _globals['_WORKPACKAGE']._serialized_start=677
-  _globals['_WORKPACKAGE']._serialized_end=963
-  _globals['_PERSON']._serialized_start=965
-  _globals['_PERSON']._serialized_end=1073
-  _globals['_WORKORDER']._serialized_start=1076
-  _globals['_WORKORDER']._serialized_end=1287
-  _globals['_STEP']._serialized_start=1290
-  _globals['_STEP']._serialized_end=1530
-  _globals['_GUIDELINE']._serialized_start=1532
-  _globals['_GUIDELINE']._serialized_end=1594
-  _globals['_STANDARD']._serialized_start=1597
-  _globals['_STANDARD']._serialized_end=1782
-  _globals['_POINTOFMEASURE']._serialized_start=1785
-  _globals['_POINTOFMEASURE']._serialized_end=2015
-  _globals['_STITCHSTANDARD']._serialized_start=2018
-  _globals['_STITCHSTANDARD']._serialized_end=2237
-  _globals['_PIECE']._serialized_start=2240
-  _globals['_PIECE']._serialized_end=2469
-  _globals['_STYLE']._serialized_start=2471
-  _globals['_STYLE']._serialized_end=2557
-  _globals['_TEMPLATE']._serialized_start=2559
-  _globals['_TEMPLATE']._serialized_end=2600
-  _globals['_FLEETSERVICE']._serialized_start=2603
-  _globals['_FLEETSERVICE']._serialized_end=2946
+  _globals['_WATCHDESIREDSTATERESPONSE']._serialized_end=509
+  _globals['_TRIALRULES']._serialized_start=512
+  _globals['_TRIALRULES']._serialized_end=741
+  _globals['_MODELREPORT']._serialized_start=744
+  _globals['_MODELREPORT']._serialized_end=990
+  _globals['_GETWORKPACKAGEREQUEST']._serialized_start=992
+  _globals['_GETWORKPACKAGEREQUEST']._serialized_end=1036
+  _globals['_GETWORKPACKAGERESPONSE']._serialized_start=1038
+  _globals['_GETWORKPACKAGERESPONSE']._serialized_end=1084
+  _globals['_REPORTSTATEREQUEST']._serialized_start=1087
+  _globals['_REPORTSTATEREQUEST']._serialized_end=1285
+  _globals['_REPORTSTATERESPONSE']._serialized_start=1287
+  _globals['_REPORTSTATERESPONSE']._serialized_end=1308
+  _globals['_WORKPACKAGE']._serialized_start=1311
+  _globals['_WORKPACKAGE']._serialized_end=1597
+  _globals['_PERSON']._serialized_start=1599
+  _globals['_PERSON']._serialized_end=1707
+  _globals['_WORKORDER']._serialized_start=1710
+  _globals['_WORKORDER']._serialized_end=1921
+  _globals['_STEP']._serialized_start=1924
+  _globals['_STEP']._serialized_end=2164
+  _globals['_GUIDELINE']._serialized_start=2166
+  _globals['_GUIDELINE']._serialized_end=2228
+  _globals['_STANDARD']._serialized_start=2231
+  _globals['_STANDARD']._serialized_end=2416
+  _globals['_POINTOFMEASURE']._serialized_start=2419
+  _globals['_POINTOFMEASURE']._serialized_end=2649
+  _globals['_STITCHSTANDARD']._serialized_start=2652
+  _globals['_STITCHSTANDARD']._serialized_end=2871
+  _globals['_PIECE']._serialized_start=2874
+  _globals['_PIECE']._serialized_end=3103
+  _globals['_STYLE']._serialized_start=3105
+  _globals['_STYLE']._serialized_end=3191
+  _globals['_TEMPLATE']._serialized_start=3193
+  _globals['_TEMPLATE']._serialized_end=3234
+  _globals['_FLEETSERVICE']._serialized_start=3596
+  _globals['_FLEETSERVICE']._serialized_end=3939
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,70 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _TrialState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TrialStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TrialState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRIAL_STATE_UNSPECIFIED: _TrialState.ValueType  # 0
+    """No bundle was ever assigned."""
+    TRIAL_STATE_ASSIGNED: _TrialState.ValueType  # 1
+    """The wish is written down."""
+    TRIAL_STATE_DOWNLOADING: _TrialState.ValueType  # 2
+    """The bundle is being fetched."""
+    TRIAL_STATE_VERIFIED: _TrialState.ValueType  # 3
+    """Its signatures and files hold."""
+    TRIAL_STATE_STAGED: _TrialState.ValueType  # 4
+    """It lies whole in its slot."""
+    TRIAL_STATE_SELF_TEST: _TrialState.ValueType  # 5
+    """It is tried in a process of its own."""
+    TRIAL_STATE_SHADOW: _TrialState.ValueType  # 6
+    """It judges beside the old one, which decides."""
+    TRIAL_STATE_TRIAL: _TrialState.ValueType  # 7
+    """It decides; the old one stays loaded."""
+    TRIAL_STATE_COMMITTED: _TrialState.ValueType  # 8
+    """It stays."""
+    TRIAL_STATE_ROLLING_BACK: _TrialState.ValueType  # 9
+    """It failed while it decided; the old one takes over."""
+    TRIAL_STATE_ROLLED_BACK: _TrialState.ValueType  # 10
+    """The old one decides again."""
+    TRIAL_STATE_REJECTED: _TrialState.ValueType  # 11
+    """It was refused before anything was done with it."""
+    TRIAL_STATE_FAILED: _TrialState.ValueType  # 12
+    """It failed before it ever decided."""
+
+class TrialState(_TrialState, metaclass=_TrialStateEnumTypeWrapper):
+    """Where a station stands with an assigned bundle."""
+
+TRIAL_STATE_UNSPECIFIED: TrialState.ValueType  # 0
+"""No bundle was ever assigned."""
+TRIAL_STATE_ASSIGNED: TrialState.ValueType  # 1
+"""The wish is written down."""
+TRIAL_STATE_DOWNLOADING: TrialState.ValueType  # 2
+"""The bundle is being fetched."""
+TRIAL_STATE_VERIFIED: TrialState.ValueType  # 3
+"""Its signatures and files hold."""
+TRIAL_STATE_STAGED: TrialState.ValueType  # 4
+"""It lies whole in its slot."""
+TRIAL_STATE_SELF_TEST: TrialState.ValueType  # 5
+"""It is tried in a process of its own."""
+TRIAL_STATE_SHADOW: TrialState.ValueType  # 6
+"""It judges beside the old one, which decides."""
+TRIAL_STATE_TRIAL: TrialState.ValueType  # 7
+"""It decides; the old one stays loaded."""
+TRIAL_STATE_COMMITTED: TrialState.ValueType  # 8
+"""It stays."""
+TRIAL_STATE_ROLLING_BACK: TrialState.ValueType  # 9
+"""It failed while it decided; the old one takes over."""
+TRIAL_STATE_ROLLED_BACK: TrialState.ValueType  # 10
+"""The old one decides again."""
+TRIAL_STATE_REJECTED: TrialState.ValueType  # 11
+"""It was refused before anything was done with it."""
+TRIAL_STATE_FAILED: TrialState.ValueType  # 12
+"""It failed before it ever decided."""
+Global___TrialState: _TypeAlias = TrialState  # noqa: Y015
 
 @_typing.final
 class WatchDesiredStateRequest(_message.Message):
@@ -60,6 +125,7 @@ class WatchDesiredStateResponse(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     MIN_AGENT_VERSION_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
+    TRIAL_RULES_FIELD_NUMBER: _builtins.int
     generation: _builtins.int
     """Grows with every change of the wish."""
     config_digest: _builtins.str
@@ -82,6 +148,10 @@ class WatchDesiredStateResponse(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """Not to be applied later."""
 
+    @_builtins.property
+    def trial_rules(self) -> Global___TrialRules:
+        """How the wished bundle is tried; absent: the station's own numbers."""
+
     def __init__(
         self,
         *,
@@ -94,14 +164,131 @@ class WatchDesiredStateResponse(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         min_agent_version: _builtins.str = ...,
         signature: _builtins.bytes = ...,
+        trial_rules: Global___TrialRules | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "not_before", b"not_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "not_before", b"not_before", "trial_rules", b"trial_rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_digest", b"config_digest", "expires_at", b"expires_at", "generation", b"generation", "min_agent_version", b"min_agent_version", "model_digest", b"model_digest", "not_before", b"not_before", "rollout_id", b"rollout_id", "signature", b"signature", "work_digest", b"work_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_digest", b"config_digest", "expires_at", b"expires_at", "generation", b"generation", "min_agent_version", b"min_agent_version", "model_digest", b"model_digest", "not_before", b"not_before", "rollout_id", b"rollout_id", "signature", b"signature", "trial_rules", b"trial_rules", "work_digest", b"work_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchDesiredStateResponse: _TypeAlias = WatchDesiredStateResponse  # noqa: Y015
+
+@_typing.final
+class TrialRules(_message.Message):
+    """What a rollout asks of a station."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHADOW_GARMENTS_FIELD_NUMBER: _builtins.int
+    SHADOW_S_FIELD_NUMBER: _builtins.int
+    TRIAL_GARMENTS_FIELD_NUMBER: _builtins.int
+    TRIAL_S_FIELD_NUMBER: _builtins.int
+    FAILING_RESTARTS_FIELD_NUMBER: _builtins.int
+    ERROR_RATIO_FIELD_NUMBER: _builtins.int
+    SLOW_RATIO_FIELD_NUMBER: _builtins.int
+    OVERRIDE_RATIO_FIELD_NUMBER: _builtins.int
+    SLOPE_RATIO_FIELD_NUMBER: _builtins.int
+    UPPER_COUNT_FIELD_NUMBER: _builtins.int
+    shadow_garments: _builtins.int
+    """Garments that the new bundle judges beside the old one."""
+    shadow_s: _builtins.float
+    """Shortest time beside the old one."""
+    trial_garments: _builtins.int
+    """Garments that it decides alone before it stays."""
+    trial_s: _builtins.float
+    """Shortest time in which it decides before it stays."""
+    failing_restarts: _builtins.int
+    """So many starts of the deciding process during the trial end it."""
+    error_ratio: _builtins.float
+    """Largest share of garments on which the network fails."""
+    slow_ratio: _builtins.float
+    """Largest share of garments that take longer than the bundle's limit."""
+    override_ratio: _builtins.float
+    """Largest share of garments on which a person overrules it."""
+    slope_ratio: _builtins.float
+    """Slope of the line that rejects must not cross, rejects a garment."""
+    upper_count: _builtins.float
+    """The line's height at the first garment, in rejects."""
+    def __init__(
+        self,
+        *,
+        shadow_garments: _builtins.int = ...,
+        shadow_s: _builtins.float = ...,
+        trial_garments: _builtins.int = ...,
+        trial_s: _builtins.float = ...,
+        failing_restarts: _builtins.int = ...,
+        error_ratio: _builtins.float = ...,
+        slow_ratio: _builtins.float = ...,
+        override_ratio: _builtins.float = ...,
+        slope_ratio: _builtins.float = ...,
+        upper_count: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_ratio", b"error_ratio", "failing_restarts", b"failing_restarts", "override_ratio", b"override_ratio", "shadow_garments", b"shadow_garments", "shadow_s", b"shadow_s", "slope_ratio", b"slope_ratio", "slow_ratio", b"slow_ratio", "trial_garments", b"trial_garments", "trial_s", b"trial_s", "upper_count", b"upper_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrialRules: _TypeAlias = TrialRules  # noqa: Y015
+
+@_typing.final
+class ModelReport(_message.Message):
+    """How the assigned bundle fares, told by the process that judges."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSIGNED_DIGEST_FIELD_NUMBER: _builtins.int
+    ROLLOUT_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RUNNING_DIGEST_FIELD_NUMBER: _builtins.int
+    GARMENTS_FIELD_NUMBER: _builtins.int
+    REJECTS_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    OVERRIDES_FIELD_NUMBER: _builtins.int
+    OBSERVED_GENERATION_FIELD_NUMBER: _builtins.int
+    assigned_digest: _builtins.str
+    """SHA-256 hex of the assigned bundle's manifest; empty: none was assigned."""
+    rollout_id: _builtins.str
+    """The rollout that assigned it."""
+    state: Global___TrialState.ValueType
+    """Where it stands."""
+    reason: _builtins.str
+    """Code of why it failed; empty while it has not."""
+    running_digest: _builtins.str
+    """SHA-256 hex of the manifest of the bundle that decides, from the memory of who decides."""
+    garments: _builtins.int
+    """Garments counted in this state."""
+    rejects: _builtins.int
+    """Garments among them that it rejected."""
+    errors: _builtins.int
+    """Garments among them on which it failed."""
+    overrides: _builtins.int
+    """Garments among them on which a person overruled it."""
+    observed_generation: _builtins.int
+    """The generation of the wish that this answers."""
+    def __init__(
+        self,
+        *,
+        assigned_digest: _builtins.str = ...,
+        rollout_id: _builtins.str = ...,
+        state: Global___TrialState.ValueType = ...,
+        reason: _builtins.str = ...,
+        running_digest: _builtins.str = ...,
+        garments: _builtins.int = ...,
+        rejects: _builtins.int = ...,
+        errors: _builtins.int = ...,
+        overrides: _builtins.int = ...,
+        observed_generation: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_digest", b"assigned_digest", "errors", b"errors", "garments", b"garments", "observed_generation", b"observed_generation", "overrides", b"overrides", "reason", b"reason", "rejects", b"rejects", "rollout_id", b"rollout_id", "running_digest", b"running_digest", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelReport: _TypeAlias = ModelReport  # noqa: Y015
 
 @_typing.final
 class GetWorkPackageRequest(_message.Message):
@@ -157,6 +344,9 @@ class ReportStateRequest(_message.Message):
     WORK_DIGEST_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    CONFIG_DIGEST_FIELD_NUMBER: _builtins.int
+    CONFIG_REFUSAL_FIELD_NUMBER: _builtins.int
     observed_generation: _builtins.int
     """The newest generation that was seen."""
     work_digest: _builtins.str
@@ -165,6 +355,14 @@ class ReportStateRequest(_message.Message):
     """in_sync or refused."""
     detail: _builtins.str
     """One sentence for whoever reads the log."""
+    config_digest: _builtins.str
+    """SHA-256 hex of the configuration in use; empty: the station's own."""
+    config_refusal: _builtins.str
+    """Code of why the wished configuration is not used; empty when it is."""
+    @_builtins.property
+    def model(self) -> Global___ModelReport:
+        """How the assigned bundle fares; absent: nobody who judges has said yet."""
+
     def __init__(
         self,
         *,
@@ -172,10 +370,13 @@ class ReportStateRequest(_message.Message):
         work_digest: _builtins.str = ...,
         state: _builtins.str = ...,
         detail: _builtins.str = ...,
+        model: Global___ModelReport | None = ...,
+        config_digest: _builtins.str = ...,
+        config_refusal: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "observed_generation", b"observed_generation", "state", b"state", "work_digest", b"work_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_digest", b"config_digest", "config_refusal", b"config_refusal", "detail", b"detail", "model", b"model", "observed_generation", b"observed_generation", "state", b"state", "work_digest", b"work_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -102,6 +102,8 @@ async def test_a_refusal_ends_with_the_exit_code_of_its_kind(terminal: Terminal)
         (["ask", "list-work-orders", "--limit", "many"], 2),
         (["ask", "fly"], 2),
         (["do", "fly"], 2),
+        (["do", ""], 2),
+        (["ask", ""], 2),
         (["ask", "find-piece", "--payload", "[]"], 2),
     ):
         result = await terminal.run(*words)

@@ -54,7 +54,7 @@ def _add_bus(app: typer.Typer, remote: Callable[[], Remote]) -> None:
 
     @app.command("do", context_settings=_LOOSE)
     def do(
-        type: Annotated[str, typer.Argument(autocompletion=commands)] = "",  # noqa: A002
+        type: Annotated[str | None, typer.Argument(autocompletion=commands)] = None,  # noqa: A002
         wish: Wish = None,
         payload: Payload = "",
         key: Annotated[str, typer.Option(help="Idempotency key: done once.")] = "",
@@ -62,7 +62,7 @@ def _add_bus(app: typer.Typer, remote: Callable[[], Remote]) -> None:
         as_json: Json = False,
     ) -> None:
         """Carry out any command of the catalogue, by its type and --field value words."""
-        nothing = not (type or wish or payload)
+        nothing = type is None and not (wish or payload)
         with refusals(as_json=as_json):
             entry = _entry(remote(), "commands", type, listed=listed or nothing, as_json=as_json)
             fields = payload_of(entry, wish or [], payload)
@@ -71,14 +71,14 @@ def _add_bus(app: typer.Typer, remote: Callable[[], Remote]) -> None:
 
     @app.command("ask", context_settings=_LOOSE)
     def ask(
-        type: Annotated[str, typer.Argument(autocompletion=questions)] = "",  # noqa: A002
+        type: Annotated[str | None, typer.Argument(autocompletion=questions)] = None,  # noqa: A002
         wish: Wish = None,
         payload: Payload = "",
         listed: Listed = False,
         as_json: Json = False,
     ) -> None:
         """Ask any question of the catalogue, by its type and --field value words."""
-        nothing = not (type or wish or payload)
+        nothing = type is None and not (wish or payload)
         with refusals(as_json=as_json):
             entry = _entry(remote(), "queries", type, listed=listed or nothing, as_json=as_json)
             fields = payload_of(entry, wish or [], payload)
@@ -149,7 +149,9 @@ def _by_device(here: Remote) -> None:
     raise RemoteError(say("LOGIN_NEEDED"), _NOT_SIGNED_IN)
 
 
-def _entry(here: Remote, kind: str, name: str, *, listed: bool, as_json: bool) -> dict[str, Any]:
+def _entry(
+    here: Remote, kind: str, name: str | None, *, listed: bool, as_json: bool
+) -> dict[str, Any]:
     found = {entry["type"]: entry for entry in here.catalogue(kind)}
     if listed:
         rows = [
@@ -158,10 +160,11 @@ def _entry(here: Remote, kind: str, name: str, *, listed: bool, as_json: bool) -
         ]
         show(rows, as_json=as_json)
         raise typer.Exit
-    wanted = name.replace("-", "_")
+    wanted = (name or "").replace("-", "_")
     if wanted not in found:
         word = "do" if kind == "commands" else "ask"
-        raise WishInvalidError(say("TYPE_UNKNOWN", type=name, word=word))
+        # An empty word is a variable that somebody forgot to set, and no wish to see the list.
+        raise WishInvalidError(say("TYPE_UNKNOWN", type=name or '""', word=word))
     return found[wanted]
 
 

@@ -192,6 +192,11 @@ def child_environment(**overrides: str) -> dict[str, str]:
     return os.environ | overrides
 
 
+def service_manager_address() -> str:
+    """Return the socket on which the service manager wants to hear of us; empty for none."""
+    return os.environ.get("NOTIFY_SOCKET", "")
+
+
 def silence_grpc() -> None:
     """Keep gRPC's own lines out of the log; call before it is imported. What it says, we say."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

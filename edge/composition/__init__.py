@@ -15,20 +15,26 @@ from edge.composition.vision import (
     compose_ruler,
 )
 from edge.interfaces.cloud_commands.commands import CloudDoors
-from edge.settings import EdgeSettings, child_environment, read_settings, silence_grpc
+from edge.settings import (
+    EdgeSettings,
+    child_environment,
+    read_settings,
+    service_manager_address,
+    silence_grpc,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 
-    from edge.capture.ports import Frame
     from edge.infrastructure.camera_desk import CameraDesk
     from edge.infrastructure.grpc_uplink import UplinkSettings
     from edge.infrastructure.media_uploader import MediaUploader
+    from edge.infrastructure.mqtt_producer import BrokerAddress
     from edge.infrastructure.picture_folder import PictureFolder
     from edge.infrastructure.spool_journal import SpoolJournal
     from edge.infrastructure.sqlite_outbox_thread import OutboxThread
     from edge.infrastructure.sqlite_spool import SqliteSpool
-    from edge.infrastructure.station_loops import StationLoops
+    from edge.infrastructure.station_loops import ScanQueue, StationLoops
     from edge.infrastructure.sync_agent import SyncAgent
     from edge.interfaces.kiosk.app import Kiosk
     from edge.interfaces.kiosk.desk import Desk
@@ -51,6 +57,8 @@ __all__ = [
 ]
 
 AGENT_VERSION = "0.1.0"
+# All of the station hangs when one of these does.
+_LOOPS = ("watch", "tick")
 
 
 # sync: the agent between the floor's broker and the cloud
@@ -136,6 +144,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
     from edge.infrastructure.sync_agent import SyncAgent
     from edge.infrastructure.sync_process import sole_process
     from edge.infrastructure.system_time import SystemClock
+    from edge.infrastructure.systemd_notify import service_manager
 
     home, clock, status = settings.station_home, SystemClock(), LinkStatus()
     identity = IdentityFolder(home / "identity")
@@ -162,7 +171,10 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         media=media,
         reporter=LinkReporter(home / "link.json", status, outbox, mqtt.alarm, clock),
     )
-    with sole_process(home / "sync.lock"):
+    with (
+        sole_process(home / "sync.lock"),
+        service_manager(service_manager_address(), ("report",)) as status.manager,
+    ):
         identity.settle()
         await outbox.open()
         try:
@@ -263,13 +275,14 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
     from edge.capture.address import parse_camera
     from edge.infrastructure.camera_desk import CameraDesk, open_camera
     from edge.infrastructure.child_process import AgentChild
-    from edge.infrastructure.mqtt_producer import BrokerAddress, MqttProducer
+    from edge.infrastructure.mqtt_producer import MqttProducer
     from edge.infrastructure.picture_folder import PictureFolder
     from edge.infrastructure.scanners import open_scanner
     from edge.infrastructure.station_files import StationFiles
-    from edge.infrastructure.station_loops import CodeWatch, ScanQueue, StationLoops, Surroundings
+    from edge.infrastructure.station_loops import ScanQueue, StationLoops, Surroundings
     from edge.infrastructure.sync_process import sole_process
     from edge.infrastructure.system_time import SystemClock, UlidFactory
+    from edge.infrastructure.systemd_notify import service_manager
     from edge.interfaces.kiosk.server import KioskServer, listen
     from edge.scanning.address import parse_scanner
 
@@ -287,24 +300,21 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         inspector = _inspector(settings, learned)
         station = _workstation(settings, (spool, journal), (desk, pictures, inspector))
         await _first_alarms(station, spool, inspector)
-        broker = BrokerAddress(
-            url=settings.mqtt.url,
-            username=settings.mqtt.username or settings.station,
-            password=settings.mqtt.password.get_secret_value(),
-            station=settings.station,
-        )
-        producer = MqttProducer(broker, journal, station.heard, clock, ids)
+        producer = MqttProducer(_broker(settings), journal, station.heard, clock, ids)
         scans = ScanQueue(station)
         plugged, scanning = open_scanner(parse_scanner(settings.scanner), scans.offer)
+        manager = stack.enter_context(service_manager(service_manager_address(), _LOOPS))
         around = Surroundings(
             files=StationFiles(home, clock),
             desk=desk,
             producer=producer,
             scanner_plugged=plugged,
+            manager=manager,
         )
         loops = StationLoops(station, around)
-        agent = AgentChild(lambda pipe: child_environment(KYNDOF_PARENT_PIPE=str(pipe)))
-        codes = CodeWatch(station, desk, _code_looks(), scans.offer)
+        agent = AgentChild(
+            lambda pipe, told: child_environment(KYNDOF_PARENT_PIPE=str(pipe), NOTIFY_SOCKET=told)
+        )
         acts = compose_desk(settings, station, desk, inspector, learned)
         server = KioskServer(_kiosk(settings, acts, desk, pictures, loops), door)
         stack.callback(server.stop)
@@ -316,7 +326,18 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             "scans": scans.run(),
             "agent": agent.run(),
         }
-        yield parts | scanning | ({"codes": codes.run()} if settings.scan_with_camera else {})
+        yield parts | scanning | _codes(settings, station, desk, scans)
+
+
+def _broker(settings: EdgeSettings) -> "BrokerAddress":
+    from edge.infrastructure.mqtt_producer import BrokerAddress
+
+    return BrokerAddress(
+        url=settings.mqtt.url,
+        username=settings.mqtt.username or settings.station,
+        password=settings.mqtt.password.get_secret_value(),
+        station=settings.station,
+    )
 
 
 async def _first_alarms(
@@ -411,11 +432,17 @@ def _kiosk(
     return Kiosk(acts.station, doors, acts, host=settings.kiosk.host, language=settings.language)
 
 
-def _code_looks() -> "Callable[[Frame], tuple[str, ...]]":
-    """Return what reads the codes of one frame."""
+def _codes(
+    settings: EdgeSettings, station: "Workstation", desk: "CameraDesk", scans: "ScanQueue"
+) -> "Loops":
+    """Return the loop that reads codes from the camera's frames; none where it is not wanted."""
     from edge.infrastructure.camera_codes import CameraCodes
+    from edge.infrastructure.station_loops import CodeWatch
 
-    return CameraCodes(compose_reader()).read
+    if not settings.scan_with_camera:
+        return {}
+    read = CameraCodes(compose_reader()).read
+    return {"codes": CodeWatch(station, desk, read, scans.offer).run()}
 
 
 def _inspector(settings: EdgeSettings, learned: "Learned") -> "Inspector":

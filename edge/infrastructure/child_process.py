@@ -1,4 +1,4 @@
-"""The agent as a child of the station, started again when it dies."""
+"""The agent as a child of the station, started again when it dies or falls silent."""
 
 import asyncio
 import contextlib
@@ -7,17 +7,24 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
+from edge.infrastructure.agent_silence import AgentWords, agent_words
+
 _LOG = logging.getLogger(__name__)
 _FIRST_S, _LONGEST_S, _HEALTHY_S = 0.5, 30.0, 30.0
 _GRACE_S = 3.0
+#: The agent reports every second. A slow disk may hold it up, and its start takes a while.
+SILENCE_S = 60.0
 
 
 class AgentChild:
     """Runs ``kyndof-edge sync`` in a session of its own, with a pipe whose end means stop."""
 
-    def __init__(self, environment: Callable[[int], Mapping[str, str]]) -> None:
+    def __init__(
+        self, environment: Callable[[int, str], Mapping[str, str]], silence_s: float = SILENCE_S
+    ) -> None:
         self.running = False
         self._environment = environment
+        self._silence_s = silence_s
 
     async def run(self) -> None:
         """Keep one child alive until cancelled, then end it."""
@@ -31,6 +38,10 @@ class AgentChild:
             await asyncio.sleep(pause_s)
 
     async def _once(self) -> int:
+        with agent_words() as words:
+            return await self._heard(words)
+
+    async def _heard(self, words: AgentWords) -> int:
         read_end, write_end = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
@@ -38,7 +49,7 @@ class AgentChild:
                 "-m",
                 "edge",
                 "sync",
-                env=dict(self._environment(read_end)),
+                env=dict(self._environment(read_end, words.address)),
                 pass_fds=(read_end,),
                 stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
@@ -49,12 +60,23 @@ class AgentChild:
         finally:
             os.close(read_end)
         self.running = True
+        silent = asyncio.create_task(_kill_when_silent(child, words, self._silence_s))
         try:
             return await child.wait()
         finally:
+            silent.cancel()
             self.running = False
             os.close(write_end)
             await _end(child)
+
+
+async def _kill_when_silent(
+    child: asyncio.subprocess.Process, words: AgentWords, longest_s: float
+) -> None:
+    await words.silence(longest_s)
+    _LOG.error("agent hangs", extra={"silent_s": longest_s})
+    with contextlib.suppress(ProcessLookupError):
+        child.kill()
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

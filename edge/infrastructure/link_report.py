@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.infrastructure.durable_files import write_replacing
 from edge.infrastructure.sqlite_outbox_thread import OutboxThread
+from edge.infrastructure.systemd_notify import Beat, NoManager
 from edge.station.ports import Clock
 
 CHECK_S = 1.0
@@ -21,6 +22,7 @@ class LinkStatus:
 
     cloud: bool = False
     detail: str = "NOT_ENROLLED"
+    manager: Beat = field(default_factory=NoManager)
 
     def welcomed(self) -> None:
         """Note that the cloud answers."""
@@ -57,6 +59,7 @@ class LinkReporter:
                 if report != last or now_s - written_s >= REFRESH_S:
                     self._write(*report)
                     last, written_s = report, now_s
+                self._status.manager.beat("report")
                 await asyncio.sleep(CHECK_S)
         finally:
             unsent, low = (last[1], last[2]) if last else (0, False)

@@ -11,6 +11,7 @@ from edge.capture.ports import Frame
 from edge.infrastructure.camera_desk import CameraDesk
 from edge.infrastructure.mqtt_producer import MqttProducer
 from edge.infrastructure.station_files import StationFiles
+from edge.infrastructure.systemd_notify import Beat
 from edge.station.errors import IdentityBrokenError, NotEnrolledError, PackageBrokenError
 from edge.station.workstation import Workstation
 
@@ -34,6 +35,7 @@ class Surroundings:
     desk: CameraDesk
     producer: MqttProducer
     scanner_plugged: Callable[[], bool]
+    manager: Beat
 
 
 async def run_until(
@@ -115,6 +117,7 @@ class StationLoops:
                 await self._look()
             except Exception:  # noqa: BLE001 - the next round may do better
                 _LOG.exception("looking around failed")
+            self._around.manager.beat("watch")
             await asyncio.sleep(_WATCH_S)
 
     async def _look(self) -> None:
@@ -186,6 +189,7 @@ class StationLoops:
                 await self._station.tick()
             except Exception:  # noqa: BLE001 - the next round may do better
                 _LOG.exception("tick failed")
+            self._around.manager.beat("tick")
             await asyncio.sleep(_TICK_S)
 
 

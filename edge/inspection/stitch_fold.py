@@ -35,6 +35,8 @@ _LEAST_COHERENCE = 0.62
 _STEADY_RATIO = 0.02
 _SHIFT_RATIO = 0.02
 _HALF_SNR = 15.0
+# By how much of one swing, over the whole seam, a zigzag and its stitches may fall out of step.
+_LOCKED_SWINGS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +118,13 @@ def _peak_shift(wave: NDArray[np.complex128], pitch_mm: float) -> float:
 
 
 def _stands_out(level: Lines, pitch_mm: float) -> bool:
-    """Say whether rows of ``level`` (rows, columns) swing together exactly at that pitch."""
+    """Say whether rows of ``level`` (rows, columns) swing together exactly at that pitch.
+
+    What swings a little slower or faster is another's rhythm: the cloth's, or the pixels' own.
+    """
     wave = joined_wave(level, pitch_mm)
+    if abs(_peak_shift(wave, pitch_mm)) * len(wave) * ALONG_MM > _LOCKED_SWINGS:
+        return False
     power = np.abs(np.fft.fft(wave * np.hanning(len(wave)))) ** 2
     around = np.concatenate([power[4:16], power[-16:-4]])
     return bool(power[[-1, 0, 1]].max() > _HALF_SNR * float(np.mean(around)))
@@ -137,12 +144,18 @@ def folded_rhythm(strip: Lines, pitch_mm: float, turns: Lines, row: int) -> Rhyt
     clear = float(np.median(likeness)) >= _LEAST_LIKENESS_FOR_EVENNESS
     enough = len(plain) >= max(5, 0.4 * (len(marks) - 1)) and clear
     cv = float(plain.std() / plain.mean()) if enough else None
+    placed = _between_marks(marks, pitch_mm)
     error_mm = pitch_mm * max(0.2 if cv is None else cv, 0.01) / max(len(marks), 2)
     return Rhythm(
         pitch_mm=pitch_mm,
         pitch_error_mm=float(error_mm),
         cv_ratio=cv,
-        skipped_count=_skipped(cloth, usual, _warped(marks, likeness, turns, pitch_mm), strip),
+        skipped_count=_skipped(
+            cloth[:, placed],
+            usual,
+            _warped(marks, likeness, turns, pitch_mm)[placed],
+            float(np.median(strip)),
+        ),
         row_count=row,
     )
 
@@ -218,12 +231,21 @@ def _warped(marks: Lines, likeness: Lines, turns: Lines, pitch_mm: float) -> Lin
     return np.asarray(turns - away)
 
 
-def _skipped(cloth: Lines, usual: Lines, turns: Lines, strip: Lines) -> int | None:
+def _between_marks(marks: Lines, pitch_mm: float) -> slice:
+    """Columns of the stitches that ``marks`` (N,) mm place; beyond them nothing was followed."""
+    if not len(marks):
+        return slice(None)
+    ends_mm = (max(0.0, float(marks[0]) - pitch_mm / 2), float(marks[-1]) + pitch_mm / 2)
+    return slice(round(ends_mm[0] / ALONG_MM), round(ends_mm[1] / ALONG_MM) + 1)
+
+
+def _skipped(cloth: Lines, usual: Lines, turns: Lines, ground: float) -> int | None:
     """Count stitches of ``cloth`` (rows, columns) without thread by the ``usual`` (rows, bins) one.
+
+    ``ground`` is the cloth's brightness.
 
     None where thread does not stand out of the cloth, or is dark and might be groove alone.
     """
-    ground = float(np.median(strip))
     thread = np.clip(usual, 0, None)
     if float((thread**2).sum()) < float((np.clip(usual, None, 0) ** 2).sum()) * 0.25:
         thread = np.clip(usual, None, 0)

@@ -322,6 +322,14 @@ def test_uneven_stitches_show_in_the_coefficient_of_variation() -> None:
     assert 0.08 < rhythm.cv_ratio < 0.16  # sqrt(2) * 0.25 / 3 = 0.118
 
 
+def test_a_slower_rhythm_of_the_cloth_is_no_zigzag_of_twice_the_pitch() -> None:
+    along = np.arange(2800) * ALONG_MM
+    seam = strip(2.47, 0.12) + 0.006 * np.sin(2 * np.pi * along / 5.045)
+    rhythm = rhythm_of(seam, 3.0)
+    assert rhythm is not None
+    assert abs(rhythm.pitch_mm - 2.47) < 0.01
+
+
 def test_cloth_without_a_seam_has_no_rhythm() -> None:
     noise = np.random.default_rng(5).normal(0.45, 0.02, (25, 2800))
     assert rhythm_of(noise, 3.0) is None

@@ -71,6 +71,9 @@ class CloudSettings(BaseModel):
     reconnect_max_s: float = Field(
         10, gt=0, description="Longest wait before the next attempt to connect, in seconds."
     )
+    renew_check_s: float = Field(
+        300, gt=0, description="Seconds between looks at the certificate and the authorities."
+    )
 
 
 class OutboxSettings(BaseModel):

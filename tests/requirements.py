@@ -44,7 +44,7 @@ REQUIREMENTS: dict[str, Part] = {
     "MQT": Part(title="MQTT"),
     "BUF": Part(title="Durable buffer"),
     "SYN": Part(title="Sync"),
-    "FLT": Part(title="Fleet", missing="rotation, remote configuration and logs"),
+    "FLT": Part(title="Fleet", missing="remote configuration and logs"),
     "ROL": Part(
         title="Model rollout", missing="only its rules: no signing, no trial at stations yet"
     ),

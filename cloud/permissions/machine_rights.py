@@ -7,6 +7,7 @@ STATION_PREFIX = "station:"
 
 STATION_RIGHTS: Mapping[str, str] = {
     "enrol_station": "a device without a certificate proves itself by its join token",
+    "renew_station_certificate": "a station proves itself by the certificate that it renews",
     "open_station_stream": "a station says hello before it sends",
     "record_station_events": "a station reports what happened at it",
     "record_station_gap": "a station says which of its numbers will never come",

@@ -42,6 +42,17 @@ class EnrolStation(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewStationCertificate(Command):
+    """Exchange a PKCS#10 request by a new key, and the certificate in use, for the next one."""
+
+    domain = "stations"
+
+    station_id: str
+    certificate_serial: str
+    csr_der: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeStation(Command):
     """Shut a station out for good; its stream ends within seconds."""
 
@@ -57,7 +68,8 @@ class OpenStationStream(Command):
 
     ``epoch`` is what the outbox believes, 0 when it has none. ``live_epoch`` is the epoch of the
     stream that is open at this moment, 0 without one: an older outbox never replaces a newer one
-    that is alive.
+    that is alive. ``certificate_serial`` is the certificate that the connection shows, empty for
+    what came by hand: the one that it renews ends here.
     """
 
     domain = "stations"
@@ -67,6 +79,7 @@ class OpenStationStream(Command):
     epoch: int
     live_epoch: int
     agent_version: str
+    certificate_serial: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,21 @@
-"""Whether a join token may be exchanged for a certificate."""
+"""Whether a join token, or an ended certificate, may be exchanged for a certificate."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from cloud.stations.errors import (
     JoinTokenExpiredError,
     JoinTokenSerialError,
     JoinTokenUsedError,
+    RenewalTooLateError,
 )
 
 #: Bounds of a token's life, in seconds.
 SHORTEST_TOKEN_S = 60
 LONGEST_TOKEN_S = 1800
+#: A certificate that ended longer ago proves nothing any more.
+LONGEST_LATENESS = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +58,15 @@ def judge_token(token: JoinToken, key_sha256: bytes, serial: str, now: datetime)
             "the join token was used with another key", station_id=token.station_id
         )
     return TokenUse.SAME_AGAIN
+
+
+def check_lateness(not_after: datetime, now: datetime) -> None:
+    """Refuse a certificate that ended too long ago.
+
+    Raises:
+        RenewalTooLateError: more than 90 days ago.
+    """
+    if now - not_after > LONGEST_LATENESS:
+        raise RenewalTooLateError(
+            f"the certificate ended at {not_after.isoformat()}; a join token is needed"
+        )

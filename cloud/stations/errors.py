@@ -45,6 +45,18 @@ class CertificateRevokedError(StationError):
     code = "CERTIFICATE_REVOKED"
 
 
+class RenewalTooLateError(StationError):
+    """The certificate ended too long ago to be renewed; the station needs a join token."""
+
+    code = "RENEWAL_TOO_LATE"
+
+
+class RenewalUnprovenError(StationError):
+    """Whoever asks does not hold the key of the certificate that ended."""
+
+    code = "RENEWAL_UNPROVEN"
+
+
 class JoinTokenUnknownError(StationError):
     """No such join token."""
 

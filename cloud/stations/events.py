@@ -24,6 +24,16 @@ class StationEnrolled(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationCertificateRenewed(DomainEvent):
+    """A station was given its next certificate."""
+
+    station_id: str
+    station_name: str
+    certificate_serial: str
+    renews: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StationRevoked(DomainEvent):
     """A station is shut out."""
 

@@ -27,7 +27,7 @@ class CertificateAuthority(Protocol):
 
     @property
     def ca_pem(self) -> str:
-        """Return the authority's own certificate."""
+        """Return the certificates of the authorities to believe; the one that signs is first."""
         ...
 
     def key_of_request(self, csr_der: bytes) -> bytes:
@@ -113,9 +113,31 @@ class EnrolmentStore(Protocol):
         ...
 
     async def add_certificate(
-        self, station_id: str, key_sha256: bytes, certificate: IssuedCertificate
+        self,
+        station_id: str,
+        key_sha256: bytes,
+        certificate: IssuedCertificate,
+        renews: str | None = None,
     ) -> None:
-        """Keep a certificate that was signed for a station."""
+        """Keep a certificate that was signed for a station, and which one it renews."""
+        ...
+
+    async def successor(
+        self, station_id: str, certificate_serial: str
+    ) -> tuple[bytes, IssuedCertificate] | None:
+        """Return what renews a certificate and is not revoked, with the SHA-256 of its key."""
+        ...
+
+    async def see_certificate(
+        self, station_id: str, certificate_serial: str, at: datetime
+    ) -> str | None:
+        """Note that a certificate is in use; return what it renews when it is so for once."""
+        ...
+
+    async def revoke_certificate(
+        self, station_id: str, certificate_serial: str, at: datetime
+    ) -> None:
+        """Accept this certificate no more."""
         ...
 
     async def find_certificate(

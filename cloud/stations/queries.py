@@ -140,6 +140,15 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """The next certificate of a station."""
+
+    certificate_pem: str
+    ca_pem: str
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """How far a stream got; ``digest`` is the rolling digest there."""
 

@@ -138,6 +138,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
     from edge.infrastructure.grpc_uplink import EventUplink
     from edge.infrastructure.identity_enrolment import EnrolmentWatcher
     from edge.infrastructure.identity_files import IdentityFolder
+    from edge.infrastructure.identity_rotation import IdentityRotation, RotationRules
     from edge.infrastructure.link_report import LinkReporter, LinkStatus
     from edge.infrastructure.mqtt_agent import BrokerAddress, MqttAgent
     from edge.infrastructure.package_store import PackageStore
@@ -167,6 +168,9 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         link=CloudLink(addresses, identity, (uplink, fleet, media.run), clock, status),
         enrolment=EnrolmentWatcher(
             home / "join-token.json", addresses.enrolment, settings.station, identity, status
+        ),
+        rotation=IdentityRotation(
+            addresses, identity, clock, status, RotationRules(check_s=settings.cloud.renew_check_s)
         ),
         media=media,
         reporter=LinkReporter(home / "link.json", status, outbox, mqtt.alarm, clock),

@@ -48,7 +48,8 @@ class EnrolmentWatcher:
             await asyncio.to_thread(self._token_path.unlink, missing_ok=True)
         while token == await asyncio.to_thread(read_join_token, self._token_path):
             try:
-                await enrol(self._address, self._station_name, token, self._identity)
+                async with self._identity.changing:
+                    await enrol(self._address, self._station_name, token, self._identity)
             except EnrolmentRefusedError as error:
                 self._say(error)
             except (EnrolmentError, OSError) as error:

@@ -1,9 +1,11 @@
 """The station's identity on disk: `pending` while it is asked for, `current` once it is whole."""
 
+import asyncio
 import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -25,6 +27,15 @@ class StationIdentity:
     organization_id: str
     station_name: str
     organization_code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateLife:
+    """From when to when a certificate holds, and its own share of the jitter, from 0 to 1."""
+
+    not_before: datetime
+    not_after: datetime
+    chance_ratio: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +71,19 @@ class IdentityFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.current = folder / "current"
-        self._pending = folder / "pending"
+        self.pending = folder / "pending"
         self._retired = folder / "retired"
+        #: Held by whoever makes a new pair: enrolment and rotation never do so at once.
+        self.changing = asyncio.Lock()
 
     def settle(self) -> None:
         """Finish a promotion that a crash cut short."""
-        if not self._is_whole(self.current) and self._is_whole(self._pending):
-            self._promote()
+        if not self._is_whole(self.current):
+            if self._is_whole(self.pending):
+                self.promote()
+            elif self._is_whole(self._retired):
+                shutil.rmtree(self.current, ignore_errors=True)
+                self._retired.rename(self.current)
         shutil.rmtree(self._retired, ignore_errors=True)
 
     @staticmethod
@@ -91,9 +108,9 @@ class IdentityFolder:
         The key stays the same until a certificate came for it: the cloud answers a repeated
         request by the same key with the same certificate.
         """
-        key_path = self._pending / "key.pem"
+        key_path = self.pending / "key.pem"
         if not key_path.is_file():
-            self._pending.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.pending.mkdir(parents=True, exist_ok=True, mode=0o700)
             fresh = ec.generate_private_key(ec.SECP256R1())
             pem = fresh.private_bytes(
                 serialization.Encoding.PEM,
@@ -113,12 +130,12 @@ class IdentityFolder:
         self, certificate_pem: bytes, ca_pem: bytes, station: StationIdentity, token: JoinToken
     ) -> None:
         """Put the certificate beside its key and make the pair the current one."""
-        write_durably(self._pending / "token.sha256", _digest(token), mode=SECRET)
-        write_durably(self._pending / "certificate.pem", certificate_pem, mode=SECRET)
-        write_durably(self._pending / "ca.pem", ca_pem, mode=SECRET)
+        write_durably(self.pending / "token.sha256", _digest(token), mode=SECRET)
+        write_durably(self.pending / "certificate.pem", certificate_pem, mode=SECRET)
+        write_durably(self.pending / "ca.pem", ca_pem, mode=SECRET)
         content = json.dumps(asdict(station), ensure_ascii=False).encode()
-        write_durably(self._pending / "station.json", content, mode=SECRET)
-        self._promote()
+        write_durably(self.pending / "station.json", content, mode=SECRET)
+        self.promote()
 
     def was_used(self, token: JoinToken) -> bool:
         """Say whether the current identity came from this token, before a crash deleted it."""
@@ -127,11 +144,41 @@ class IdentityFolder:
         except FileNotFoundError:
             return False
 
-    def _promote(self) -> None:
+    def life(self) -> CertificateLife | None:
+        """Return how long the current certificate holds; ``None`` before enrolment."""
+        try:
+            pem = (self.current / "certificate.pem").read_bytes()
+            certificate = x509.load_pem_x509_certificate(pem)
+        except (FileNotFoundError, ValueError):
+            return None
+        digest = certificate.fingerprint(hashes.SHA256())
+        return CertificateLife(
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+            chance_ratio=int.from_bytes(digest[:4], "big") / (1 << 32),
+        )
+
+    def has_pending(self) -> bool:
+        """Say whether the next pair waits to be proved."""
+        return self._is_whole(self.pending)
+
+    def keep_pending(self, certificate_pem: bytes, ca_pem: bytes) -> None:
+        """Put the next certificate beside its key; the current pair stays in force."""
+        station = (self.current / "station.json").read_bytes()
+        write_durably(self.pending / "ca.pem", ca_pem, mode=SECRET)
+        write_durably(self.pending / "station.json", station, mode=SECRET)
+        write_durably(self.pending / "certificate.pem", certificate_pem, mode=SECRET)
+
+    def discard_pending(self) -> None:
+        """Forget the next pair; the next renewal begins with a new key."""
+        shutil.rmtree(self.pending, ignore_errors=True)
+
+    def promote(self) -> None:
+        """Make the pending pair the current one; a crash between the renames is settled later."""
         shutil.rmtree(self._retired, ignore_errors=True)
         if self.current.exists():
             self.current.rename(self._retired)
-        self._pending.rename(self.current)
+        self.pending.rename(self.current)
         sync_folder(self._folder)
         shutil.rmtree(self._retired, ignore_errors=True)
 
@@ -154,3 +201,11 @@ def public_key_of_request(csr_der: bytes) -> bytes:
     return request.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def sign_with(key_pem: bytes, message: bytes) -> bytes:
+    """Sign a message with a P-256 key (ECDSA with SHA-256, DER)."""
+    key = serialization.load_pem_private_key(key_pem, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("a station's key is P-256")
+    return key.sign(message, ec.ECDSA(hashes.SHA256()))

@@ -12,6 +12,7 @@ from kyndof_wire.sync.v1.sync_pb2 import DiskReport
 from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.grpc_link import CloudLink
 from edge.infrastructure.identity_enrolment import EnrolmentWatcher
+from edge.infrastructure.identity_rotation import IdentityRotation
 from edge.infrastructure.link_report import LinkReporter
 from edge.infrastructure.media_uploader import MediaUploader
 from edge.infrastructure.mqtt_agent import MqttAgent
@@ -31,6 +32,7 @@ class SyncAgent:
     mqtt: MqttAgent
     link: CloudLink
     enrolment: EnrolmentWatcher
+    rotation: IdentityRotation
     media: MediaUploader
     reporter: LinkReporter
 
@@ -47,6 +49,7 @@ class SyncAgent:
                     ("mqtt", self.mqtt.run()),
                     ("link", self.link.run()),
                     ("enrolment", self.enrolment.run(self.link.identity_changed)),
+                    ("rotation", self.rotation.run(self.link.identity_changed)),
                     ("media", self.media.keep_house()),
                     ("report", self.reporter.run()),
                     ("trim", self._trim()),

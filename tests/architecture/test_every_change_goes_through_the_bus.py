@@ -110,7 +110,9 @@ STRANGERS = {
 
 # gRPC method to the commands that it sends.
 METHODS = {
+    "CertificateService.RenewCertificate": {"renew_station_certificate"},
     "EnrolmentService.Enrol": {"enrol_station", "report_station_fault"},
+    "EnrolmentService.RenewExpiredCertificate": {"renew_station_certificate"},
     "EventSyncService.StreamEvents": {
         "open_station_stream", "record_station_presence", "record_station_events",
         "record_station_gap", "report_station_fault",
@@ -124,6 +126,9 @@ BOOKKEEPING = {
     "ArtifactService.GetManifest": "reads",
     "ArtifactService.ReadChunks": "reads",
     "ArtifactService.GetTrust": "reads",
+    "CertificateService.ProveCertificate": "answers that the door opens; nothing is kept",
+    "CertificateService.GetTrustBundle": "reads",
+    "EnrolmentService.GetRenewalNonce": "a number that is kept nowhere",
     "EnrolmentService.GetStatus": "answers whether a certificate is still good",
     "FleetService.WatchDesiredState": "tells a wish; nothing is kept",
     "FleetService.GetWorkPackage": "reads",
@@ -204,6 +209,7 @@ def test_every_grpc_method_is_in_one_of_the_tables() -> None:
 
 def servicer_of(method: str) -> type:
     name = {
+        "CertificateService": "cloud.interfaces.edge_intake.certificates:CertificateDoor",
         "EnrolmentService": "cloud.interfaces.edge_intake.enrolment:EnrolmentDoor",
         "EventSyncService": "cloud.interfaces.edge_intake.event_sync:EventSync",
         "FleetService": "cloud.interfaces.edge_intake.fleet:FleetDoor",

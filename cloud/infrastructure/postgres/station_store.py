@@ -191,14 +191,18 @@ class PostgresEnrolmentStore:
         return bool(taken)
 
     async def add_certificate(
-        self, station_id: str, key_sha256: bytes, certificate: IssuedCertificate
+        self,
+        station_id: str,
+        key_sha256: bytes,
+        certificate: IssuedCertificate,
+        renews: str | None = None,
     ) -> None:
-        """Keep a certificate that was signed for a station."""
+        """Keep a certificate that was signed for a station, and which one it renews."""
         await self._connection.execute(
             """INSERT INTO station_certificates
                  (organization_id, certificate_serial, station_id, key_sha256, certificate_pem,
-                  not_before, not_after, issued_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $6)""",
+                  not_before, not_after, issued_at, renews)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $6, $8)""",
             self._organization_id,
             certificate.serial,
             station_id,
@@ -206,6 +210,56 @@ class PostgresEnrolmentStore:
             certificate.certificate_pem,
             certificate.not_before,
             certificate.not_after,
+            renews,
+        )
+
+    async def successor(
+        self, station_id: str, certificate_serial: str
+    ) -> tuple[bytes, IssuedCertificate] | None:
+        """Return what renews a certificate and is not revoked, with the SHA-256 of its key."""
+        row = await self._connection.fetchrow(
+            """SELECT key_sha256, certificate_serial AS serial, certificate_pem, not_before,
+                      not_after
+               FROM station_certificates
+               WHERE organization_id = $1 AND renews = $2 AND station_id = $3
+                 AND revoked_at IS NULL""",
+            self._organization_id,
+            certificate_serial,
+            station_id,
+        )
+        if row is None:
+            return None
+        content = dict(row)
+        return content.pop("key_sha256"), IssuedCertificate(**content)
+
+    async def see_certificate(
+        self, station_id: str, certificate_serial: str, at: datetime
+    ) -> str | None:
+        """Note that a certificate is in use; return what it renews when it is so for once."""
+        renews: str | None = await self._connection.fetchval(
+            """UPDATE station_certificates SET seen_at = $4
+               WHERE organization_id = $1 AND certificate_serial = $2 AND station_id = $3
+                 AND seen_at IS NULL
+               RETURNING renews""",
+            self._organization_id,
+            certificate_serial,
+            station_id,
+            at,
+        )
+        return renews
+
+    async def revoke_certificate(
+        self, station_id: str, certificate_serial: str, at: datetime
+    ) -> None:
+        """Accept this certificate no more."""
+        await self._connection.execute(
+            """UPDATE station_certificates SET revoked_at = $4
+               WHERE organization_id = $1 AND certificate_serial = $2 AND station_id = $3
+                 AND revoked_at IS NULL""",
+            self._organization_id,
+            certificate_serial,
+            station_id,
+            at,
         )
 
     async def find_certificate(

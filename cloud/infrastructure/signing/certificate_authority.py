@@ -1,24 +1,29 @@
-"""A certificate authority in a folder: one key, made once, that signs stations and the server."""
+"""The certificate authority: signs stations and the server, reads what it signed."""
 
 import hashlib
 import ipaddress
-import os
 import re
-import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import mkdtemp
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cloud.events.ports import Clock
+from cloud.infrastructure.signing.authority_folders import (
+    AuthorityDamagedError,
+    AuthorityFolders,
+    common_name_of,
+    key_bytes,
+    key_usage,
+    private_pem,
+)
 from cloud.stations.errors import SigningRequestInvalidError
 from cloud.stations.ports import IssuedCertificate
 from cloud.stations.queries import CertificateFacts
@@ -26,7 +31,6 @@ from cloud.stations.queries import CertificateFacts
 STATION_LIFE = timedelta(days=30)
 SERVER_LIFE = timedelta(days=7)
 SERVER_RENEWAL = timedelta(hours=1)
-AUTHORITY_LIFE = timedelta(days=3650)
 #: Clocks on the floor may be a little slow.
 BACKDATED = timedelta(hours=1)
 LARGEST_REQUEST_BYTES = 16 * 1024
@@ -35,31 +39,44 @@ _IDENTITY = re.compile(
     r"kyndof://(org_[0-9A-HJKMNP-TV-Z]{26})/station/(sta_[0-9A-HJKMNP-TV-Z]{26})"
 )
 _PEM = serialization.Encoding.PEM
-_DER = serialization.Encoding.DER
 
-
-class AuthorityDamagedError(Exception):
-    """The authority's folder does not hold a key and the certificate that belongs to it."""
-
-    code = "AUTHORITY_DAMAGED"
+__all__ = ["AuthorityDamagedError", "FolderCertificateAuthority", "ServerCertificates"]
 
 
 class FolderCertificateAuthority:
     """Signs with the key in ``folder``, which it makes at the first use.
 
-    Key and certificate appear together by one rename, so that a crash leaves both or neither.
+    While one authority follows another, both are believed; the folders are looked at before each
+    act, so that a roll-over by the command line reaches a running server.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._clock = clock
-        if not folder.exists():
-            _make_authority(folder, clock.now())
-        self._key, self._certificate = _read_authority(folder)
+        self._folders = AuthorityFolders(folder)
+        self._folders.begin(clock.now())
+
+    @property
+    def _certificate(self) -> x509.Certificate:
+        return self._folders.read().signing.certificate
 
     @property
     def ca_pem(self) -> str:
-        """Return the authority's own certificate."""
-        return self._certificate.public_bytes(_PEM).decode()
+        """Return the certificates of the authorities to believe; the one that signs is first."""
+        return "".join(self.trust()[1])
+
+    def trust(self) -> tuple[int, tuple[str, ...]]:
+        """Return the version of the bundle of authorities, and their certificates, PEM."""
+        believed = self._folders.read()
+        return believed.version, tuple(
+            pair.certificate.public_bytes(_PEM).decode() for pair in believed.authorities
+        )
+
+    def sign_trust(self, bundle: bytes) -> tuple[bytes, ...]:
+        """Sign a bundle with the key of every authority that is believed."""
+        return tuple(
+            pair.key.sign(bundle, ec.ECDSA(hashes.SHA256()))
+            for pair in self._folders.read().authorities
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -72,7 +89,7 @@ class FolderCertificateAuthority:
         Raises:
             SigningRequestInvalidError: damaged, not signed by its own key, or not P-256.
         """
-        return hashlib.sha256(_key_bytes(_requested_key(csr_der))).digest()
+        return hashlib.sha256(key_bytes(_requested_key(csr_der))).digest()
 
     def issue(self, csr_der: bytes, organization_id: str, station_id: str) -> IssuedCertificate:
         """Sign a certificate for the key in the request; the rest of the request is ignored.
@@ -106,16 +123,24 @@ class FolderCertificateAuthority:
         )
         # The authority goes along: a station that enrols knows nothing but its fingerprint.
         chain = certificate.public_bytes(_PEM) + self._certificate.public_bytes(_PEM)
-        return ServerPair(key_pem=_private_pem(key), chain_pem=chain, made_at=self._clock.now())
+        return ServerPair(
+            key_pem=private_pem(key),
+            chain_pem=chain,
+            made_at=self._clock.now(),
+            authority=self.fingerprint,
+        )
 
     def read(self, certificate_pem: bytes) -> CertificateFacts | None:
         """Read a station's certificate; ``None`` when it is not one that this authority signed."""
         try:
             certificate = x509.load_pem_x509_certificate(certificate_pem)
-            certificate.verify_directly_issued_by(self._certificate)
+            if not any(
+                _issued(certificate, pair.certificate) for pair in self._folders.read().authorities
+            ):
+                return None
             names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
             uris = names.value.get_values_for_type(x509.UniformResourceIdentifier)
-        except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        except (ValueError, TypeError, x509.ExtensionNotFound):
             return None
         found = _IDENTITY.fullmatch(uris[0]) if len(uris) == 1 else None
         if found is None:
@@ -128,6 +153,17 @@ class FolderCertificateAuthority:
             not_after=certificate.not_valid_after_utc,
         )
 
+    def proves(self, certificate_pem: bytes, message: bytes, signature: bytes) -> bool:
+        """Say whether the key of a certificate signed a message (ECDSA with SHA-256, DER)."""
+        try:
+            key = x509.load_pem_x509_certificate(certificate_pem).public_key()
+            if not isinstance(key, ec.EllipticCurvePublicKey):
+                return False
+            key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        except (ValueError, InvalidSignature):
+            return False
+        return True
+
     def _sign(
         self,
         key: ec.EllipticCurvePublicKey,
@@ -135,23 +171,23 @@ class FolderCertificateAuthority:
         names: x509.SubjectAlternativeName,
         purpose: x509.ObjectIdentifier,
     ) -> x509.Certificate:
-        now = self._clock.now()
+        now, signing = self._clock.now(), self._folders.read().signing
         life = SERVER_LIFE if purpose == ExtendedKeyUsageOID.SERVER_AUTH else STATION_LIFE
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.key.public_key())
         return (
             x509.CertificateBuilder()
-            .subject_name(_name(common_name[:64]))
-            .issuer_name(self._certificate.subject)
+            .subject_name(common_name_of(common_name[:64]))
+            .issuer_name(signing.certificate.subject)
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - BACKDATED)
             .not_valid_after(now + life)
             .add_extension(names, critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(signs_certificates=False), critical=True)
+            .add_extension(key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
             .add_extension(authority, critical=False)
-            .sign(self._key, hashes.SHA256())
+            .sign(signing.key, hashes.SHA256())
         )
 
 
@@ -162,6 +198,7 @@ class ServerPair:
     key_pem: bytes
     chain_pem: bytes
     made_at: datetime
+    authority: str
 
 
 class ServerCertificates:
@@ -188,59 +225,10 @@ class ServerCertificates:
         """Return key and chain, PEM, new ones when the time has come."""
         with self._lock:
             age = self._clock.now() - self._pair.made_at
-            if not timedelta(0) <= age < SERVER_RENEWAL:
+            signed = self._pair.authority == self._authority.fingerprint
+            if not signed or not timedelta(0) <= age < SERVER_RENEWAL:
                 self._pair = self._authority.issue_server(self._names)
             return self._pair.key_pem, self._pair.chain_pem
-
-
-def _make_authority(folder: Path, now: datetime) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = _name("Kyndof certificate authority")
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + AUTHORITY_LIFE)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(identifier, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    fresh = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))  # mode 0700
-    _write_secret(fresh / "key.pem", _private_pem(key))
-    _write_secret(fresh / "certificate.pem", certificate.public_bytes(_PEM))
-    _sync_folder(fresh)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        # Another process was first; its authority is the one.
-        shutil.rmtree(fresh)
-        if not folder.exists():
-            raise
-    _sync_folder(folder.parent)
-
-
-def _read_authority(folder: Path) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    try:
-        key = serialization.load_pem_private_key((folder / "key.pem").read_bytes(), None)
-        certificate = x509.load_pem_x509_certificate((folder / "certificate.pem").read_bytes())
-    except (OSError, ValueError, TypeError) as error:
-        raise AuthorityDamagedError(
-            f"{folder} does not hold the certificate authority's key.pem and certificate.pem "
-            f"({error}); restore it from a backup, or move it away and enrol every station again"
-        ) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or _key_bytes(
-        key.public_key()
-    ) != certificate.public_key().public_bytes(
-        _DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    ):
-        raise AuthorityDamagedError(f"key.pem and certificate.pem in {folder} are no pair")
-    return key, certificate
 
 
 def _requested_key(csr_der: bytes) -> ec.EllipticCurvePublicKey:
@@ -260,18 +248,6 @@ def _requested_key(csr_der: bytes) -> ec.EllipticCurvePublicKey:
     return key
 
 
-def _key_bytes(key: ec.EllipticCurvePublicKey) -> bytes:
-    return key.public_bytes(_DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
 def _host_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
@@ -279,35 +255,13 @@ def _host_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
 def _serial(certificate: x509.Certificate) -> str:
     return f"{certificate.serial_number:02x}"
 
 
-def _write_secret(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

@@ -7,8 +7,12 @@ import grpc.aio
 from kyndof_wire.enrolment.v1.enrolment_pb2 import (
     EnrolRequest,
     EnrolResponse,
+    GetRenewalNonceRequest,
+    GetRenewalNonceResponse,
     GetStatusRequest,
     GetStatusResponse,
+    RenewExpiredCertificateRequest,
+    RenewExpiredCertificateResponse,
 )
 from kyndof_wire.enrolment.v1.enrolment_pb2_grpc import EnrolmentServiceServicer
 
@@ -17,17 +21,27 @@ from cloud.events.ports import Clock
 from cloud.interfaces.edge_intake.admission import cloud_context, station_context
 from cloud.interfaces.edge_intake.ports import Bus, CertificateReader, StationDoor
 from cloud.interfaces.edge_intake.rate_limit import RateLimit
+from cloud.interfaces.edge_intake.renewal_nonce import RenewalNonces
 from cloud.interfaces.edge_intake.status import refuse
-from cloud.stations.commands import EnrolStation, ReportStationFault
-from cloud.stations.errors import JoinTokenUnknownError, JoinTokenUsedError
-from cloud.stations.queries import Enrolment, Standing, StationKey, StationStanding
+from cloud.stations.commands import EnrolStation, RenewStationCertificate, ReportStationFault
+from cloud.stations.errors import (
+    JoinTokenUnknownError,
+    JoinTokenUsedError,
+    RenewalUnprovenError,
+)
+from cloud.stations.queries import Enrolment, Renewal, Standing, StationKey, StationStanding
 
 EnrolContext = grpc.aio.ServicerContext[EnrolRequest, EnrolResponse]
 StatusContext = grpc.aio.ServicerContext[GetStatusRequest, GetStatusResponse]
+NonceContext = grpc.aio.ServicerContext[GetRenewalNonceRequest, GetRenewalNonceResponse]
+LateContext = grpc.aio.ServicerContext[
+    RenewExpiredCertificateRequest, RenewExpiredCertificateResponse
+]
+AnyContext = EnrolContext | StatusContext | NonceContext | LateContext
 
 
 class EnrolmentDoor(EnrolmentServiceServicer):
-    """Serves ``Enrol`` and ``GetStatus``; guards itself, for anybody may knock."""
+    """Serves those without a certificate; guards itself, for anybody may knock."""
 
     def __init__(
         self,
@@ -42,6 +56,7 @@ class EnrolmentDoor(EnrolmentServiceServicer):
         self._certificates = certificates
         self._limit = limit
         self._clock = clock
+        self._nonces = RenewalNonces(clock)
 
     async def Enrol(  # noqa: N802  the wire names it
         self, request: EnrolRequest, context: EnrolContext
@@ -95,6 +110,42 @@ class EnrolmentDoor(EnrolmentServiceServicer):
             return GetStatusResponse(status="expired", detail=facts.not_after.isoformat())
         return GetStatusResponse(status=standing.status, detail=standing.detail)
 
-    async def _knock(self, context: EnrolContext | StatusContext) -> None:
+    async def GetRenewalNonce(  # noqa: N802  the wire names it
+        self, _request: GetRenewalNonceRequest, context: NonceContext
+    ) -> GetRenewalNonceResponse:
+        """Give a number to sign."""
+        await self._knock(context)
+        return GetRenewalNonceResponse(nonce=self._nonces.new())
+
+    async def RenewExpiredCertificate(  # noqa: N802  the wire names it
+        self, request: RenewExpiredCertificateRequest, context: LateContext
+    ) -> RenewExpiredCertificateResponse:
+        """Give the next certificate to whoever proves the key of one that ended."""
+        await self._knock(context)
+        facts = self._certificates.read(request.certificate_pem)
+        message = request.nonce + request.csr_der
+        if (
+            facts is None
+            or not self._nonces.knows(request.nonce)
+            or not self._certificates.proves(request.certificate_pem, message, request.signature)
+        ):
+            await refuse(context, RenewalUnprovenError("certificate, number or signature is wrong"))
+        key = StationKey(organization_id=facts.organization_id, station_id=facts.station_id)
+        command = RenewStationCertificate(
+            station_id=facts.station_id,
+            certificate_serial=facts.serial,
+            csr_der=request.csr_der,
+        )
+        try:
+            renewal: Renewal = await self._bus.send(command, station_context(key))
+        except CommandError as error:
+            await refuse(context, error)
+        response = RenewExpiredCertificateResponse(
+            certificate_pem=renewal.certificate_pem.encode(), ca_pem=renewal.ca_pem.encode()
+        )
+        response.not_after.FromDatetime(renewal.not_after)
+        return response
+
+    async def _knock(self, context: AnyContext) -> None:
         if not self._limit.allows(context.peer()):
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many attempts; wait")

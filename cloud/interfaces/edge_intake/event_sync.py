@@ -115,6 +115,7 @@ class EventSync(EventSyncServiceServicer):
                     epoch=hello.epoch,
                     live_epoch=former.epoch if former else 0,
                     agent_version=hello.agent_version,
+                    certificate_serial=caller.certificate_serial,
                 ),
                 caller.context,
             )

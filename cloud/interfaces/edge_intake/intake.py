@@ -7,6 +7,7 @@ from typing import Protocol
 from cloud.events.ports import Clock
 from cloud.interfaces.edge_intake.accepted_disputes import AcceptedDisputes
 from cloud.interfaces.edge_intake.admission import Admission
+from cloud.interfaces.edge_intake.certificates import CertificateDoor
 from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
 from cloud.interfaces.edge_intake.event_sync import EventSync, Patience, StreamParts
@@ -85,6 +86,7 @@ class EdgeIntake:
                 enrolment=EnrolmentDoor(
                     parts.bus, parts.border, parts.authority, limit, parts.clock
                 ),
+                certificates=CertificateDoor(parts.bus, admission, parts.authority, parts.clock),
             ),
             intake=parts.intake,
             enrolment=parts.enrolment,

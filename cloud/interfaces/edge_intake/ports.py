@@ -32,13 +32,25 @@ class CertificateReader(Protocol):
         """Read a certificate; ``None`` when the authority did not sign it."""
         ...
 
+    def proves(self, certificate_pem: bytes, message: bytes, signature: bytes) -> bool:
+        """Say whether the key of a certificate signed a message (ECDSA with SHA-256, DER)."""
+        ...
+
+    def trust(self) -> tuple[int, tuple[str, ...]]:
+        """Return the version of the bundle of authorities, and their certificates, PEM."""
+        ...
+
+    def sign_trust(self, bundle: bytes) -> tuple[bytes, ...]:
+        """Sign a bundle with the key of every authority that is believed."""
+        ...
+
 
 class ServerCertificates(Protocol):
     """The server's certificate, renewed while it serves."""
 
     @property
     def ca_pem(self) -> bytes:
-        """Return the certificate that clients' certificates are checked by."""
+        """Return the certificates that clients' certificates are checked by."""
         ...
 
     def current(self) -> tuple[bytes, bytes]:

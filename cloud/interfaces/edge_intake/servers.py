@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 import grpc
 import grpc.aio
 from kyndof_wire.enrolment.v1.enrolment_pb2_grpc import (
+    CertificateServiceServicer,
     EnrolmentServiceServicer,
+    add_CertificateServiceServicer_to_server,
     add_EnrolmentServiceServicer_to_server,
 )
 from kyndof_wire.fleet.v1.fleet_pb2_grpc import (
@@ -53,6 +55,7 @@ class Servicers:
     fleet: FleetServiceServicer
     media: MediaServiceServicer
     enrolment: EnrolmentServiceServicer
+    certificates: CertificateServiceServicer
 
 
 @dataclass(slots=True)
@@ -79,6 +82,7 @@ class IntakeServers:
         add_EventSyncServiceServicer_to_server(self.servicers.events, intake)
         add_FleetServiceServicer_to_server(self.servicers.fleet, intake)
         add_MediaServiceServicer_to_server(self.servicers.media, intake)
+        add_CertificateServiceServicer_to_server(self.servicers.certificates, intake)
         enrolment = grpc.aio.server(
             interceptors=[RefuseUnreadable()],
             options=_options(LARGEST_ENROLMENT_BYTES),
@@ -104,16 +108,16 @@ class IntakeServers:
         self._servers = []
 
     def _listen(self, server: grpc.aio.Server, door: DoorAddress, *, mutual: bool) -> int:
-        given = self.certificates.current()
-        initial = _configuration(self.certificates, given, mutual=mutual)
+        given = (self.certificates.current(), self.certificates.ca_pem)
+        initial = _configuration(given, mutual=mutual)
 
         def renewed() -> grpc.ServerCertificateConfiguration | None:
             nonlocal given
-            pair = self.certificates.current()
-            if pair == given:
+            fresh = (self.certificates.current(), self.certificates.ca_pem)
+            if fresh == given:
                 return None
-            given = pair
-            return _configuration(self.certificates, pair, mutual=mutual)
+            given = fresh
+            return _configuration(fresh, mutual=mutual)
 
         credentials = grpc.dynamic_ssl_server_credentials(
             initial,
@@ -130,10 +134,11 @@ class IntakeServers:
 
 
 def _configuration(
-    certificates: ServerCertificates, pair: tuple[bytes, bytes], *, mutual: bool
+    given: tuple[tuple[bytes, bytes], bytes], *, mutual: bool
 ) -> grpc.ServerCertificateConfiguration:
+    pair, authorities = given
     return grpc.ssl_server_certificate_configuration(
-        [pair], root_certificates=certificates.ca_pem if mutual else None
+        [pair], root_certificates=authorities if mutual else None
     )
 
 

@@ -14,6 +14,7 @@ from cloud.stations.commands import (
     RecordStationReport,
     RecordStationState,
     RegisterStation,
+    RenewStationCertificate,
     ReopenDispute,
     ReportStationFault,
     ResolveDispute,
@@ -45,6 +46,7 @@ from cloud.stations.handlers.intake import (
     report_station_fault,
     store_media,
 )
+from cloud.stations.handlers.renewal import renew_station_certificate
 from cloud.stations.queries import (
     FindMedia,
     FindStation,
@@ -57,6 +59,7 @@ COMMANDS: dict[type[Command], Handler] = {
     RegisterStation: register_station,
     IssueJoinToken: issue_join_token,
     EnrolStation: enrol_station,
+    RenewStationCertificate: renew_station_certificate,
     RevokeStation: revoke_station,
     OpenStationStream: open_station_stream,
     RecordStationEvents: record_station_events,

@@ -18,6 +18,7 @@ from cloud.stations.errors import EpochFencedError, EpochUnknownError, StationIn
 from cloud.stations.event_log import plan_append, plan_gap
 from cloud.stations.events import MediaStored, StationFaultReported, StationStateChanged
 from cloud.stations.handlers.lookup import acts_for_itself, station_of
+from cloud.stations.handlers.renewal import certificate_in_use
 from cloud.stations.media import check_media
 from cloud.stations.ports import MediaStore, StationEventStore, StationStore
 from cloud.stations.queries import Position, Recorded, StreamOpening
@@ -40,6 +41,8 @@ async def open_station_stream(command: OpenStationStream, unit: UnitOfWork) -> S
     if not command.outbox_id or len(command.outbox_id) > 200:
         raise StationInvalidError("an outbox id has 1 to 200 characters", field="outbox_id")
     await station_of(command.station_id, unit, lock=True)
+    if command.certificate_serial:
+        await certificate_in_use(command.station_id, command.certificate_serial, unit)
     log = unit.store(StationEventStore)
     epoch = await log.find_epoch(command.station_id, command.outbox_id)
     is_new = epoch is None

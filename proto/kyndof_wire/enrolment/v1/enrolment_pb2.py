@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(kyndof_wire/enrolment/v1/enrolment.proto\x12\x18kyndof_wire.enrolment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x0c\x45nrolRequest\x12\x12\n\njoin_token\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_der\x18\x02 \x01(\x0c\x12\x0e\n\x06serial\x18\x03 \x01(\t\"\xc5\x01\n\rEnrolResponse\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x02 \x01(\x0c\x12\x12\n\nstation_id\x18\x03 \x01(\t\x12\x17\n\x0forganization_id\x18\x04 \x01(\t\x12\x14\n\x0cstation_name\x18\x05 \x01(\t\x12-\n\tnot_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11organization_code\x18\x07 \x01(\t\"+\n\x10GetStatusRequest\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\"3\n\x11GetStatusResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t2\xd2\x01\n\x10\x45nrolmentService\x12X\n\x05\x45nrol\x12&.kyndof_wire.enrolment.v1.EnrolRequest\x1a\'.kyndof_wire.enrolment.v1.EnrolResponse\x12\x64\n\tGetStatus\x12*.kyndof_wire.enrolment.v1.GetStatusRequest\x1a+.kyndof_wire.enrolment.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(kyndof_wire/enrolment/v1/enrolment.proto\x12\x18kyndof_wire.enrolment.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x0c\x45nrolRequest\x12\x12\n\njoin_token\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_der\x18\x02 \x01(\x0c\x12\x0e\n\x06serial\x18\x03 \x01(\t\"\xc5\x01\n\rEnrolResponse\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x02 \x01(\x0c\x12\x12\n\nstation_id\x18\x03 \x01(\t\x12\x17\n\x0forganization_id\x18\x04 \x01(\t\x12\x14\n\x0cstation_name\x18\x05 \x01(\t\x12-\n\tnot_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11organization_code\x18\x07 \x01(\t\"+\n\x10GetStatusRequest\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\"3\n\x11GetStatusResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"\x18\n\x16GetRenewalNonceRequest\"(\n\x17GetRenewalNonceResponse\x12\r\n\x05nonce\x18\x01 \x01(\x0c\"l\n\x1eRenewExpiredCertificateRequest\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x0f\n\x07\x63sr_der\x18\x02 \x01(\x0c\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"y\n\x1fRenewExpiredCertificateResponse\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x02 \x01(\x0c\x12-\n\tnot_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x17RenewCertificateRequest\x12\x0f\n\x07\x63sr_der\x18\x01 \x01(\x0c\"r\n\x18RenewCertificateResponse\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x0e\n\x06\x63\x61_pem\x18\x02 \x01(\x0c\x12-\n\tnot_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x19\n\x17ProveCertificateRequest\"g\n\x18ProveCertificateResponse\x12\x1a\n\x12\x63\x65rtificate_serial\x18\x01 \x01(\t\x12/\n\x0bserver_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"(\n\x15GetTrustBundleRequest\x12\x0f\n\x07version\x18\x01 \x01(\x04\"<\n\x16GetTrustBundleResponse\x12\x0e\n\x06\x62undle\x18\x01 \x01(\x0c\x12\x12\n\nsignatures\x18\x02 \x03(\x0c\"7\n\x0bTrustBundle\x12\x0f\n\x07version\x18\x01 \x01(\x04\x12\x17\n\x0f\x61uthorities_pem\x18\x02 \x03(\x0c\x32\xdb\x03\n\x10\x45nrolmentService\x12X\n\x05\x45nrol\x12&.kyndof_wire.enrolment.v1.EnrolRequest\x1a\'.kyndof_wire.enrolment.v1.EnrolResponse\x12\x64\n\tGetStatus\x12*.kyndof_wire.enrolment.v1.GetStatusRequest\x1a+.kyndof_wire.enrolment.v1.GetStatusResponse\x12v\n\x0fGetRenewalNonce\x12\x30.kyndof_wire.enrolment.v1.GetRenewalNonceRequest\x1a\x31.kyndof_wire.enrolment.v1.GetRenewalNonceResponse\x12\x8e\x01\n\x17RenewExpiredCertificate\x12\x38.kyndof_wire.enrolment.v1.RenewExpiredCertificateRequest\x1a\x39.kyndof_wire.enrolment.v1.RenewExpiredCertificateResponse2\xff\x02\n\x12\x43\x65rtificateService\x12y\n\x10RenewCertificate\x12\x31.kyndof_wire.enrolment.v1.RenewCertificateRequest\x1a\x32.kyndof_wire.enrolment.v1.RenewCertificateResponse\x12y\n\x10ProveCertificate\x12\x31.kyndof_wire.enrolment.v1.ProveCertificateRequest\x1a\x32.kyndof_wire.enrolment.v1.ProveCertificateResponse\x12s\n\x0eGetTrustBundle\x12/.kyndof_wire.enrolment.v1.GetTrustBundleRequest\x1a\x30.kyndof_wire.enrolment.v1.GetTrustBundleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSREQUEST']._serialized_end=415
   _globals['_GETSTATUSRESPONSE']._serialized_start=417
   _globals['_GETSTATUSRESPONSE']._serialized_end=468
-  _globals['_ENROLMENTSERVICE']._serialized_start=471
-  _globals['_ENROLMENTSERVICE']._serialized_end=681
+  _globals['_GETRENEWALNONCEREQUEST']._serialized_start=470
+  _globals['_GETRENEWALNONCEREQUEST']._serialized_end=494
+  _globals['_GETRENEWALNONCERESPONSE']._serialized_start=496
+  _globals['_GETRENEWALNONCERESPONSE']._serialized_end=536
+  _globals['_RENEWEXPIREDCERTIFICATEREQUEST']._serialized_start=538
+  _globals['_RENEWEXPIREDCERTIFICATEREQUEST']._serialized_end=646
+  _globals['_RENEWEXPIREDCERTIFICATERESPONSE']._serialized_start=648
+  _globals['_RENEWEXPIREDCERTIFICATERESPONSE']._serialized_end=769
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_start=771
+  _globals['_RENEWCERTIFICATEREQUEST']._serialized_end=813
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_start=815
+  _globals['_RENEWCERTIFICATERESPONSE']._serialized_end=929
+  _globals['_PROVECERTIFICATEREQUEST']._serialized_start=931
+  _globals['_PROVECERTIFICATEREQUEST']._serialized_end=956
+  _globals['_PROVECERTIFICATERESPONSE']._serialized_start=958
+  _globals['_PROVECERTIFICATERESPONSE']._serialized_end=1061
+  _globals['_GETTRUSTBUNDLEREQUEST']._serialized_start=1063
+  _globals['_GETTRUSTBUNDLEREQUEST']._serialized_end=1103
+  _globals['_GETTRUSTBUNDLERESPONSE']._serialized_start=1105
+  _globals['_GETTRUSTBUNDLERESPONSE']._serialized_end=1165
+  _globals['_TRUSTBUNDLE']._serialized_start=1167
+  _globals['_TRUSTBUNDLE']._serialized_end=1222
+  _globals['_ENROLMENTSERVICE']._serialized_start=1225
+  _globals['_ENROLMENTSERVICE']._serialized_end=1700
+  _globals['_CERTIFICATESERVICE']._serialized_start=1703
+  _globals['_CERTIFICATESERVICE']._serialized_end=2086
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,16 @@ class EnrolmentServiceStub:
                 request_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.GetRenewalNonce = channel.unary_unary(
+                '/kyndof_wire.enrolment.v1.EnrolmentService/GetRenewalNonce',
+                request_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetRenewalNonceRequest.SerializeToString,
+                response_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetRenewalNonceResponse.FromString,
+                _registered_method=True)
+        self.RenewExpiredCertificate = channel.unary_unary(
+                '/kyndof_wire.enrolment.v1.EnrolmentService/RenewExpiredCertificate',
+                request_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewExpiredCertificateRequest.SerializeToString,
+                response_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewExpiredCertificateResponse.FromString,
+                _registered_method=True)
 
 
 class EnrolmentServiceServicer:
@@ -65,6 +75,20 @@ class EnrolmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetRenewalNonce(self, request, context):
+        """A number to sign with the key of a certificate that ended while the station was off.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewExpiredCertificate(self, request, context):
+        """Exchange an ended certificate, and proof of its key, for a fresh one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnrolmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +101,16 @@ def add_EnrolmentServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetStatusRequest.FromString,
                     response_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'GetRenewalNonce': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRenewalNonce,
+                    request_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetRenewalNonceRequest.FromString,
+                    response_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetRenewalNonceResponse.SerializeToString,
+            ),
+            'RenewExpiredCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewExpiredCertificate,
+                    request_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewExpiredCertificateRequest.FromString,
+                    response_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewExpiredCertificateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +168,224 @@ class EnrolmentService:
             '/kyndof_wire.enrolment.v1.EnrolmentService/GetStatus',
             kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetStatusRequest.SerializeToString,
             kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRenewalNonce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kyndof_wire.enrolment.v1.EnrolmentService/GetRenewalNonce',
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetRenewalNonceRequest.SerializeToString,
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetRenewalNonceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewExpiredCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kyndof_wire.enrolment.v1.EnrolmentService/RenewExpiredCertificate',
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewExpiredCertificateRequest.SerializeToString,
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewExpiredCertificateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+
+class CertificateServiceStub:
+    """At the door of events: the caller is whom its certificate names.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.RenewCertificate = channel.unary_unary(
+                '/kyndof_wire.enrolment.v1.CertificateService/RenewCertificate',
+                request_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewCertificateRequest.SerializeToString,
+                response_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewCertificateResponse.FromString,
+                _registered_method=True)
+        self.ProveCertificate = channel.unary_unary(
+                '/kyndof_wire.enrolment.v1.CertificateService/ProveCertificate',
+                request_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.ProveCertificateRequest.SerializeToString,
+                response_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.ProveCertificateResponse.FromString,
+                _registered_method=True)
+        self.GetTrustBundle = channel.unary_unary(
+                '/kyndof_wire.enrolment.v1.CertificateService/GetTrustBundle',
+                request_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetTrustBundleRequest.SerializeToString,
+                response_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetTrustBundleResponse.FromString,
+                _registered_method=True)
+
+
+class CertificateServiceServicer:
+    """At the door of events: the caller is whom its certificate names.
+    """
+
+    def RenewCertificate(self, request, context):
+        """Exchange a signing request by a new key for the next certificate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProveCertificate(self, request, context):
+        """Says that this certificate opens the door; nothing else happens.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTrustBundle(self, request, context):
+        """Which authorities to believe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_CertificateServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'RenewCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewCertificate,
+                    request_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewCertificateRequest.FromString,
+                    response_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewCertificateResponse.SerializeToString,
+            ),
+            'ProveCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProveCertificate,
+                    request_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.ProveCertificateRequest.FromString,
+                    response_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.ProveCertificateResponse.SerializeToString,
+            ),
+            'GetTrustBundle': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrustBundle,
+                    request_deserializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetTrustBundleRequest.FromString,
+                    response_serializer=kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetTrustBundleResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'kyndof_wire.enrolment.v1.CertificateService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('kyndof_wire.enrolment.v1.CertificateService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class CertificateService:
+    """At the door of events: the caller is whom its certificate names.
+    """
+
+    @staticmethod
+    def RenewCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kyndof_wire.enrolment.v1.CertificateService/RenewCertificate',
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewCertificateRequest.SerializeToString,
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.RenewCertificateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProveCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kyndof_wire.enrolment.v1.CertificateService/ProveCertificate',
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.ProveCertificateRequest.SerializeToString,
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.ProveCertificateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrustBundle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kyndof_wire.enrolment.v1.CertificateService/GetTrustBundle',
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetTrustBundleRequest.SerializeToString,
+            kyndof__wire_dot_enrolment_dot_v1_dot_enrolment__pb2.GetTrustBundleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class EnrolmentServiceStub:
     """Exchange a join token and a signing request for a certificate."""
     GetStatus: _grpc.UnaryUnaryMultiCallable[_enrolment_pb2.GetStatusRequest, _enrolment_pb2.GetStatusResponse]
     """Why a station's handshake is refused."""
+    GetRenewalNonce: _grpc.UnaryUnaryMultiCallable[_enrolment_pb2.GetRenewalNonceRequest, _enrolment_pb2.GetRenewalNonceResponse]
+    """A number to sign with the key of a certificate that ended while the station was off."""
+    RenewExpiredCertificate: _grpc.UnaryUnaryMultiCallable[_enrolment_pb2.RenewExpiredCertificateRequest, _enrolment_pb2.RenewExpiredCertificateResponse]
+    """Exchange an ended certificate, and proof of its key, for a fresh one."""
 
 @_typing.type_check_only
 class EnrolmentServiceAsyncStub(EnrolmentServiceStub):
@@ -47,6 +51,10 @@ class EnrolmentServiceAsyncStub(EnrolmentServiceStub):
     """Exchange a join token and a signing request for a certificate."""
     GetStatus: _aio.UnaryUnaryMultiCallable[_enrolment_pb2.GetStatusRequest, _enrolment_pb2.GetStatusResponse]  # type: ignore[assignment]
     """Why a station's handshake is refused."""
+    GetRenewalNonce: _aio.UnaryUnaryMultiCallable[_enrolment_pb2.GetRenewalNonceRequest, _enrolment_pb2.GetRenewalNonceResponse]  # type: ignore[assignment]
+    """A number to sign with the key of a certificate that ended while the station was off."""
+    RenewExpiredCertificate: _aio.UnaryUnaryMultiCallable[_enrolment_pb2.RenewExpiredCertificateRequest, _enrolment_pb2.RenewExpiredCertificateResponse]  # type: ignore[assignment]
+    """Exchange an ended certificate, and proof of its key, for a fresh one."""
 
 class EnrolmentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Server certificate only: the caller has none yet."""
@@ -67,4 +75,75 @@ class EnrolmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_enrolment_pb2.GetStatusResponse, _abc.Awaitable[_enrolment_pb2.GetStatusResponse]]:
         """Why a station's handshake is refused."""
 
+    @_abc_1.abstractmethod
+    def GetRenewalNonce(
+        self,
+        request: _enrolment_pb2.GetRenewalNonceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrolment_pb2.GetRenewalNonceResponse, _abc.Awaitable[_enrolment_pb2.GetRenewalNonceResponse]]:
+        """A number to sign with the key of a certificate that ended while the station was off."""
+
+    @_abc_1.abstractmethod
+    def RenewExpiredCertificate(
+        self,
+        request: _enrolment_pb2.RenewExpiredCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrolment_pb2.RenewExpiredCertificateResponse, _abc.Awaitable[_enrolment_pb2.RenewExpiredCertificateResponse]]:
+        """Exchange an ended certificate, and proof of its key, for a fresh one."""
+
 def add_EnrolmentServiceServicer_to_server(servicer: EnrolmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class CertificateServiceStub:
+    """At the door of events: the caller is whom its certificate names."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> CertificateServiceAsyncStub: ...
+    RenewCertificate: _grpc.UnaryUnaryMultiCallable[_enrolment_pb2.RenewCertificateRequest, _enrolment_pb2.RenewCertificateResponse]
+    """Exchange a signing request by a new key for the next certificate."""
+    ProveCertificate: _grpc.UnaryUnaryMultiCallable[_enrolment_pb2.ProveCertificateRequest, _enrolment_pb2.ProveCertificateResponse]
+    """Says that this certificate opens the door; nothing else happens."""
+    GetTrustBundle: _grpc.UnaryUnaryMultiCallable[_enrolment_pb2.GetTrustBundleRequest, _enrolment_pb2.GetTrustBundleResponse]
+    """Which authorities to believe."""
+
+@_typing.type_check_only
+class CertificateServiceAsyncStub(CertificateServiceStub):
+    """At the door of events: the caller is whom its certificate names."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    RenewCertificate: _aio.UnaryUnaryMultiCallable[_enrolment_pb2.RenewCertificateRequest, _enrolment_pb2.RenewCertificateResponse]  # type: ignore[assignment]
+    """Exchange a signing request by a new key for the next certificate."""
+    ProveCertificate: _aio.UnaryUnaryMultiCallable[_enrolment_pb2.ProveCertificateRequest, _enrolment_pb2.ProveCertificateResponse]  # type: ignore[assignment]
+    """Says that this certificate opens the door; nothing else happens."""
+    GetTrustBundle: _aio.UnaryUnaryMultiCallable[_enrolment_pb2.GetTrustBundleRequest, _enrolment_pb2.GetTrustBundleResponse]  # type: ignore[assignment]
+    """Which authorities to believe."""
+
+class CertificateServiceServicer(metaclass=_abc_1.ABCMeta):
+    """At the door of events: the caller is whom its certificate names."""
+
+    @_abc_1.abstractmethod
+    def RenewCertificate(
+        self,
+        request: _enrolment_pb2.RenewCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrolment_pb2.RenewCertificateResponse, _abc.Awaitable[_enrolment_pb2.RenewCertificateResponse]]:
+        """Exchange a signing request by a new key for the next certificate."""
+
+    @_abc_1.abstractmethod
+    def ProveCertificate(
+        self,
+        request: _enrolment_pb2.ProveCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrolment_pb2.ProveCertificateResponse, _abc.Awaitable[_enrolment_pb2.ProveCertificateResponse]]:
+        """Says that this certificate opens the door; nothing else happens."""
+
+    @_abc_1.abstractmethod
+    def GetTrustBundle(
+        self,
+        request: _enrolment_pb2.GetTrustBundleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_enrolment_pb2.GetTrustBundleResponse, _abc.Awaitable[_enrolment_pb2.GetTrustBundleResponse]]:
+        """Which authorities to believe."""
+
+def add_CertificateServiceServicer_to_server(servicer: CertificateServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

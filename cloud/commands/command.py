@@ -19,6 +19,11 @@ def secret_field() -> Any:  # noqa: ANN401  as `dataclasses.field` has it
     return field(repr=False, metadata={NOT_TOLD: True})
 
 
+def summed_up_field() -> Any:  # noqa: ANN401  as `dataclasses.field` has it
+    """Return a large field for which another one, a digest of it, stands in hash and audit."""
+    return field(repr=False, metadata={NOT_TOLD: True})
+
+
 class Command:
     """Marks a frozen dataclass as a wish to change something.
 

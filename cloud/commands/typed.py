@@ -63,6 +63,12 @@ def check(kind: Any, value: Any, place: str = "") -> None:  # noqa: ANN401  any 
     Raises:
         PayloadInvalidError: ``field`` names the place, ``expected`` the type.
     """
+    if not _fit(kind)(value):
+        _check_slowly(kind, value, place)
+
+
+def _check_slowly(kind: Any, value: Any, place: str) -> None:  # noqa: ANN401  as above
+    """Find the place at which ``value`` does not fit, if there is one."""
     origin = get_origin(kind)
     if kind is Any or kind is object:
         return
@@ -77,6 +83,79 @@ def check(kind: Any, value: Any, place: str = "") -> None:  # noqa: ANN401  any 
         _check_mapping(kind, value, place)
     else:
         _check_instance(kind, value, place)
+
+
+_Fit = Callable[[Any], bool]
+
+
+@cache
+def _fit(kind: Any) -> _Fit:  # noqa: ANN401  any type
+    """Return a quick test for ``kind``: what it lets pass fits, what it does not is looked at.
+
+    A batch of a station holds thousands of values; finding out what each type is, value by value,
+    costs more than writing them down.
+    """
+    if kind in _PLAIN_FITS:
+        return _PLAIN_FITS[kind]
+    origin = get_origin(kind)
+    if origin is tuple and get_args(kind)[1:] == (Ellipsis,):
+        return _fits_each(_fit(get_args(kind)[0]))
+    if origin in {Union, types.UnionType}:
+        return _fits_one(tuple(_fit(member) for member in get_args(kind)))
+    if isinstance(kind, type) and is_dataclass(kind):
+        return _fits_fields(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return lambda value: type(value) is kind
+    return _never
+
+
+def _never(_value: object) -> bool:
+    return False
+
+
+def _fits_text(value: object) -> bool:
+    return type(value) is str and is_storable(value)
+
+
+def _fits_moment(value: object) -> bool:
+    return type(value) is datetime and value.tzinfo is not None
+
+
+_PLAIN_FITS: dict[Any, _Fit] = {
+    str: _fits_text,
+    datetime: _fits_moment,
+    int: lambda value: type(value) is int,
+    float: lambda value: type(value) is float and math.isfinite(value),
+    bool: lambda value: type(value) is bool,
+    bytes: lambda value: type(value) is bytes,
+    type(None): lambda value: value is None,
+    None: lambda value: value is None,
+}
+
+
+def _fits_each(member: _Fit) -> _Fit:
+    return lambda value: type(value) is tuple and all(map(member, value))
+
+
+def _fits_one(members: tuple[_Fit, ...]) -> _Fit:
+    return lambda value: any(member(value) for member in members)
+
+
+def _fits_fields(kind: type) -> _Fit:
+    try:
+        tests = tuple((name, _fit(hint)) for name, hint in field_types(kind).items())
+    except (NameError, RecursionError):
+        return _never
+
+    def fits(value: object) -> bool:
+        if type(value) is not kind:
+            return False
+        for name, test in tests:  # noqa: SIM110  a generator for each value costs as much as it
+            if not test(getattr(value, name)):
+                return False
+        return True
+
+    return fits
 
 
 def _refuse(place: str, kind: Any, value: object) -> Any:  # noqa: ANN401

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from cloud.commands.command import Command
+from cloud.commands.command import Command, summed_up_field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,8 @@ class RecordStationEvents(Command):
 
     It needs no stored answer to be sent twice safely: the cursor of (station, epoch, stream) is
     locked, everything up to it is dropped as known, and the answer is the cursor.
-    ``prev_digest`` is the rolling digest before ``first_seq``, 0 when unknown.
+    ``prev_digest`` is the rolling digest before ``first_seq``, 0 when unknown. In the audit
+    ``content_sha256``, in hex and over the batch as it came, stands for the events.
     """
 
     domain = "stations"
@@ -126,7 +127,8 @@ class RecordStationEvents(Command):
     stream: str
     first_seq: int
     prev_digest: int
-    events: tuple[StationEvent, ...]
+    content_sha256: str
+    events: tuple[StationEvent, ...] = summed_up_field()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

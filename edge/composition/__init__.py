@@ -142,7 +142,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
     from edge.infrastructure.link_report import LinkReporter, LinkStatus
     from edge.infrastructure.mqtt_agent import BrokerAddress, MqttAgent
     from edge.infrastructure.package_store import PackageStore
-    from edge.infrastructure.sync_agent import SyncAgent
+    from edge.infrastructure.sync_agent import SyncAgent, trim_interval_s
     from edge.infrastructure.sync_process import sole_process
     from edge.infrastructure.system_time import SystemClock
     from edge.infrastructure.systemd_notify import service_manager
@@ -174,6 +174,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         ),
         media=media,
         reporter=LinkReporter(home / "link.json", status, outbox, mqtt.alarm, clock),
+        trim_s=trim_interval_s(settings.outbox.retention_h * 3600),
     )
     with (
         sole_process(home / "sync.lock"),

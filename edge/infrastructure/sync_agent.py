@@ -21,6 +21,7 @@ from edge.outbox.errors import OutboxError
 
 LOG = logging.getLogger("kyndof.sync")
 TRIM_S = 60.0
+SHORTEST_TRIM_S = 1.0
 STOP_S = 4.0
 
 
@@ -35,6 +36,7 @@ class SyncAgent:
     rotation: IdentityRotation
     media: MediaUploader
     reporter: LinkReporter
+    trim_s: float = TRIM_S
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop.
@@ -70,7 +72,12 @@ class SyncAgent:
                     LOG.info("trimmed", extra={"events": removed})
             except OutboxError as error:
                 LOG.warning("cannot trim", extra={"reason": str(error)})
-            await asyncio.sleep(TRIM_S)
+            await asyncio.sleep(self.trim_s)
+
+
+def trim_interval_s(retention_s: float) -> float:
+    """Return how often to trim: of what is kept for a day, each minute; of nothing, at once."""
+    return min(TRIM_S, max(SHORTEST_TRIM_S, retention_s / 10))
 
 
 def disk_report(home: Path) -> DiskReport:

@@ -118,7 +118,7 @@ class BrokerProcess(Process):
             config.write_text(
                 f"listener {self.port} 127.0.0.1\npersistence false\nallow_anonymous false\n"
                 f"password_file {passwords}\nacl_file {acl}\nuser root\n"
-                "max_queued_messages 20000\n"
+                "max_queued_messages 20000\nmax_inflight_messages 2000\n"
             )
         return [server, "-c", str(config)], environment()
 

@@ -1,13 +1,13 @@
 """Batches as stations send them, turned into commands; what nobody can read is marked."""
 
+import base64
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import DecodeError, Message
 from kyndof_wire.floor.v1 import floor_pb2
 from kyndof_wire.sync.v1.sync_pb2 import Event, EventBatch, Rejection
-from ulid import ULID
 
 from cloud.stations.commands import RecordStationEvents, StationEvent
 
@@ -40,6 +40,7 @@ def record_command(station_id: str, epoch: int, batch: EventBatch) -> RecordStat
         stream=batch.stream,
         first_seq=batch.first_seq,
         prev_digest=batch.prev_digest,
+        content_sha256=hashlib.sha256(batch.SerializeToString(deterministic=True)).hexdigest(),
         events=tuple(read_event(event) for event in batch.events),
     )
 
@@ -58,7 +59,7 @@ def read_event(event: Event) -> StationEvent:
     fault_code, fault_detail = _fault(event)
     readable = not fault_code
     return StationEvent(
-        event_id=f"evt_{ULID(event.event_id)}" if len(event.event_id) == ULID_BYTES else "",
+        event_id=f"evt_{_ulid(event.event_id)}" if len(event.event_id) == ULID_BYTES else "",
         type=_clean(event.type),
         schema_version=min(event.schema, LARGEST_NUMBER),
         hlc=min(event.hlc, LARGEST_NUMBER),
@@ -79,6 +80,15 @@ def read_event(event: Event) -> StationEvent:
 
 
 ULID_BYTES = 16
+#: RFC 4648's letters to those of a ULID.
+_LETTERS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_S = 253_402_300_799
+
+
+def _ulid(content: bytes) -> str:
+    """Return the 26 letters of 16 bytes: two bits of zero in front make whole letters of five."""
+    return base64.b32encode(b"\0\0\0\0" + content)[6:].translate(_LETTERS).decode("ascii")
 
 
 def _fault(event: Event) -> tuple[str, str]:
@@ -98,7 +108,8 @@ def _identifier(event: Event) -> tuple[str, str] | None:
 def _size(event: Event) -> tuple[str, str] | None:
     if len(event.payload) > LARGEST_PAYLOAD_BYTES:
         return "PAYLOAD_TOO_LARGE", f"{len(event.payload)} bytes"
-    if len(event.media_sha256) > MOST_MEDIA or any(len(m) != 32 for m in event.media_sha256):
+    media = event.media_sha256
+    if media and (len(media) > MOST_MEDIA or any(len(digest) != 32 for digest in media)):
         return "MEDIA_INVALID", "a picture is named by the 32 bytes of its SHA-256"
     return None
 
@@ -154,8 +165,13 @@ CHECKS: tuple[Callable[[Event], tuple[str, str] | None], ...] = (
 def _moment(event: Event) -> datetime | None:
     if not event.HasField("occurred_at"):
         return None
-    return event.occurred_at.ToDatetime(tzinfo=UTC)
+    at = event.occurred_at
+    if not (0 <= at.nanos < 1_000_000_000 and at.seconds <= _LATEST_S):
+        raise ValueError("no moment")
+    return _EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
 
 
 def _clean(text: str) -> str:
+    if "\0" not in text and len(text) <= LONGEST_TEXT:
+        return text
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_TEXT]

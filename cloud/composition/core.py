@@ -206,6 +206,7 @@ def compose_bus(
     from cloud.infrastructure.system_time import SystemClock, UlidFactory
     from cloud.inspection import handlers as inspection
     from cloud.jobs import handlers as jobs
+    from cloud.learning import handlers as learning
     from cloud.notifications import handlers as notifications
     from cloud.organizations import handlers as organizations
     from cloud.organizations.scoped_authorizer import ScopedAuthorizer
@@ -241,6 +242,7 @@ def compose_bus(
         credentials,
         inspection,
         jobs,
+        learning,
         notifications,
         organizations,
         production,
@@ -318,11 +320,13 @@ def _stores(
     authority: "FolderCertificateAuthority",
 ) -> "dict[type, Callable[[Any, str], object]]":
     from cloud.infrastructure.labels import printer
+    from cloud.infrastructure.learning.kind_learner import learners
     from cloud.infrastructure.postgres import (
         approval_store,
         audit_store,
         idempotency_store,
         inspection_store,
+        learning_store,
         organization_store,
         permission_store,
         production_store,
@@ -334,10 +338,11 @@ def _stores(
     from cloud.production.ports import Roster, StageCatalogue
     from cloud.stations.ports import CertificateAuthority, StageCodes
 
-    merged: dict[type, Callable[[Any, str], object]] = {}
+    merged: dict[type, Callable[[Any, str], object]] = learners()
     for stores in (
-        approval_store, audit_store, idempotency_store, inspection_store, organization_store,
-        permission_store, production_store, station_store, printer, resource_locks,
+        approval_store, audit_store, idempotency_store, inspection_store, learning_store,
+        organization_store, permission_store, production_store, station_store, printer,
+        resource_locks,
     ):  # fmt: skip
         merged |= stores.STORES
     merged[CertificateAuthority] = lambda _connection, _organization: authority

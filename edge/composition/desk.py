@@ -67,26 +67,34 @@ def compose_desk(
 
     return Desk(
         station=station,
-        kinds=_kinds(inspector, learned),
+        kinds=_kinds(station, inspector, learned),
         teaching=_teaching(station, inspector, learned, shot, work),
         calibration=_calibration(settings, learned, shot, work),
         named={},
     )
 
 
-def _kinds(inspector: "Inspector", learned: Learned) -> "KindDoors":
+def _kinds(station: "Workstation", inspector: "Inspector", learned: Learned) -> "KindDoors":
     from edge.infrastructure.learned_files import NamedFlaw, encoded
     from edge.infrastructure.pipeline_inspector import PipelineInspector
     from edge.infrastructure.system_time import SystemClock
     from edge.inspection.prototypes import FEWEST_EXAMPLES
     from edge.interfaces.kiosk.desk import KindDoors
+    from edge.station.events import FlawNamed
 
-    async def keep(naming: "Naming") -> int | None:
+    async def keep(naming: "Naming") -> bool:
         if not isinstance(inspector, PipelineInspector):
-            return None
+            return False
         described = await inspector.describe(naming.index)
         if described is None:
-            return None
+            return False
+        fact = FlawNamed(
+            inspection_id=naming.inspection_id,
+            finding_index=naming.index,
+            kind=naming.kind,
+            bundle_digest=described.bundle_digest,
+            description=described.numbers.astype("<f4").tobytes() if naming.kind else b"",
+        )
         named = NamedFlaw(
             kind=naming.kind,
             description=encoded(described.numbers),
@@ -97,8 +105,9 @@ def _kinds(inspector: "Inspector", learned: Learned) -> "KindDoors":
             by=naming.by,
             at=SystemClock().now().isoformat(timespec="seconds"),
         )
+        await station.write_down(fact)
         await asyncio.to_thread(learned.kinds.add, named)
-        return learned.kinds.counts(described.bundle_digest)[naming.kind]
+        return True
 
     def counts() -> "Mapping[str, int]":
         if not isinstance(inspector, PipelineInspector):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.infrastructure.durable_files import write_durably
 from edge.inspection.errors import PrototypesCorruptError
@@ -25,11 +25,11 @@ _STYLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class NamedFlaw(BaseModel):
-    """One naming; ``description`` is base64 of little-endian float32."""
+    """One naming, or with an empty ``kind`` its end; ``description`` is base64 of float32."""
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: str = Field(min_length=1)
+    kind: str
     description: str
     bundle_digest: str
     style: str
@@ -71,22 +71,33 @@ class KindFiles:
         write_durably(self._folder / "kinds.prototypes", prototypes)
         return len(known)
 
+    @property
+    def count(self) -> int:
+        """Return how many namings were made here, those taken back included."""
+        return len(self._known())
+
     def prototypes(self, bundle_digest: str) -> Prototypes:
         """Return the kinds that a bundle's descriptions were named by."""
         if bundle_digest not in self._learned:
             examples: defaultdict[str, list[NDArray[np.float32]]] = defaultdict(list)
-            for one in self._known():
-                if one.bundle_digest == bundle_digest:
-                    examples[one.kind].append(one.numbers())
+            for one in self._standing(bundle_digest):
+                examples[one.kind].append(one.numbers())
             self._learned = {bundle_digest: learn_prototypes(examples, bundle_digest)}
         return self._learned[bundle_digest]
 
     def counts(self, bundle_digest: str) -> dict[str, int]:
-        """Return how often each kind was named."""
+        """Return how many flaws are called by each kind."""
         found: defaultdict[str, int] = defaultdict(int)
-        for one in self._known():
-            found[one.kind] += one.bundle_digest == bundle_digest
+        for one in self._standing(bundle_digest):
+            found[one.kind] += 1
         return dict(found)
+
+    def _standing(self, bundle_digest: str) -> list[NamedFlaw]:
+        """Return the newest naming of each flaw, unless it was taken back."""
+        newest: dict[object, NamedFlaw] = {}
+        for one in self._known():
+            newest[one.picture_sha256, tuple(one.polygon_px)] = one
+        return [one for one in newest.values() if one.kind and one.bundle_digest == bundle_digest]
 
     def _known(self) -> list[NamedFlaw]:
         """Read the namings once; a line that cannot be read is left out and told."""

@@ -148,10 +148,15 @@ class PipelineInspector:
 
     def _standard(self, task: record.InspectionTask) -> InspectionStandard:
         """Add the kinds of flaws named here, and those that came with the work."""
-        digest = self._pipeline.detector.identity.digest
-        own = () if self._kinds is None else (self._kinds.prototypes(digest),)
-        came = read_prototypes(task.prototypes)
-        return replace(to_pipeline(task), kinds=own if came is None else (*own, came))
+        digest, learned = self._pipeline.detector.identity.digest, task.learned_kinds
+        shared = [read_prototypes(one) for one in learned.prototypes]
+        known = [one for one in (read_prototypes(task.prototypes), *shared) if one is not None]
+        # Once the cloud knows all of the namings made here, its word, which knows the others' too
+        # and what was taken back elsewhere, stands for them.
+        told = any(one is not None and one.bundle_digest == digest for one in shared)
+        if self._kinds is not None and not (told and self._kinds.count <= learned.own_count):
+            known.append(self._kinds.prototypes(digest))
+        return replace(to_pipeline(task), kinds=tuple(known))
 
     def _bank(self, task: record.InspectionTask) -> StyleBank | None:
         """Choose the bank taught here, or the one that came when that was for another bundle."""

@@ -9,6 +9,7 @@ from kyndof_wire.fleet.v1 import fleet_pb2 as fleet
 from edge.station.errors import PackageBrokenError
 from edge.station.work_package import (
     GuideLine,
+    LearnedKinds,
     Person,
     Piece,
     PieceState,
@@ -58,6 +59,10 @@ def decode_work_package(content: bytes, digest: str) -> WorkPackage:
             if style.templates
         },
         prototypes=message.prototypes,
+        learned_kinds=LearnedKinds(
+            prototypes=tuple(message.learned_kinds.prototypes),
+            own_count=message.learned_kinds.own_count,
+        ),
         event_watermark=message.event_watermark,
     )
 

@@ -121,6 +121,30 @@ class StationSnapshot:
     camera: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlawNamed:
+    """A supervisor named a finding; an empty ``kind`` takes the name back.
+
+    ``description`` is little-endian float32, in the words of the bundle of that digest.
+    """
+
+    type: ClassVar[str] = "flaw_named"
+    inspection_id: str
+    finding_index: int
+    kind: str
+    bundle_digest: str
+    description: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleTaught:
+    """A supervisor taught a style; ``bank`` is the golden bank's file."""
+
+    type: ClassVar[str] = "style_taught"
+    style: str
+    bank: bytes
+
+
 Fact = (
     BadgeScanned
     | BadgeEnded
@@ -131,4 +155,6 @@ Fact = (
     | AlarmRaised
     | AlarmCleared
     | StationSnapshot
+    | FlawNamed
+    | StyleTaught
 )

@@ -326,7 +326,12 @@ def judged(
         record=record,
         picture_sha256=picture_sha256,
     )
-    shown = Shown(verdict=record.verdict, record=record, picture_sha256=picture_sha256)
+    shown = Shown(
+        verdict=record.verdict,
+        record=record,
+        inspection_id=inspection_id,
+        picture_sha256=picture_sha256,
+    )
     return Decision(
         state=replace(
             state, phase="verdict", work=_after(work, record.verdict), shown=shown, refusal=None

@@ -63,6 +63,7 @@ class Shown:
 
     verdict: str
     record: InspectionRecord | None
+    inspection_id: str = ""
     picture_sha256: str = ""
     scan_to_verdict_ms: float | None = None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.station.work_package import Standard
+from edge.station.work_package import LearnedKinds, Standard
 
 PointPx = tuple[float, float]
 
@@ -30,6 +30,7 @@ class InspectionTask:
     style_bank: bytes | None
     template: bytes | None = None
     prototypes: bytes = b""
+    learned_kinds: LearnedKinds = field(default_factory=LearnedKinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -145,6 +145,17 @@ class WorkOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedKinds:
+    """Kinds of flaws learned from every station's namings, one file for each bundle.
+
+    ``own_count`` of this station's own namings are known there.
+    """
+
+    prototypes: tuple[bytes, ...] = ()
+    own_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPackage:
     """A whole package and its digest (SHA-256, hex); ``templates`` by style and size."""
 
@@ -158,6 +169,7 @@ class WorkPackage:
     style_banks: dict[str, bytes] = field(default_factory=dict)
     templates: dict[str, dict[str, bytes]] = field(default_factory=dict)
     prototypes: bytes = b""
+    learned_kinds: LearnedKinds = field(default_factory=LearnedKinds)
     event_watermark: int = 0
 
     def template(self, style: str, size: str) -> bytes | None:

@@ -17,7 +17,7 @@ from edge.station.errors import (
     RefusalError,
     StationBusyError,
 )
-from edge.station.events import Stamp, StationSnapshot, StepFinished
+from edge.station.events import Fact, Stamp, StationSnapshot, StepFinished
 from edge.station.floor_code import parse_code
 from edge.station.guide_state import Decision, Floor, GuideState, Refusal
 from edge.station.hearing import Hearing
@@ -34,7 +34,7 @@ from edge.station.ports import (
 )
 from edge.station.progress import Progress, StepRecord, record_of
 from edge.station.tally import DayTally
-from edge.station.work_package import WorkIndex, WorkPackage
+from edge.station.work_package import LearnedKinds, WorkIndex, WorkPackage
 from edge.station.worker import BadgeRules, Worker
 
 _LOG = logging.getLogger(__name__)
@@ -227,6 +227,20 @@ class Workstation:
         basis = self.index.package.digest if self.index else ""
         return Stamp(worker=worker.login if worker else "", basis=basis)
 
+    async def write_down(self, fact: Fact) -> None:
+        """Commit what a supervisor did at the desk, before it counts.
+
+        Raises:
+            DiskFullError: the disk takes no more; nothing was kept.
+        """
+        async with self._lock:
+            try:
+                await self._ports.journal.append([fact], self._stamp(None))
+            except DiskFullError as error:
+                self.alarms.set("disk_full", on=True, detail=str(error))
+                await self.touch()
+                raise
+
     async def _disk_full(self, error: RefusalError) -> None:
         self.alarms.set("disk_full", on=True, detail=str(error))
         refused = Refusal(code=error.code)
@@ -289,6 +303,7 @@ class Workstation:
             style_bank=index.package.style_banks.get(work.order.style) if index else None,
             template=index.package.template(work.order.style, work.piece.size) if index else None,
             prototypes=index.package.prototypes if index else b"",
+            learned_kinds=index.package.learned_kinds if index else LearnedKinds(),
         )
         record, picture = await asyncio.gather(
             ports.inspector.inspect(shot, task), ports.pictures.put(shot.encoded)

@@ -23,8 +23,14 @@ from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceStub
 from ulid import ULID
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.infrastructure.learning.kind_learner import learners
 from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
-from cloud.infrastructure.postgres import inspection_store, production_store, station_store
+from cloud.infrastructure.postgres import (
+    inspection_store,
+    learning_store,
+    production_store,
+    station_store,
+)
 from cloud.infrastructure.postgres.floor_store import PostgresRoster
 from cloud.infrastructure.postgres.station_border import PostgresStationBorder
 from cloud.infrastructure.registry_files.style_files import FolderStyleFiles
@@ -38,6 +44,7 @@ from cloud.interfaces.edge_intake.event_sync import Patience
 from cloud.interfaces.edge_intake.intake import EdgeIntake, IntakeParts
 from cloud.interfaces.edge_intake.rate_limit import Rate
 from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers
+from cloud.learning import handlers as learning
 from cloud.production import handlers as production
 from cloud.production.ports import Roster
 from cloud.stations import handlers as stations
@@ -255,6 +262,7 @@ async def intake_over(
     await add_organization(database.owner, DEMO, "demo", "worker@demo.example")
     await add_organization(database.owner, OTHER, "other", "worker@other.example")
     stores = {**station_store.STORES, **production_store.STORES, **inspection_store.STORES}
+    stores |= {**learning_store.STORES, **learners()}
     made: list[FolderCertificateAuthority] = []
     # These tests are not about who may work where: everybody may.
     stores[Roster] = PostgresRoster
@@ -266,7 +274,7 @@ async def intake_over(
         # The client's own clock judges the server's certificate: tests do not move that one.
         server_clock = SetClock(core.clock.moment)
         server_authority = FolderCertificateAuthority(folder / "authority", server_clock)
-        for feature in (stations, production, inspection):
+        for feature in (stations, production, inspection, learning):
             for command, handler in feature.COMMANDS.items():
                 core.bus.register(command, handler)
             for query, question in feature.QUERIES.items():

@@ -10,6 +10,7 @@ from cloud.commands.errors import CommandError
 from cloud.events.event import RecordedEvent
 from cloud.interfaces.edge_intake.ports import Bus, StyleFiles, WorkPackages
 from cloud.interfaces.edge_intake.work_package import BuiltPackage, build_package
+from cloud.learning.queries import LearnedContents, LearnedForStation
 from cloud.production.queries import PackageContents, WorkPackageContents
 from cloud.stations.queries import StationKey
 
@@ -20,7 +21,9 @@ RECHECK_S = 60.0
 MOST_PACKAGES = 64
 
 _CONCERNED = ("work_order_", "step_", "piece_", "person_", "rework_", "design_", "station_renamed")
-_CONCERNED_TYPES = frozenset({"inspection_corrected", "station_registered", "station_revoked"})
+_CONCERNED_TYPES = frozenset(
+    {"inspection_corrected", "station_registered", "station_revoked", "flaw_named"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,10 @@ class DesiredState:
         contents: PackageContents = await self._bus.ask(
             WorkPackageContents(station_id=station.station_id), context
         )
-        return await asyncio.to_thread(build_package, contents, self._styles, watermark)
+        learned: LearnedContents = await self._bus.ask(
+            LearnedForStation(station_id=station.station_id), context
+        )
+        return await asyncio.to_thread(build_package, contents, self._styles, watermark, learned)
 
     def _keep(self, station: StationKey, built: BuiltPackage) -> None:
         self._built[station, built.digest] = built.content

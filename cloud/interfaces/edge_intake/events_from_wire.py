@@ -22,6 +22,7 @@ PAYLOADS: dict[str, type[Message]] = {
     "alarm_raised": floor_pb2.AlarmRaised,
     "alarm_cleared": floor_pb2.AlarmCleared,
     "station_snapshot": floor_pb2.StationSnapshot,
+    "flaw_named": floor_pb2.FlawNamed,
 }
 LARGEST_PAYLOAD_BYTES = 1024 * 1024
 #: Of a payload that is too large, this much is kept for whoever looks.

@@ -9,6 +9,7 @@ from kyndof_wire.floor.v1.floor_pb2 import (
     AlarmRaised,
     BadgeScanned,
     Finding,
+    FlawNamed,
     InspectionRecorded,
     Measurement,
     Point,
@@ -21,6 +22,7 @@ from kyndof_wire.floor.v1.floor_pb2 import StationSnapshot as SnapshotMessage
 from cloud.commands.command import Command
 from cloud.commands.typed import read
 from cloud.inspection.commands import RecordInspection
+from cloud.learning.commands import NameFlaw
 from cloud.production.commands import FinishStep, StartStep
 from cloud.stations.commands import AlarmChange, RecordStationState, StationSnapshot
 from cloud.stations.queries import LoggedEvent, StationKey
@@ -151,6 +153,20 @@ def _inspected(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
     }
 
 
+def _named(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
+    message = FlawNamed.FromString(event.payload)
+    return {
+        "naming_id": f"nam_{event.event_id.removeprefix('evt_')}",
+        "station_id": station.station_id,
+        "inspection_id": message.inspection_id,
+        "finding_index": message.finding_index,
+        "kind": message.kind,
+        "bundle_digest": message.bundle_digest,
+        "description": message.description,
+        "named_at": event.occurred_at,
+    }
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "defect_class": finding.defect_class,
@@ -193,4 +209,5 @@ COMMANDS: dict[str, tuple[type[Command], Fields]] = {
     "step_started": (StartStep, _started),
     "inspection_recorded": (RecordInspection, _inspected),
     "step_finished": (FinishStep, _finished),
+    "flaw_named": (NameFlaw, _named),
 }

@@ -8,6 +8,7 @@ from kyndof_wire.fleet.v1 import fleet_pb2
 
 from cloud.inspection.errors import ToleranceMissingError
 from cloud.interfaces.edge_intake.ports import StyleFiles
+from cloud.learning.queries import LearnedContents
 from cloud.production.queries import (
     PackageContents,
     PackagePiece,
@@ -16,6 +17,7 @@ from cloud.production.queries import (
 )
 
 Value = TypeVar("Value")
+NOTHING_LEARNED = LearnedContents()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,12 @@ class BuiltPackage:
     digest: str
 
 
-def build_package(contents: PackageContents, files: StyleFiles, watermark: int = 0) -> BuiltPackage:
+def build_package(
+    contents: PackageContents,
+    files: StyleFiles,
+    watermark: int = 0,
+    learned: LearnedContents = NOTHING_LEARNED,
+) -> BuiltPackage:
     """Serialize ``contents`` and what is known of its styles; same contents, same bytes.
 
     ``watermark`` is the last of the station's own events that the contents are sure to hold.
@@ -57,6 +64,9 @@ def build_package(contents: PackageContents, files: StyleFiles, watermark: int =
         styles=[style for style in known if style.bank or style.templates],
         event_watermark=watermark,
         prototypes=files.prototypes() or b"",
+        learned_kinds=fleet_pb2.LearnedKinds(
+            prototypes=learned.prototypes, own_count=learned.own_naming_count
+        ),
     )
     content = package.SerializeToString(deterministic=True)
     return BuiltPackage(content=content, digest=hashlib.sha256(content).hexdigest())

@@ -25,8 +25,9 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """What a person called a finding of the picture that is shown."""
+    """What a person called a finding of the picture that is shown; an empty kind: no more so."""
 
+    inspection_id: str
     index: int
     finding: Finding
     kind: str
@@ -36,9 +37,9 @@ class Naming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindDoors:
-    """``keep`` remembers a naming and says how often that kind was named, None where it cannot."""
+    """``keep`` writes a naming down and learns from it; False where it cannot be described."""
 
-    keep: Callable[[Naming], Awaitable[int | None]]
+    keep: Callable[[Naming], Awaitable[bool]]
     counts: Callable[[], Mapping[str, int]]
     fewest_count: int
 
@@ -90,6 +91,8 @@ class Desk:
         }
         if act == "name-finding":
             await self._name(given, by)
+        elif act == "unname-finding":
+            await self._unname(given, by)
         elif act == "teach-begin":
             self.calibration.close()
             self.teaching.begin(given.get("style", ""))
@@ -128,23 +131,47 @@ class Desk:
             KindInvalidError: no word that can name a kind.
             FlawNotDescribedError: the finding cannot be looked at again.
         """
-        shown, kind = self.station.state.shown, " ".join(given.get("kind", "").split())
+        kind = " ".join(given.get("kind", "").split())
+        naming = self._naming(given, kind, by)
+        if not _KIND.fullmatch(kind) or kind == "unknown_anomaly":
+            raise KindInvalidError(kind)
+        if not await self.kinds.keep(naming):
+            raise FlawNotDescribedError
+        self.named[naming.picture_sha256, naming.index] = kind
+
+    async def _unname(self, given: Mapping[str, str], by: str) -> None:
+        """Take back the name that was given to a finding of the shown picture.
+
+        Raises:
+            FindingUnknownError: no such finding is shown, or it was not named here.
+            FlawNotDescribedError: the finding cannot be looked at again.
+        """
+        naming = self._naming(given, "", by)
+        if (naming.picture_sha256, naming.index) not in self.named:
+            raise FindingUnknownError
+        if not await self.kinds.keep(naming):
+            raise FlawNotDescribedError
+        del self.named[naming.picture_sha256, naming.index]
+
+    def _naming(self, given: Mapping[str, str], kind: str, by: str) -> Naming:
+        """Return what is said of the finding that ``given`` points at.
+
+        Raises:
+            FindingUnknownError: no such finding is shown.
+        """
+        shown = self.station.state.shown
         findings = shown.record.findings if shown and shown.record else ()
         index = int(given["index"]) if given.get("index", "").isdecimal() else len(findings)
         if shown is None or index >= len(findings):
             raise FindingUnknownError
-        if not _KIND.fullmatch(kind) or kind == "unknown_anomaly":
-            raise KindInvalidError(kind)
-        naming = Naming(
+        return Naming(
+            inspection_id=shown.inspection_id,
             index=index,
             finding=findings[index],
             kind=kind,
             picture_sha256=shown.picture_sha256,
             by=by,
         )
-        if await self.kinds.keep(naming) is None:
-            raise FlawNotDescribedError
-        self.named[shown.picture_sha256, index] = kind
 
     def _supervisor(self) -> str:
         """Return who supervises here now.

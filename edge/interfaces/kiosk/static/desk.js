@@ -285,10 +285,15 @@ function namingView(state, desk, index) {
     const note = missing > 0 ? say(language, "page.kind_waiting", { n: missing }) : say(language, "page.kind_count", { n: count });
     return make("button", { type: "button", click: () => save(kind) }, say(language, `defect.${kind}`), make("small", {}, note));
   });
+  const unname = async () => {
+    if (await press(language, "unname-finding", { index: String(index) })) go({ naming: null });
+  };
+  const taken = desk.named[String(index)] ? [button(say(language, "page.name_back"), () => void unname())] : [];
   const input = /** @type {HTMLInputElement} */ (make("input", { id: "kind", type: "text", maxlength: "40", autocomplete: "off", placeholder: say(language, "page.name_other") }));
   return [
     make("h1", {}, say(language, "page.name_title")),
     make("div", { class: "choices kinds" }, ...buttons),
     make("div", { class: "kind-other" }, input, button(say(language, "page.name_save"), () => save(input.value), "primary")),
+    ...taken,
   ];
 }

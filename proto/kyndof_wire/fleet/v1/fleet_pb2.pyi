@@ -414,6 +414,7 @@ class WorkPackage(_message.Message):
     STYLES_FIELD_NUMBER: _builtins.int
     EVENT_WATERMARK_FIELD_NUMBER: _builtins.int
     PROTOTYPES_FIELD_NUMBER: _builtins.int
+    LEARNED_KINDS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """org_ followed by a ULID."""
     station_id: _builtins.str
@@ -442,6 +443,10 @@ class WorkPackage(_message.Message):
     def styles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Style]:
         """What was taught about the styles of these orders."""
 
+    @_builtins.property
+    def learned_kinds(self) -> Global___LearnedKinds:
+        """What the organization's stations learned from their people."""
+
     def __init__(
         self,
         *,
@@ -454,14 +459,43 @@ class WorkPackage(_message.Message):
         styles: _abc.Iterable[Global___Style] | None = ...,
         event_watermark: _builtins.int = ...,
         prototypes: _builtins.bytes = ...,
+        learned_kinds: Global___LearnedKinds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["learned_kinds", b"learned_kinds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_watermark", b"event_watermark", "organization_id", b"organization_id", "prototypes", b"prototypes", "roster", b"roster", "stages", b"stages", "station_id", b"station_id", "station_name", b"station_name", "styles", b"styles", "work_orders", b"work_orders"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_watermark", b"event_watermark", "learned_kinds", b"learned_kinds", "organization_id", b"organization_id", "prototypes", b"prototypes", "roster", b"roster", "stages", b"stages", "station_id", b"station_id", "station_name", b"station_name", "styles", b"styles", "work_orders", b"work_orders"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkPackage: _TypeAlias = WorkPackage  # noqa: Y015
+
+@_typing.final
+class LearnedKinds(_message.Message):
+    """Kinds of flaws, learned from the namings of every station of the organization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROTOTYPES_FIELD_NUMBER: _builtins.int
+    OWN_COUNT_FIELD_NUMBER: _builtins.int
+    own_count: _builtins.int
+    """Namings of this very station that are in them or were overtaken by newer ones."""
+    @_builtins.property
+    def prototypes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """One file of prototypes for each bundle whose flaws were named lately."""
+
+    def __init__(
+        self,
+        *,
+        prototypes: _abc.Iterable[_builtins.bytes] | None = ...,
+        own_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["own_count", b"own_count", "prototypes", b"prototypes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LearnedKinds: _TypeAlias = LearnedKinds  # noqa: Y015
 
 @_typing.final
 class Person(_message.Message):
@@ -890,6 +924,7 @@ class Style(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     BANK_FIELD_NUMBER: _builtins.int
     TEMPLATES_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_BANKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Stable name: demo-bodice."""
     bank: _builtins.bytes
@@ -898,16 +933,21 @@ class Style(_message.Message):
     def templates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Template]:
         """Outlines with points of measure of their own, at most one a size."""
 
+    @_builtins.property
+    def withdrawn_banks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SHA-256 hex of banks that were withdrawn: they count nowhere any more."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         bank: _builtins.bytes = ...,
         templates: _abc.Iterable[Global___Template] | None = ...,
+        withdrawn_banks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "name", b"name", "templates", b"templates"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "name", b"name", "templates", b"templates", "withdrawn_banks", b"withdrawn_banks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -247,6 +247,7 @@ class Finding(_message.Message):
     AREA_PX_FIELD_NUMBER: _builtins.int
     AREA_MM2_FIELD_NUMBER: _builtins.int
     SEVERITY_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
     defect_class: _builtins.str
     """anomaly, or the class that the bundle names."""
     score: _builtins.float
@@ -257,6 +258,8 @@ class Finding(_message.Message):
     """Absent without calibration."""
     severity: _builtins.str
     """critical, major or minor."""
+    description: _builtins.bytes
+    """As in FlawNamed; empty where it was not described."""
     @_builtins.property
     def polygon_px(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]:
         """Outline, clockwise."""
@@ -270,10 +273,11 @@ class Finding(_message.Message):
         area_px: _builtins.float = ...,
         area_mm2: _builtins.float | None = ...,
         severity: _builtins.str = ...,
+        description: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_area_mm2", b"_area_mm2", "area_mm2", b"area_mm2"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_area_mm2", b"_area_mm2", "area_mm2", b"area_mm2", "area_px", b"area_px", "defect_class", b"defect_class", "polygon_px", b"polygon_px", "score", b"score", "severity", b"severity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_area_mm2", b"_area_mm2", "area_mm2", b"area_mm2", "area_px", b"area_px", "defect_class", b"defect_class", "description", b"description", "polygon_px", b"polygon_px", "score", b"score", "severity", b"severity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__area_mm2: _TypeAlias = _typing.Literal["area_mm2"]  # noqa: Y015
     _WhichOneofArgType__area_mm2: _TypeAlias = _typing.Literal["_area_mm2", b"_area_mm2"]  # noqa: Y015
@@ -688,3 +692,175 @@ class StationSnapshot(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StationSnapshot: _TypeAlias = StationSnapshot  # noqa: Y015
+
+@_typing.final
+class FlawNamed(_message.Message):
+    """type flaw_named: a supervisor said what kind of flaw a finding is; of several, the newest counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSPECTION_ID_FIELD_NUMBER: _builtins.int
+    FINDING_INDEX_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    BUNDLE_DIGEST_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    inspection_id: _builtins.str
+    """ins_ followed by a ULID."""
+    finding_index: _builtins.int
+    """From 0, in the order of the inspection's findings."""
+    kind: _builtins.str
+    """What people call it; empty: the name given before is taken back."""
+    bundle_digest: _builtins.str
+    """SHA-256 hex of the manifest of the bundle that described it."""
+    description: _builtins.bytes
+    """What it is like: little-endian float32, 128 numbers at most; empty with an empty kind."""
+    def __init__(
+        self,
+        *,
+        inspection_id: _builtins.str = ...,
+        finding_index: _builtins.int = ...,
+        kind: _builtins.str = ...,
+        bundle_digest: _builtins.str = ...,
+        description: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "description", b"description", "finding_index", b"finding_index", "inspection_id", b"inspection_id", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FlawNamed: _TypeAlias = FlawNamed  # noqa: Y015
+
+@_typing.final
+class StyleTaught(_message.Message):
+    """type style_taught: a supervisor taught a style from good pieces."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STYLE_FIELD_NUMBER: _builtins.int
+    BANK_FIELD_NUMBER: _builtins.int
+    style: _builtins.str
+    """Stable name: demo-bodice."""
+    bank: _builtins.bytes
+    """The golden bank's file, 10 KB at most."""
+    def __init__(
+        self,
+        *,
+        style: _builtins.str = ...,
+        bank: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "style", b"style"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StyleTaught: _TypeAlias = StyleTaught  # noqa: Y015
+
+@_typing.final
+class StationCalibrated(_message.Message):
+    """type station_calibrated: camera and table were learned anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALIBRATION_ID_FIELD_NUMBER: _builtins.int
+    RMS_PX_FIELD_NUMBER: _builtins.int
+    BOARD_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    RESIDUAL_PX_FIELD_NUMBER: _builtins.int
+    CAMERA_HEIGHT_MM_FIELD_NUMBER: _builtins.int
+    CHECK_MM_FIELD_NUMBER: _builtins.int
+    VIEWS_COUNT_FIELD_NUMBER: _builtins.int
+    DROPPED_COUNT_FIELD_NUMBER: _builtins.int
+    COVERAGE_RATIO_FIELD_NUMBER: _builtins.int
+    calibration_id: _builtins.str
+    """cal_ followed by a ULID."""
+    rms_px: _builtins.float
+    """Root mean square distance of corners from where the lens expects them."""
+    table: _builtins.str
+    """Name of the table's tags."""
+    residual_px: _builtins.float
+    """Distance of the table's tags from their plane in the picture."""
+    camera_height_mm: _builtins.float
+    """Height of the camera over the table."""
+    check_mm: _builtins.float
+    """Disagreement of a board lying on the table with its tags; absent: none was laid."""
+    views_count: _builtins.int
+    """Views that counted."""
+    dropped_count: _builtins.int
+    """Views that did not."""
+    coverage_ratio: _builtins.float
+    """Part of the picture that the views cover."""
+    @_builtins.property
+    def board(self) -> Global___CalibrationBoard:
+        """The board that was shown."""
+
+    def __init__(
+        self,
+        *,
+        calibration_id: _builtins.str = ...,
+        rms_px: _builtins.float = ...,
+        board: Global___CalibrationBoard | None = ...,
+        table: _builtins.str = ...,
+        residual_px: _builtins.float = ...,
+        camera_height_mm: _builtins.float = ...,
+        check_mm: _builtins.float | None = ...,
+        views_count: _builtins.int = ...,
+        dropped_count: _builtins.int = ...,
+        coverage_ratio: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_check_mm", b"_check_mm", "board", b"board", "check_mm", b"check_mm"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_check_mm", b"_check_mm", "board", b"board", "calibration_id", b"calibration_id", "camera_height_mm", b"camera_height_mm", "check_mm", b"check_mm", "coverage_ratio", b"coverage_ratio", "dropped_count", b"dropped_count", "residual_px", b"residual_px", "rms_px", b"rms_px", "table", b"table", "views_count", b"views_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__check_mm: _TypeAlias = _typing.Literal["check_mm"]  # noqa: Y015
+    _WhichOneofArgType__check_mm: _TypeAlias = _typing.Literal["_check_mm", b"_check_mm"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__check_mm) -> _WhichOneofReturnType__check_mm | None: ...
+
+Global___StationCalibrated: _TypeAlias = StationCalibrated  # noqa: Y015
+
+@_typing.final
+class CalibrationBoard(_message.Message):
+    """A printed board of squares, as its file describes it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PATTERN_FIELD_NUMBER: _builtins.int
+    COLUMNS_COUNT_FIELD_NUMBER: _builtins.int
+    ROWS_COUNT_FIELD_NUMBER: _builtins.int
+    SQUARE_MM_FIELD_NUMBER: _builtins.int
+    MARKER_MM_FIELD_NUMBER: _builtins.int
+    DICTIONARY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of its file."""
+    pattern: _builtins.str
+    """charuco, chessboard or aruco_grid."""
+    columns_count: _builtins.int
+    """Across."""
+    rows_count: _builtins.int
+    """Down."""
+    square_mm: _builtins.float
+    """Side of a square."""
+    marker_mm: _builtins.float
+    """Side of a marker; 0 without markers."""
+    dictionary: _builtins.str
+    """Name of the markers' dictionary; empty without markers."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        pattern: _builtins.str = ...,
+        columns_count: _builtins.int = ...,
+        rows_count: _builtins.int = ...,
+        square_mm: _builtins.float = ...,
+        marker_mm: _builtins.float = ...,
+        dictionary: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns_count", b"columns_count", "dictionary", b"dictionary", "marker_mm", b"marker_mm", "name", b"name", "pattern", b"pattern", "rows_count", b"rows_count", "square_mm", b"square_mm"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalibrationBoard: _TypeAlias = CalibrationBoard  # noqa: Y015

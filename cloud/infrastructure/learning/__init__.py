@@ -1,0 +1,1 @@
+"""Learning with the inspection pipeline's own means."""

@@ -1,0 +1,49 @@
+"""Kinds of flaws, learned as a station learns them."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cloud.learning.ports import KindLearner
+from edge.inspection.prototypes import learn_prototypes
+
+_MOST_KEPT = 32
+
+
+class PrototypeLearner:
+    """Implements ``KindLearner``; what was learned from the same examples is not learned again."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def learn(self, examples: Mapping[str, Sequence[bytes]], bundle_digest: str) -> bytes:
+        """Return the file of prototypes of a bundle."""
+        key = _key(examples, bundle_digest)
+        if key not in self._kept:
+            described = {
+                kind: [np.frombuffer(one, "<f4").astype(np.float32) for one in of_kind]
+                for kind, of_kind in examples.items()
+            }
+            self._kept[key] = learn_prototypes(described, bundle_digest).to_bytes()
+            while len(self._kept) > _MOST_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+def _key(examples: Mapping[str, Sequence[bytes]], bundle_digest: str) -> bytes:
+    told = hashlib.sha256(bundle_digest.encode())
+    for kind, of_kind in examples.items():
+        told.update(f"\0{kind}\0{len(of_kind)}\0".encode())
+        for one in of_kind:
+            told.update(one)
+    return told.digest()
+
+
+def learners() -> "dict[type, Callable[[Any, str], object]]":
+    """Return the learner of this process."""
+    learner = PrototypeLearner()
+    return {KindLearner: lambda _connection, _organization: learner}

@@ -10,6 +10,7 @@ from cloud.composition.serving import serve
 from cloud.composition.workers import migrate_database, run_embedded_broker, work
 from cloud.interfaces.terminal.adapt import AdaptDoor
 from cloud.interfaces.terminal.app import TerminalDoors
+from cloud.interfaces.terminal.floor import FloorDoors
 from cloud.interfaces.terminal.quality import QualityDoors
 from cloud.interfaces.terminal.token_keys import TokenKeys
 from cloud.interfaces.terminal.train import TrainDoors
@@ -33,6 +34,7 @@ def terminal_doors() -> TerminalDoors:
         quality=_quality,
         train=_train,
         adapt=_adapt,
+        floor=_floor,
         login_file=lambda: read_settings().login_path.expanduser(),
     )
 
@@ -67,6 +69,12 @@ def _adapt() -> AdaptDoor:
     return adapt_style
 
 
+def _floor() -> FloorDoors:
+    from cloud.composition.floor_doors import floor_doors
+
+    return floor_doors()
+
+
 def _new_credential_key(name: str) -> str:
     from cloud.infrastructure.signing.envelope import new_key
 
@@ -96,13 +104,17 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from cloud.infrastructure.registry_files.stage_files import StageFileError
     from cloud.infrastructure.registry_files.station_files import StationFileError
     from cloud.infrastructure.signing.access_tokens import TokenKeysDamagedError
-    from cloud.infrastructure.signing.certificate_authority import AuthorityDamagedError
+    from cloud.infrastructure.signing.authority_folders import (
+        AuthorityDamagedError,
+        RolloverRefusedError,
+    )
     from cloud.interfaces.edge_intake.servers import PortTakenError
 
     return (
         AlreadyUpError, AuthorityDamagedError, DatabaseAwayError, DatabaseRoleError,
         EmbeddedPostgresError, HomeUnusableError, HttpPortTakenError, JobWorkerEndedError,
         MqttBrokerError, NotReadyError, ObjectStoreSettingError, PortNotFreeError, PortTakenError,
-        RedisUrlInvalidError, RegistryFileError, RegistryRefusedError, SettingInvalidError,
-        SettingMissingError, StageFileError, StationFileError, TokenKeysDamagedError,
+        RedisUrlInvalidError, RegistryFileError, RegistryRefusedError, RolloverRefusedError,
+        SettingInvalidError, SettingMissingError, StageFileError, StationFileError,
+        TokenKeysDamagedError,
     )  # fmt: skip

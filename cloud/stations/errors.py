@@ -45,6 +45,18 @@ class CertificateRevokedError(StationError):
     code = "CERTIFICATE_REVOKED"
 
 
+class ExportInvalidError(StationError):
+    """A station's export is cut off, changed, or signed by nobody who may."""
+
+    code = "EXPORT_INVALID"
+
+
+class ExportForeignError(StationError):
+    """The export comes from a station of another organization."""
+
+    code = "EXPORT_FOREIGN"
+
+
 class RenewalTooLateError(StationError):
     """The certificate ended too long ago to be renewed; the station needs a join token."""
 

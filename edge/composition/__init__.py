@@ -233,7 +233,17 @@ def _status() -> dict[str, object]:
     return read_status(read_settings().station_home)
 
 
-def _export(stream: str, after: int) -> "Iterator[dict[str, object]]":
+def _export(target: Path) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from edge.infrastructure.station_export import export_station
+    from edge.infrastructure.system_time import SystemClock
+
+    home = read_settings().station_home
+    return asdict(export_station(home, target.absolute(), SystemClock(), AGENT_VERSION))
+
+
+def _events(stream: str, after: int) -> "Iterator[dict[str, object]]":
     from edge.infrastructure.sqlite_outbox_reading import export_events
 
     return export_events(read_settings().station_home, stream, after)
@@ -241,7 +251,7 @@ def _export(stream: str, after: int) -> "Iterator[dict[str, object]]":
 
 def cloud_doors() -> CloudDoors:
     """Return what the commands about the cloud open."""
-    return CloudDoors(sync=run_sync, enrol=_enrol, status=_status, export=_export)
+    return CloudDoors(sync=run_sync, enrol=_enrol, status=_status, events=_events, export=_export)
 
 
 # run: camera, scanner, guide, kiosk, spool and producer

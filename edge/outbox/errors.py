@@ -79,6 +79,18 @@ class EnrolmentPendingError(EnrolmentError):
     code = "ENROLMENT_PENDING"
 
 
+class NotEnrolledError(OutboxError):
+    """The station has no certificate."""
+
+    code = "NOT_ENROLLED"
+
+
+class ExportNotWrittenError(OutboxError):
+    """The file of an export cannot be written."""
+
+    code = "EXPORT_NOT_WRITTEN"
+
+
 class MediaIndexError(OutboxError):
     """The index of pictures cannot be read or written now; events go on without it."""
 

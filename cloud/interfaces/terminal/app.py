@@ -18,6 +18,7 @@ from cloud.events.ports import IdFactory
 from cloud.interfaces.terminal.adapt import AdaptDoor, add_adapt
 from cloud.interfaces.terminal.checks import Check, add_checks
 from cloud.interfaces.terminal.credentials import CredentialTools, add_credentials
+from cloud.interfaces.terminal.floor import FloorDoors, add_floor
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.interfaces.terminal.remote_commands import add_remote
 from cloud.interfaces.terminal.token_keys import TokenKeys, add_token_keys
@@ -62,6 +63,7 @@ class TerminalDoors:
     quality: Callable[[], QualityDoors]
     train: Callable[[], TrainDoors]
     adapt: Callable[[], AdaptDoor]
+    floor: Callable[[], FloorDoors]
     login_file: Callable[[], Path]
 
 
@@ -81,6 +83,12 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
     add_token_keys(
         app,
         doors.token_keys,
+        lambda work: _run(doors, work),
+        lambda data, text, as_json: _show(data, text, as_json=as_json),
+    )
+    add_floor(
+        app,
+        doors.floor,
         lambda work: _run(doors, work),
         lambda data, text, as_json: _show(data, text, as_json=as_json),
     )

@@ -21,7 +21,8 @@ class CloudDoors:
     sync: Callable[[], None]
     enrol: Callable[[str, str, str], Mapping[str, str]]
     status: Callable[[], Mapping[str, object]]
-    export: Callable[[str, int], Iterable[Mapping[str, object]]]
+    events: Callable[[str, int], Iterable[Mapping[str, object]]]
+    export: Callable[[Path], Mapping[str, object]]
 
 
 def say(code: str, reason: str = "") -> None:
@@ -58,16 +59,29 @@ def add_cloud_commands(app: typer.Typer, doors: CloudDoors) -> None:
 
     @app.command()
     def export(
+        file: Annotated[
+            Path | None,
+            typer.Argument(help="File to write; without one, events are printed."),
+        ] = None,
         stream: Annotated[str, typer.Option(help="events or state.")] = "events",
         after: Annotated[int, typer.Option(help="Only events after this number.")] = 0,
     ) -> None:
-        """Print stored events, one JSON object a line."""
+        """Write what the cloud does not have, pictures too, to FILE, for `kyndof floor import`.
+
+        Nothing here changes: the station goes on where it is. Without FILE stored events are
+        printed, one JSON object a line.
+        """
 
         def print_all() -> None:
-            for line in doors.export(stream, after):
+            for line in doors.events(stream, after):
                 typer.echo(json.dumps(line, ensure_ascii=False))
 
-        _guarded(print_all)
+        if file is None:
+            _guarded(print_all)
+        else:
+            target = file
+            typer.echo(json.dumps(_guarded(lambda: doors.export(target))))
+            say("EXPORTED")
 
 
 def _guarded(act: Callable[[], Result]) -> Result:

@@ -201,6 +201,11 @@ class CloudSettings(BaseSettings):
         description="File in which `kyndof login` keeps address and secret; only its owner reads.",
     )
     pki: Path | None = Field(None, description="Folder of the station CA; empty: pki/ in home.")
+    bundle_keys: Path | None = Field(
+        None,
+        description="Folder of the root and release keys that sign bundles; empty: bundle-keys/ in "
+        "home, and in production a refusal to sign.",
+    )
     token_keys: Path | None = Field(
         None,
         description="Folder of the keys that sign access tokens, shared by all processes; empty: "

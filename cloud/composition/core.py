@@ -13,6 +13,7 @@ from cloud.composition.identity import Identity, compose_identity, identity_stor
 from cloud.composition.jobs import job_queues, job_stores
 from cloud.composition.notifications import notification_stores
 from cloud.composition.registries import open_registries
+from cloud.composition.rollouts import rollout_stores
 from cloud.composition.sessions import answer_from_hot_tier, hot_sessions, session_stores
 from cloud.composition.webhooks import webhook_stores
 from cloud.settings import CloudSettings
@@ -121,6 +122,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             **credential_stores(sealer),
             **anchors(settings),
             **notification_stores(),
+            **rollout_stores(settings),
         }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
         identity.words.learn(bus)
@@ -215,6 +217,7 @@ def compose_bus(
     from cloud.permissions.circle import RabsicCircle
     from cloud.permissions.gate import RabsicApprovalGate
     from cloud.production import handlers as production
+    from cloud.rollouts import handlers as rollouts
     from cloud.sessions import handlers as sessions
     from cloud.stations import handlers as stations
     from cloud.webhooks import handlers as webhooks
@@ -246,6 +249,7 @@ def compose_bus(
         notifications,
         organizations,
         production,
+        rollouts,
         sessions,
         stations,
         webhooks,

@@ -10,6 +10,7 @@ from cloud.composition.serving import serve
 from cloud.composition.workers import migrate_database, run_embedded_broker, work
 from cloud.interfaces.terminal.adapt import AdaptDoor
 from cloud.interfaces.terminal.app import TerminalDoors
+from cloud.interfaces.terminal.bundles import BundleDoors
 from cloud.interfaces.terminal.floor import FloorDoors
 from cloud.interfaces.terminal.quality import QualityDoors
 from cloud.interfaces.terminal.token_keys import TokenKeys
@@ -35,6 +36,7 @@ def terminal_doors() -> TerminalDoors:
         train=_train,
         adapt=_adapt,
         floor=_floor,
+        bundles=_bundles,
         login_file=lambda: read_settings().login_path.expanduser(),
     )
 
@@ -75,6 +77,12 @@ def _floor() -> FloorDoors:
     return floor_doors()
 
 
+def _bundles() -> BundleDoors:
+    from cloud.composition.bundle_doors import bundle_doors
+
+    return bundle_doors(read_settings())
+
+
 def _new_credential_key(name: str) -> str:
     from cloud.infrastructure.signing.envelope import new_key
 
@@ -108,10 +116,13 @@ def _known_errors() -> tuple[type[Exception], ...]:
         AuthorityDamagedError,
         RolloverRefusedError,
     )
+    from cloud.infrastructure.signing.bundle_keys import BundleKeysMissingError
+    from cloud.infrastructure.signing.bundle_signing import BundleFolderError
     from cloud.interfaces.edge_intake.servers import PortTakenError
 
     return (
-        AlreadyUpError, AuthorityDamagedError, DatabaseAwayError, DatabaseRoleError,
+        AlreadyUpError, AuthorityDamagedError, BundleFolderError, BundleKeysMissingError,
+        DatabaseAwayError, DatabaseRoleError,
         EmbeddedPostgresError, HomeUnusableError, HttpPortTakenError, JobWorkerEndedError,
         MqttBrokerError, NotReadyError, ObjectStoreSettingError, PortNotFreeError, PortTakenError,
         RedisUrlInvalidError, RegistryFileError, RegistryRefusedError, RolloverRefusedError,

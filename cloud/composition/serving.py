@@ -13,6 +13,7 @@ from cloud.composition.graph import graph_router
 from cloud.composition.identity import compose_doorkeeper
 from cloud.composition.jobs import queue_place
 from cloud.composition.notifications import notification_feed
+from cloud.composition.rollouts import watching_rollouts
 from cloud.composition.timers import firing_timers
 from cloud.composition.webhooks import delivery_book
 from cloud.settings import CHECKOUT, CloudSettings
@@ -77,6 +78,8 @@ async def compose_serving(settings: CloudSettings, core: Core) -> AsyncIterator[
 
 
 def _intake(settings: CloudSettings, core: Core, vault: "ObjectPictureVault") -> "EdgeIntake":
+    from cloud.infrastructure.object_storage.bundle_vault import ObjectBundleVault
+    from cloud.infrastructure.object_storage.picture_vault import open_store
     from cloud.infrastructure.postgres.station_border import PostgresStationBorder
     from cloud.infrastructure.registry_files.style_files import FolderStyleFiles
     from cloud.infrastructure.signing.certificate_authority import ServerCertificates
@@ -92,6 +95,7 @@ def _intake(settings: CloudSettings, core: Core, vault: "ObjectPictureVault") ->
             authority=core.authority,
             certificates=ServerCertificates(core.authority, grpc.names, clock),
             vault=vault,
+            bundles=ObjectBundleVault(open_store(settings.object_store_location)),
             styles=FolderStyleFiles(settings.registry / "standards" / "styles"),
             clock=clock,
             intake=DoorAddress(host=grpc.host, port=grpc.port, setting="KYNDOF_GRPC__PORT"),
@@ -124,6 +128,7 @@ async def serve(settings: CloudSettings) -> None:
         await server.start()
         stack.push_async_callback(server.stop)
         await stack.enter_async_context(firing_timers(core.bus, core.pool))
+        await stack.enter_async_context(watching_rollouts(core.bus, core.pool))
         _LOG.info("serving", extra={"ports": _ports_of(settings)})
         tasks = {
             asyncio.create_task(serving.intake.run()),

@@ -15,6 +15,7 @@ STATION_RIGHTS: Mapping[str, str] = {
     "record_station_state": "a station shows what it is doing",
     "record_station_report": "a station says what it made of its desired state",
     "report_station_fault": "a station or its stream is suspicious",
+    "record_model_report": "a station says how it fares with the bundle that it was assigned",
     "store_media": "a station hands in the pictures that its events name",
 }
 
@@ -34,6 +35,9 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "seal_audit_chain": "the retention policy seals what it drops; the chain must hold",
     "register_station": "`kyndof up` brings its own stations",
     "issue_join_token": "`kyndof up` brings its own stations",
+    "publish_trust": "`kyndof bundle` works for whoever holds the keys",
+    "release_bundle": "`kyndof bundle release` works for whoever owns the machine",
+    "advance_rollout": "what the stations' reports ask for happens whoever is there",
     "raise_notifications": "the outbox tells persons of what happened",
     "append_to_session": "an agent's answer, or a colleague's reply in a thread",
     "dispute_event": "the projector keeps a fact that a rule refuses",

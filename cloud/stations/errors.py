@@ -163,15 +163,3 @@ class MediaInvalidError(StationError):
     """The picture's address, size or kind is not acceptable."""
 
     code = "MEDIA_INVALID"
-
-
-class ShiftTestInvalidError(StationError):
-    """Shares, bounds or counts of the test for risen rejects cannot be."""
-
-    code = "SHIFT_TEST_INVALID"
-
-
-class RolloutInvalidError(StationError):
-    """A rollout names stations or a stage that cannot be."""
-
-    code = "ROLLOUT_INVALID"

@@ -203,6 +203,33 @@ class StationKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WishedTrial:
+    """What a rollout asks of a station: garments, seconds, shares, and a line of rejects."""
+
+    shadow_garments: int
+    shadow_s: float
+    trial_garments: int
+    trial_s: float
+    failing_restarts: int
+    error_ratio: float
+    slow_ratio: float
+    override_ratio: float
+    slope_ratio: float
+    upper_count: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A generation of what a station should have; an empty digest wishes nothing."""
+
+    generation: int
+    work_digest: str
+    model_digest: str = ""
+    rollout_id: str = ""
+    trial: WishedTrial | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedEvent:
     """A committed event on its way into the rooms it concerns."""
 

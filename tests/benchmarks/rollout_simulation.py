@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from cloud.stations.rollout import (
+from cloud.rollouts.rollout import (
     RolloutRules,
     RolloutStage,
     StationTrial,
@@ -27,7 +27,7 @@ from cloud.stations.rollout import (
     waves_of,
     weigh,
 )
-from cloud.stations.shift_test import ShiftLines, ShiftVerdict
+from cloud.rollouts.shift_test import ShiftLines, ShiftVerdict
 from tests.benchmarks.report import Report, arguments, wilson
 
 SEED = 20_261

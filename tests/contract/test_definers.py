@@ -27,6 +27,7 @@ DEFINERS = {
     "lookup_token_family": ("kyndof_lookup", FINDING),
     "lookup_web_session": ("kyndof_lookup", FINDING),
     "lookup_webhook_endpoint": ("kyndof_lookup", FINDING),
+    "open_rollouts": ("kyndof_lookup", TIMERS),
     "unheard_organizations": ("kyndof_lookup", TIMERS),
 }
 

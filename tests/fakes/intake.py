@@ -22,13 +22,16 @@ from kyndof_wire.sync.v1 import sync_pb2
 from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceStub
 from ulid import ULID
 
+from cloud.composition.rollouts import bundle_ports
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.learning.kind_learner import learners
+from cloud.infrastructure.object_storage.bundle_vault import ObjectBundleVault
 from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
 from cloud.infrastructure.postgres import (
     inspection_store,
     learning_store,
     production_store,
+    rollout_store,
     station_store,
 )
 from cloud.infrastructure.postgres.floor_store import PostgresRoster
@@ -47,6 +50,8 @@ from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers
 from cloud.learning import handlers as learning
 from cloud.production import handlers as production
 from cloud.production.ports import Roster
+from cloud.rollouts import handlers as rollouts
+from cloud.rollouts.standing import ONE_MACHINE
 from cloud.stations import handlers as stations
 from cloud.stations.commands import IssueJoinToken, RegisterStation
 from cloud.stations.ports import CertificateAuthority
@@ -261,8 +266,15 @@ async def intake_over(
     """Open both doors on free ports, as composition does."""
     await add_organization(database.owner, DEMO, "demo", "worker@demo.example")
     await add_organization(database.owner, OTHER, "other", "worker@other.example")
-    stores = {**station_store.STORES, **production_store.STORES, **inspection_store.STORES}
-    stores |= {**learning_store.STORES, **learners()}
+    stores = {
+        **station_store.STORES,
+        **production_store.STORES,
+        **inspection_store.STORES,
+        **rollout_store.STORES,
+        **bundle_ports(ONE_MACHINE),
+        **learning_store.STORES,
+        **learners(),
+    }
     made: list[FolderCertificateAuthority] = []
     # These tests are not about who may work where: everybody may.
     stores[Roster] = PostgresRoster
@@ -274,7 +286,7 @@ async def intake_over(
         # The client's own clock judges the server's certificate: tests do not move that one.
         server_clock = SetClock(core.clock.moment)
         server_authority = FolderCertificateAuthority(folder / "authority", server_clock)
-        for feature in (stations, production, inspection, learning):
+        for feature in (stations, production, inspection, learning, rollouts):
             for command, handler in feature.COMMANDS.items():
                 core.bus.register(command, handler)
             for query, question in feature.QUERIES.items():
@@ -290,6 +302,7 @@ async def intake_over(
                     server_authority, ["localhost", "127.0.0.1"], server_clock
                 ),
                 vault=vault,
+                bundles=ObjectBundleVault(open_store(str(folder / "objects"))),
                 styles=FolderStyleFiles(folder / "styles"),
                 clock=core.clock,
                 intake=DoorAddress(host="127.0.0.1", port=0, setting="KYNDOF_GRPC__PORT"),

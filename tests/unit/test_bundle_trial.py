@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cloud.stations import rollout
-from cloud.stations.rollout import RolloutRules, station_lines
+from cloud.rollouts import rollout
+from cloud.rollouts.rollout import RolloutRules, station_lines
 from edge.model_bundles.trial import (
     ENDED,
     Assigned,

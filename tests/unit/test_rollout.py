@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cloud.stations.errors import RolloutInvalidError
-from cloud.stations.rollout import (
+from cloud.rollouts.errors import RolloutInvalidError
+from cloud.rollouts.rollout import (
     WAVES,
     RolloutRules,
     RolloutStage,
@@ -21,7 +21,7 @@ from cloud.stations.rollout import (
     waves_of,
     weigh,
 )
-from cloud.stations.shift_test import ShiftVerdict
+from cloud.rollouts.shift_test import ShiftVerdict
 
 pytestmark = pytest.mark.requirement("ROL")
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cloud.stations.errors import ShiftTestInvalidError
-from cloud.stations.rollout import RolloutRules, canary_lines
-from cloud.stations.shift_test import ShiftLines, ShiftVerdict, shift_lines
+from cloud.rollouts.errors import ShiftTestInvalidError
+from cloud.rollouts.rollout import RolloutRules, canary_lines
+from cloud.rollouts.shift_test import ShiftLines, ShiftVerdict, shift_lines
 
 pytestmark = pytest.mark.requirement("ROL")
 LINES = canary_lines(RolloutRules(), 0.05)

@@ -6,6 +6,7 @@ and how far that got, when a station was heard, which generation a work package 
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ import asyncpg
 
 from cloud.events.ports import Clock
 from cloud.infrastructure.postgres.pool import DATABASE_AWAY
-from cloud.stations.queries import LoggedEvent, StationKey, TokenOwner
+from cloud.stations.queries import LoggedEvent, StationKey, TokenOwner, Wish, WishedTrial
 
 LOG = logging.getLogger("kyndof.intake")
 CHANNEL = "kyndof_station_events"
@@ -63,7 +64,7 @@ ON CONFLICT (organization_id, station_id) DO UPDATE SET
   wished_at = CASE WHEN station_wishes.work_digest <> excluded.work_digest
                    THEN excluded.wished_at ELSE station_wishes.wished_at END,
   work_digest = excluded.work_digest
-RETURNING generation
+RETURNING generation, work_digest, model_digest, rollout_id, trial_rules
 """
 #: Only what concerns pieces: a badge or an alarm must not make another package.
 _WATERMARK = """
@@ -106,17 +107,20 @@ class PostgresStationBorder:
                 self._clock.now(),
             )
 
-    async def wish(self, station: StationKey, work_digest: str) -> int:
-        """Return the generation of this digest; a changed digest gets the next one."""
+    async def wish(self, station: StationKey, work_digest: str) -> Wish:
+        """Return the wish with this work package; a changed wish gets the next generation."""
         async with self._as(station) as connection:
-            generation: int = await connection.fetchval(
+            row = await connection.fetchrow(
                 _WISH,
                 station.organization_id,
                 station.station_id,
                 work_digest,
                 self._clock.now(),
             )
-        return generation
+        facts = dict(row or {})
+        rules = facts.pop("trial_rules")
+        trial = WishedTrial(**json.loads(rules)) if rules else None
+        return Wish(trial=trial, **facts)
 
     async def watermark(self, station: StationKey) -> int:
         """Return the last of the station's own events about work that production has judged."""

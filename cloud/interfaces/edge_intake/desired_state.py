@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
@@ -12,7 +11,7 @@ from cloud.interfaces.edge_intake.ports import Bus, StyleFiles, WorkPackages
 from cloud.interfaces.edge_intake.work_package import BuiltPackage, build_package
 from cloud.learning.queries import LearnedContents, LearnedForStation
 from cloud.production.queries import PackageContents, WorkPackageContents
-from cloud.stations.queries import StationKey
+from cloud.stations.queries import StationKey, Wish
 
 LOG = logging.getLogger("kyndof.fleet")
 DEBOUNCE_S = 0.2
@@ -20,18 +19,19 @@ RECHECK_S = 60.0
 #: Packages kept in memory for stations that are about to fetch them.
 MOST_PACKAGES = 64
 
-_CONCERNED = ("work_order_", "step_", "piece_", "person_", "rework_", "design_", "station_renamed")
+_CONCERNED = (
+    "work_order_",
+    "step_",
+    "piece_",
+    "person_",
+    "rework_",
+    "design_",
+    "rollout_",
+    "station_renamed",
+)
 _CONCERNED_TYPES = frozenset(
     {"inspection_corrected", "station_registered", "station_revoked", "flaw_named"}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A generation of what a station should have."""
-
-    generation: int
-    work_digest: str
 
 
 class DesiredState:
@@ -75,8 +75,7 @@ class DesiredState:
             if known is not None and known[0] == change:
                 return known[1]
             built = await self._build(station)
-            generation = await self._packages.wish(station, built.digest)
-            wish = Wish(generation=generation, work_digest=built.digest)
+            wish = await self._packages.wish(station, built.digest)
             self._keep(station, built)
             self._fresh[station] = (change, wish)
             return wish

@@ -8,8 +8,11 @@ import grpc.aio
 from kyndof_wire.fleet.v1.fleet_pb2 import (
     GetWorkPackageRequest,
     GetWorkPackageResponse,
+    ModelReport,
     ReportStateRequest,
     ReportStateResponse,
+    TrialRules,
+    TrialState,
     WatchDesiredStateRequest,
     WatchDesiredStateResponse,
 )
@@ -17,10 +20,12 @@ from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceServicer
 
 from cloud.commands.errors import CommandError
 from cloud.interfaces.edge_intake.admission import Admission
-from cloud.interfaces.edge_intake.desired_state import DesiredState, Wish
+from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.ports import Bus
 from cloud.interfaces.edge_intake.status import refuse
+from cloud.rollouts.commands import RecordModelReport
 from cloud.stations.commands import RecordStationReport
+from cloud.stations.queries import Wish
 
 #: A watching station's standing is looked at this often.
 LOOK_S = 5.0
@@ -56,9 +61,7 @@ class FleetDoor(FleetServiceServicer):
                         await context.abort(grpc.StatusCode.PERMISSION_DENIED, objection)
                     continue
                 told = waiting.result()
-                yield WatchDesiredStateResponse(
-                    generation=told.generation, work_digest=told.work_digest
-                )
+                yield _response(told)
                 waiting = asyncio.create_task(self._desired.changed(caller.key, told))
         finally:
             waiting.cancel()
@@ -93,9 +96,54 @@ class FleetDoor(FleetServiceServicer):
         )
         try:
             await self._bus.send(command, caller.context)
+            if request.HasField("model"):
+                await self._bus.send(_fared(caller.station_id, request.model), caller.context)
         except CommandError as error:
             await refuse(context, error)
         return ReportStateResponse()
+
+
+def _response(wish: Wish) -> WatchDesiredStateResponse:
+    trial = wish.trial
+    return WatchDesiredStateResponse(
+        generation=wish.generation,
+        work_digest=wish.work_digest,
+        model_digest=wish.model_digest,
+        rollout_id=wish.rollout_id,
+        trial_rules=None
+        if trial is None
+        else TrialRules(
+            shadow_garments=trial.shadow_garments,
+            shadow_s=trial.shadow_s,
+            trial_garments=trial.trial_garments,
+            trial_s=trial.trial_s,
+            failing_restarts=trial.failing_restarts,
+            error_ratio=trial.error_ratio,
+            slow_ratio=trial.slow_ratio,
+            override_ratio=trial.override_ratio,
+            slope_ratio=trial.slope_ratio,
+            upper_count=trial.upper_count,
+        ),
+    )
+
+
+def _fared(station_id: str, report: ModelReport) -> RecordModelReport:
+    # A state that a later station knows is one that this cloud cannot weigh: it stays as it was.
+    name = TrialState.Name(report.state) if report.state in TrialState.values() else ""
+    state = name.removeprefix("TRIAL_STATE_")
+    return RecordModelReport(
+        station_id=station_id,
+        assigned_digest=_clean(report.assigned_digest),
+        rollout_id=_clean(report.rollout_id),
+        state="" if state == "UNSPECIFIED" else state,
+        code=_clean(report.reason),
+        running_digest=_clean(report.running_digest),
+        garments=report.garments,
+        rejects=report.rejects,
+        errors=report.errors,
+        overrides=report.overrides,
+        observed_generation=min(report.observed_generation, LARGEST_GENERATION),
+    )
 
 
 def _clean(text: str) -> str:

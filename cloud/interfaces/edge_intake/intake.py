@@ -7,6 +7,7 @@ from typing import Protocol
 from cloud.events.ports import Clock
 from cloud.interfaces.edge_intake.accepted_disputes import AcceptedDisputes
 from cloud.interfaces.edge_intake.admission import Admission
+from cloud.interfaces.edge_intake.artifacts import ArtifactDoor
 from cloud.interfaces.edge_intake.certificates import CertificateDoor
 from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
@@ -15,6 +16,7 @@ from cloud.interfaces.edge_intake.fleet import FleetDoor
 from cloud.interfaces.edge_intake.live_streams import LiveStreams
 from cloud.interfaces.edge_intake.media import MediaDoor
 from cloud.interfaces.edge_intake.ports import (
+    BundleFiles,
     Bus,
     CertificateReader,
     EventLog,
@@ -46,6 +48,7 @@ class IntakeParts:
     authority: CertificateReader
     certificates: ServerCertificates
     vault: PictureVault
+    bundles: BundleFiles
     styles: StyleFiles
     clock: Clock
     intake: DoorAddress
@@ -87,6 +90,7 @@ class EdgeIntake:
                     parts.bus, parts.border, parts.authority, limit, parts.clock
                 ),
                 certificates=CertificateDoor(parts.bus, admission, parts.authority, parts.clock),
+                artifacts=ArtifactDoor(parts.bus, admission, parts.bundles),
             ),
             intake=parts.intake,
             enrolment=parts.enrolment,

@@ -10,6 +10,7 @@ from cloud.stations.queries import (
     StationKey,
     TokenOwner,
     Upload,
+    Wish,
 )
 
 
@@ -138,11 +139,23 @@ class PictureVault(Protocol):
         ...
 
 
+class BundleFiles(Protocol):
+    """Holds the files of released bundles."""
+
+    async def read(self, organization_id: str, sha256: str, start: int, length: int) -> bytes:
+        """Return ``length`` bytes of a file from ``start`` on.
+
+        Raises:
+            ModelBundleUnknownError: the store has lost it.
+        """
+        ...
+
+
 class WorkPackages(Protocol):
     """Keeps which generation of which work package each station should have."""
 
-    async def wish(self, station: StationKey, work_digest: str) -> int:
-        """Return the generation of this digest; a changed digest gets the next one."""
+    async def wish(self, station: StationKey, work_digest: str) -> Wish:
+        """Return the wish with this work package; a changed wish gets the next generation."""
         ...
 
     async def watermark(self, station: StationKey) -> int:

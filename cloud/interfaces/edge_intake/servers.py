@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 import grpc
 import grpc.aio
+from kyndof_wire.artifacts.v1.artifacts_pb2_grpc import (
+    ArtifactServiceServicer,
+    add_ArtifactServiceServicer_to_server,
+)
 from kyndof_wire.enrolment.v1.enrolment_pb2_grpc import (
     CertificateServiceServicer,
     EnrolmentServiceServicer,
@@ -56,6 +60,7 @@ class Servicers:
     media: MediaServiceServicer
     enrolment: EnrolmentServiceServicer
     certificates: CertificateServiceServicer
+    artifacts: ArtifactServiceServicer
 
 
 @dataclass(slots=True)
@@ -83,6 +88,7 @@ class IntakeServers:
         add_FleetServiceServicer_to_server(self.servicers.fleet, intake)
         add_MediaServiceServicer_to_server(self.servicers.media, intake)
         add_CertificateServiceServicer_to_server(self.servicers.certificates, intake)
+        add_ArtifactServiceServicer_to_server(self.servicers.artifacts, intake)
         enrolment = grpc.aio.server(
             interceptors=[RefuseUnreadable()],
             options=_options(LARGEST_ENROLMENT_BYTES),

@@ -16,6 +16,7 @@ from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import CommandError
 from cloud.events.ports import IdFactory
 from cloud.interfaces.terminal.adapt import AdaptDoor, add_adapt
+from cloud.interfaces.terminal.bundles import BundleDoors, add_bundles
 from cloud.interfaces.terminal.checks import Check, add_checks
 from cloud.interfaces.terminal.credentials import CredentialTools, add_credentials
 from cloud.interfaces.terminal.floor import FloorDoors, add_floor
@@ -64,6 +65,7 @@ class TerminalDoors:
     train: Callable[[], TrainDoors]
     adapt: Callable[[], AdaptDoor]
     floor: Callable[[], FloorDoors]
+    bundles: Callable[[], BundleDoors]
     login_file: Callable[[], Path]
 
 
@@ -89,6 +91,12 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
     add_floor(
         app,
         doors.floor,
+        lambda work: _run(doors, work),
+        lambda data, text, as_json: _show(data, text, as_json=as_json),
+    )
+    add_bundles(
+        app,
+        doors.bundles,
         lambda work: _run(doors, work),
         lambda data, text, as_json: _show(data, text, as_json=as_json),
     )

@@ -13,8 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from math import ceil
 
-from cloud.stations.errors import RolloutInvalidError
-from cloud.stations.shift_test import ShiftLines, ShiftVerdict, shift_lines
+from cloud.rollouts.errors import RolloutInvalidError
+from cloud.rollouts.shift_test import ShiftLines, ShiftVerdict, shift_lines
 
 
 class RolloutStage(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import log
 
-from cloud.stations.errors import ShiftTestInvalidError
+from cloud.rollouts.errors import ShiftTestInvalidError
 
 
 class ShiftVerdict(StrEnum):

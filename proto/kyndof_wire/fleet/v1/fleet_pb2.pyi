@@ -335,6 +335,146 @@ class GetWorkPackageResponse(_message.Message):
 Global___GetWorkPackageResponse: _TypeAlias = GetWorkPackageResponse  # noqa: Y015
 
 @_typing.final
+class GetConfigurationRequest(_message.Message):
+    """By digest, as desired state named it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_DIGEST_FIELD_NUMBER: _builtins.int
+    config_digest: _builtins.str
+    """SHA-256 hex of the configuration."""
+    def __init__(
+        self,
+        *,
+        config_digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_digest", b"config_digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConfigurationRequest: _TypeAlias = GetConfigurationRequest  # noqa: Y015
+
+@_typing.final
+class GetConfigurationResponse(_message.Message):
+    """A configuration whose SHA-256 is the digest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIGURATION_FIELD_NUMBER: _builtins.int
+    configuration: _builtins.bytes
+    """The document, exactly the bytes of the digest."""
+    def __init__(
+        self,
+        *,
+        configuration: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["configuration", b"configuration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConfigurationResponse: _TypeAlias = GetConfigurationResponse  # noqa: Y015
+
+@_typing.final
+class CameraCapabilities(_message.Message):
+    """What a camera lets itself be set to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CAMERA_FIELD_NUMBER: _builtins.int
+    CONTROLS_FIELD_NUMBER: _builtins.int
+    SIZES_FIELD_NUMBER: _builtins.int
+    PROFILES_FIELD_NUMBER: _builtins.int
+    camera: _builtins.str
+    """What the camera is, as the station describes it."""
+    @_builtins.property
+    def controls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ControlRange]:
+        """Each setting that can be made, with its range."""
+
+    @_builtins.property
+    def sizes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameSize]:
+        """Sizes of pictures; empty: the ranges of width and height say all."""
+
+    @_builtins.property
+    def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files of settings that lie at the station, by name."""
+
+    def __init__(
+        self,
+        *,
+        camera: _builtins.str = ...,
+        controls: _abc.Iterable[Global___ControlRange] | None = ...,
+        sizes: _abc.Iterable[Global___FrameSize] | None = ...,
+        profiles: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "controls", b"controls", "profiles", b"profiles", "sizes", b"sizes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CameraCapabilities: _TypeAlias = CameraCapabilities  # noqa: Y015
+
+@_typing.final
+class ControlRange(_message.Message):
+    """The range of one setting."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name as in the configuration: exposure_us."""
+    minimum: _builtins.float
+    """Smallest value, in the unit that the name ends in."""
+    maximum: _builtins.float
+    """Largest value, in the unit that the name ends in."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        minimum: _builtins.float = ...,
+        maximum: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["maximum", b"maximum", "minimum", b"minimum", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ControlRange: _TypeAlias = ControlRange  # noqa: Y015
+
+@_typing.final
+class FrameSize(_message.Message):
+    """One size of picture."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WIDTH_PX_FIELD_NUMBER: _builtins.int
+    HEIGHT_PX_FIELD_NUMBER: _builtins.int
+    width_px: _builtins.int
+    """Width in pixels."""
+    height_px: _builtins.int
+    """Height in pixels."""
+    def __init__(
+        self,
+        *,
+        width_px: _builtins.int = ...,
+        height_px: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height_px", b"height_px", "width_px", b"width_px"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FrameSize: _TypeAlias = FrameSize  # noqa: Y015
+
+@_typing.final
 class ReportStateRequest(_message.Message):
     """Reconciled, or why not."""
 
@@ -347,6 +487,9 @@ class ReportStateRequest(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     CONFIG_DIGEST_FIELD_NUMBER: _builtins.int
     CONFIG_REFUSAL_FIELD_NUMBER: _builtins.int
+    CONFIG_DETAIL_FIELD_NUMBER: _builtins.int
+    CONFIG_WISHED_FIELD_NUMBER: _builtins.int
+    CAMERA_FIELD_NUMBER: _builtins.int
     observed_generation: _builtins.int
     """The newest generation that was seen."""
     work_digest: _builtins.str
@@ -359,9 +502,17 @@ class ReportStateRequest(_message.Message):
     """SHA-256 hex of the configuration in use; empty: the station's own."""
     config_refusal: _builtins.str
     """Code of why the wished configuration is not used; empty when it is."""
+    config_detail: _builtins.str
+    """One sentence about it."""
+    config_wished: _builtins.str
+    """SHA-256 hex of the wished configuration that refusal and detail are about."""
     @_builtins.property
     def model(self) -> Global___ModelReport:
         """How the assigned bundle fares; absent: nobody who judges has said yet."""
+
+    @_builtins.property
+    def camera(self) -> Global___CameraCapabilities:
+        """What the camera lets itself be set to; absent: it was not asked yet."""
 
     def __init__(
         self,
@@ -373,10 +524,13 @@ class ReportStateRequest(_message.Message):
         model: Global___ModelReport | None = ...,
         config_digest: _builtins.str = ...,
         config_refusal: _builtins.str = ...,
+        config_detail: _builtins.str = ...,
+        config_wished: _builtins.str = ...,
+        camera: Global___CameraCapabilities | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_digest", b"config_digest", "config_refusal", b"config_refusal", "detail", b"detail", "model", b"model", "observed_generation", b"observed_generation", "state", b"state", "work_digest", b"work_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "config_detail", b"config_detail", "config_digest", b"config_digest", "config_refusal", b"config_refusal", "config_wished", b"config_wished", "detail", b"detail", "model", b"model", "observed_generation", b"observed_generation", "state", b"state", "work_digest", b"work_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

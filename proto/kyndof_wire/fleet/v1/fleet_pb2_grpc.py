@@ -45,6 +45,11 @@ class FleetServiceStub:
                 request_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetWorkPackageRequest.SerializeToString,
                 response_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetWorkPackageResponse.FromString,
                 _registered_method=True)
+        self.GetConfiguration = channel.unary_unary(
+                '/kyndof_wire.fleet.v1.FleetService/GetConfiguration',
+                request_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetConfigurationRequest.SerializeToString,
+                response_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetConfigurationResponse.FromString,
+                _registered_method=True)
         self.ReportState = channel.unary_unary(
                 '/kyndof_wire.fleet.v1.FleetService/ReportState',
                 request_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.ReportStateRequest.SerializeToString,
@@ -70,6 +75,13 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConfiguration(self, request, context):
+        """Fetch a configuration by its digest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReportState(self, request, context):
         """What the station has made of it.
         """
@@ -89,6 +101,11 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.GetWorkPackage,
                     request_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetWorkPackageRequest.FromString,
                     response_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetWorkPackageResponse.SerializeToString,
+            ),
+            'GetConfiguration': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConfiguration,
+                    request_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetConfigurationRequest.FromString,
+                    response_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetConfigurationResponse.SerializeToString,
             ),
             'ReportState': grpc.unary_unary_rpc_method_handler(
                     servicer.ReportState,
@@ -151,6 +168,33 @@ class FleetService:
             '/kyndof_wire.fleet.v1.FleetService/GetWorkPackage',
             kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetWorkPackageRequest.SerializeToString,
             kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetWorkPackageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConfiguration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kyndof_wire.fleet.v1.FleetService/GetConfiguration',
+            kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetConfigurationRequest.SerializeToString,
+            kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.GetConfigurationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class FleetServiceStub:
     """One full document at connect and after each change."""
     GetWorkPackage: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.GetWorkPackageRequest, _fleet_pb2.GetWorkPackageResponse]
     """Fetch a work package by its digest."""
+    GetConfiguration: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.GetConfigurationRequest, _fleet_pb2.GetConfigurationResponse]
+    """Fetch a configuration by its digest."""
     ReportState: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.ReportStateRequest, _fleet_pb2.ReportStateResponse]
     """What the station has made of it."""
 
@@ -49,6 +51,8 @@ class FleetServiceAsyncStub(FleetServiceStub):
     """One full document at connect and after each change."""
     GetWorkPackage: _aio.UnaryUnaryMultiCallable[_fleet_pb2.GetWorkPackageRequest, _fleet_pb2.GetWorkPackageResponse]  # type: ignore[assignment]
     """Fetch a work package by its digest."""
+    GetConfiguration: _aio.UnaryUnaryMultiCallable[_fleet_pb2.GetConfigurationRequest, _fleet_pb2.GetConfigurationResponse]  # type: ignore[assignment]
+    """Fetch a configuration by its digest."""
     ReportState: _aio.UnaryUnaryMultiCallable[_fleet_pb2.ReportStateRequest, _fleet_pb2.ReportStateResponse]  # type: ignore[assignment]
     """What the station has made of it."""
 
@@ -70,6 +74,14 @@ class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_fleet_pb2.GetWorkPackageResponse, _abc.Awaitable[_fleet_pb2.GetWorkPackageResponse]]:
         """Fetch a work package by its digest."""
+
+    @_abc_1.abstractmethod
+    def GetConfiguration(
+        self,
+        request: _fleet_pb2.GetConfigurationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fleet_pb2.GetConfigurationResponse, _abc.Awaitable[_fleet_pb2.GetConfigurationResponse]]:
+        """Fetch a configuration by its digest."""
 
     @_abc_1.abstractmethod
     def ReportState(

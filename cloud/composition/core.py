@@ -123,6 +123,7 @@ async def compose_core(settings: CloudSettings) -> AsyncIterator[Core]:
             **anchors(settings),
             **notification_stores(),
             **rollout_stores(settings),
+            **configuration_schema(settings),
         }
         bus = compose_bus(pool, registry, stages, authority, more_stores)
         identity.words.learn(bus)
@@ -318,6 +319,17 @@ def credential_stores(sealer: "Sealer") -> "dict[type, Callable[[Any, str], obje
     }
 
 
+def configuration_schema(
+    settings: CloudSettings,
+) -> "dict[type, Callable[[Any, str], object]]":
+    """Return what a station's configuration may hold, from where the stations' files lie."""
+    from cloud.infrastructure.registry_files.configuration_schema import FileConfigurationSchema
+    from cloud.stations.ports import ConfigurationSchema
+
+    schema = FileConfigurationSchema(settings.firmware_config)
+    return {ConfigurationSchema: lambda _connection, _organization: schema}
+
+
 def _stores(
     registry: "OrgRegistry",
     stages: "StageFiles",
@@ -328,6 +340,7 @@ def _stores(
     from cloud.infrastructure.postgres import (
         approval_store,
         audit_store,
+        configuration_store,
         idempotency_store,
         inspection_store,
         learning_store,
@@ -346,7 +359,7 @@ def _stores(
     for stores in (
         approval_store, audit_store, idempotency_store, inspection_store, learning_store,
         organization_store, permission_store, production_store, station_store, printer,
-        resource_locks,
+        resource_locks, configuration_store,
     ):  # fmt: skip
         merged |= stores.STORES
     merged[CertificateAuthority] = lambda _connection, _organization: authority

@@ -5,6 +5,9 @@ from datetime import datetime
 
 from cloud.commands.command import Command, summed_up_field
 
+#: A number in the unit that the name of the setting beside it ends in.
+InItsUnit = float
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterStation(Command):
@@ -201,8 +204,50 @@ class RecordStationState(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigureStation(Command):
+    """Wish a configuration of a station: ``document`` is JSON, what it leaves open stays as is."""
+
+    domain = "stations"
+
+    station_id: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationReport:
+    """Digest of the configuration in use, and why the ``wished`` one is not.
+
+    ``refusal`` is a code, empty while the wished one is used or still waits.
+    """
+
+    digest: str
+    wished: str
+    refusal: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraControl:
+    """Range of one setting of a camera, in the unit that the name ends in."""
+
+    name: str
+    minimum: InItsUnit
+    maximum: InItsUnit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraCapabilities:
+    """What a station's camera lets itself be set to; ``sizes_px`` are (width, height)."""
+
+    camera: str
+    controls: tuple[CameraControl, ...] = ()
+    sizes_px: tuple[tuple[int, int], ...] = ()
+    profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStationReport(Command):
-    """Note what a station made of the cloud's wish."""
+    """Note what a station made of the cloud's wish; what is ``None`` it did not say."""
 
     domain = "stations"
 
@@ -211,6 +256,8 @@ class RecordStationReport(Command):
     work_digest: str
     state: str
     detail: str
+    configuration: ConfigurationReport | None = None
+    camera: CameraCapabilities | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

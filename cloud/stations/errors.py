@@ -163,3 +163,27 @@ class MediaInvalidError(StationError):
     """The picture's address, size or kind is not acceptable."""
 
     code = "MEDIA_INVALID"
+
+
+class ConfigurationInvalidError(StationError):
+    """The configuration is not what its schema says; ``details.field`` names the place."""
+
+    code = "CONFIGURATION_INVALID"
+
+
+class ConfigurationCameraLacksError(StationError):
+    """The station's camera has no such setting."""
+
+    code = "CONFIGURATION_CAMERA_LACKS"
+
+
+class ConfigurationBeyondCameraError(StationError):
+    """A value lies outside of what the station's camera can be set to."""
+
+    code = "CONFIGURATION_BEYOND_CAMERA"
+
+
+class ConfigurationUnknownError(StationError):
+    """The station was never given a configuration with this digest."""
+
+    code = "CONFIGURATION_UNKNOWN"

@@ -101,3 +101,26 @@ class MediaStored(DomainEvent):
     content_type: str
     station_id: str
     event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationConfigured(DomainEvent):
+    """Another configuration is wished of a station."""
+
+    station_id: str
+    station_name: str
+    version: int
+    digest: str
+    saved_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationConfigurationReported(DomainEvent):
+    """A station uses another configuration, or says why it does not."""
+
+    station_id: str
+    station_name: str
+    digest: str
+    wished: str
+    code: str
+    detail: str

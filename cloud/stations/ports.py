@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from cloud.stations.commands import BuryEvent, RecordStationGap, RecordStationReport, StoreMedia
+from cloud.stations.commands import (
+    BuryEvent,
+    CameraCapabilities,
+    ConfigurationReport,
+    RecordStationGap,
+    RecordStationReport,
+    StoreMedia,
+)
+from cloud.stations.configuration import ConfigurationField, Document
 from cloud.stations.enrolment import JoinToken
 from cloud.stations.event_log import AppendPlan, Cursor
-from cloud.stations.queries import DisputeView, MediaView
+from cloud.stations.queries import ConfigurationVersionView, DisputeView, MediaView
 from cloud.stations.station import Station, StationState, StationStatus
 
 
@@ -55,6 +63,48 @@ class StageCodes(Protocol):
         ...
 
 
+class ConfigurationSchema(Protocol):
+    """What a station's configuration may hold."""
+
+    def fields(self) -> tuple[ConfigurationField, ...]:
+        """Return every setting that there is."""
+        ...
+
+    def check(self, document: Document) -> None:
+        """Refuse a document that the schema refuses.
+
+        Raises:
+            ConfigurationInvalidError: the first error, by its place.
+        """
+        ...
+
+
+class ConfigurationStore(Protocol):
+    """Configurations of the organization's stations, and what the stations made of them."""
+
+    async def newest(self, station_id: str) -> ConfigurationVersionView | None:
+        """Return what is wished of a station."""
+        ...
+
+    async def versions(self, station_id: str, limit: int) -> list[ConfigurationVersionView]:
+        """Return what was ever wished, newest first."""
+        ...
+
+    async def find(self, station_id: str, digest: str) -> ConfigurationVersionView | None:
+        """Return a version by its digest."""
+        ...
+
+    async def add(self, station_id: str, version: ConfigurationVersionView) -> None:
+        """Keep a new version."""
+        ...
+
+    async def observed(
+        self, station_id: str
+    ) -> tuple[ConfigurationReport | None, CameraCapabilities | None]:
+        """Return what the station last said of its configuration and its camera."""
+        ...
+
+
 class StationStore(Protocol):
     """Stations of the organization."""
 
@@ -88,8 +138,8 @@ class StationStore(Protocol):
         """Keep what a station shows."""
         ...
 
-    async def save_report(self, report: RecordStationReport, at: datetime) -> None:
-        """Keep what a station made of the cloud's wish."""
+    async def save_report(self, report: RecordStationReport, at: datetime) -> bool:
+        """Keep what a station made of the wish; say whether word of its configuration is new."""
         ...
 
 

@@ -43,6 +43,83 @@ class FindMedia(Query):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindStationConfiguration(Query):
+    """What is wished of a station, what it made of it, and what can be wished at all."""
+
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStationConfigurations(Query):
+    """Every version that was ever wished of a station, newest first."""
+
+    station_id: str
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationConfigurationDocument(Query):
+    """The bytes of a configuration by its digest, as the station asks for them."""
+
+    station_id: str
+    config_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationVersionView:
+    """One version; ``document`` is JSON."""
+
+    version: int
+    digest: str
+    document: str
+    saved_by: str
+    saved_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationFieldView:
+    """One setting and what it may be at this station.
+
+    ``kind`` is number, integer, boolean, text or choice.
+    """
+
+    section: str
+    name: str
+    kind: str
+    minimum: float | None
+    maximum: float | None
+    above_minimum: bool
+    choices: tuple[str, ...]
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationConfigurationView:
+    """What is wished of a station's settings and what became of it.
+
+    ``standing`` is none (nothing was ever wished), applied, refused, pending, or away (pending,
+    and the station is not there to hear it). ``refusal`` is a code, ``detail`` one sentence of
+    the station. ``camera`` is what the station calls its camera, empty before it ever said so;
+    ``sizes_px`` are the (width, height) that it gives, empty where the ranges say all.
+    """
+
+    station_id: str
+    station_name: str
+    version: int
+    digest: str
+    document: str
+    saved_by: str
+    saved_at: datetime | None
+    standing: str
+    used_digest: str
+    refusal: str
+    detail: str
+    camera: str
+    sizes_px: tuple[tuple[int, int], ...]
+    fields: tuple[ConfigurationFieldView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotView:
     """What a station shows at this moment."""
 
@@ -224,6 +301,7 @@ class Wish:
 
     generation: int
     work_digest: str
+    config_digest: str = ""
     model_digest: str = ""
     rollout_id: str = ""
     trial: WishedTrial | None = None

@@ -1,8 +1,9 @@
 """Where frames come from, as ``KYNDOF_CAMERA`` names it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from edge.capture.camera_settings import CameraSettings
 from edge.capture.errors import CameraAddressError
 
 CameraKind = Literal["none", "replay", "follow", "v4l2", "rtsp", "picamera2"]
@@ -12,13 +13,19 @@ _FORMS = "replay:DIR?fps=5&loop=1, replay:DIR?follow=1, v4l2:0, rtsp://…, pica
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraAddress:
-    """A parsed address; ``settings`` names a file under firmware-config/cameras."""
+    """A parsed address; ``settings`` names a file under firmware-config/cameras.
+
+    ``wished`` goes before that file. ``taken_us`` is the exposure that replayed pictures were
+    taken with; None: not known.
+    """
 
     kind: CameraKind
     target: str = ""
     frames_per_s: float = 5.0
     loop: bool = True
     settings: str = ""
+    wished: CameraSettings = field(default_factory=CameraSettings)
+    taken_us: float | None = None
 
 
 def parse_camera(text: str) -> CameraAddress:
@@ -53,11 +60,22 @@ def _options(query: str) -> dict[str, str]:
 def _replay(target: str, options: dict[str, str]) -> CameraAddress:
     if options.get("follow") == "1":
         return CameraAddress(kind="follow", target=target)
-    try:
-        fps = float(options.get("fps", "5"))
-    except ValueError as error:
-        raise CameraAddressError(f"fps={options['fps']!r} is no number") from error
-    if not 0 < fps <= 120:
-        raise CameraAddressError(f"fps={fps:g} must lie above 0 and at most at 120")
+    fps = _number(options, "fps", 5.0, 120.0)
+    taken_us = _number(options, "exposure_us", 0.0, 1e6) or None
     loop = options.get("loop", "1") == "1"
-    return CameraAddress(kind="replay", target=target, frames_per_s=fps, loop=loop)
+    return CameraAddress(
+        kind="replay", target=target, frames_per_s=fps, loop=loop, taken_us=taken_us
+    )
+
+
+def _number(options: dict[str, str], name: str, default: float, largest: float) -> float:
+    """Return a number above 0; the default where none is given."""
+    if name not in options:
+        return default
+    try:
+        number = float(options[name])
+    except ValueError as error:
+        raise CameraAddressError(f"{name}={options[name]!r} is no number") from error
+    if not 0 < number <= largest:
+        raise CameraAddressError(f"{name}={number:g} must lie above 0 and at most at {largest:g}")
+    return number

@@ -25,3 +25,15 @@ class CameraSettingsError(CaptureError):
     """A file under firmware-config/cameras cannot be read."""
 
     code: ClassVar[str] = "CAMERA_SETTINGS"
+
+
+class CameraLacksControlError(CaptureError):
+    """A configuration sets something that this camera cannot be set to."""
+
+    code: ClassVar[str] = "CONFIGURATION_CAMERA_LACKS"
+
+
+class BeyondCameraError(CaptureError):
+    """A configuration sets a value outside the camera's range, or a size it does not have."""
+
+    code: ClassVar[str] = "CONFIGURATION_BEYOND_CAMERA"

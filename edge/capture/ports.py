@@ -6,6 +6,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.capture.capabilities import CameraCapabilities
+
 # A source that gave nothing new for so long is unplugged.
 STALE_NS = 2_000_000_000
 
@@ -29,6 +31,10 @@ class FrameSource(Protocol):
 
     def describe(self) -> str:
         """Return what it is, for the log and the health page."""
+        ...
+
+    def capabilities(self) -> CameraCapabilities | None:
+        """Return what it can be set to; None while the device is away."""
         ...
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.composition.configuration import compose_configuration
 from edge.composition.desk import Learned, compose_desk, compose_learned
 from edge.composition.vision import (
     compose_board,
@@ -133,6 +134,8 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         StationTakenError: another agent works for this station.
         OutboxDamagedError: not even a fresh outbox can be written.
     """
+    from edge.infrastructure.configuration_courier import ConfigurationCourier
+    from edge.infrastructure.configuration_files import ConfigurationFolder
     from edge.infrastructure.grpc_fleet import FleetAgent
     from edge.infrastructure.grpc_link import CloudAddresses, CloudLink
     from edge.infrastructure.grpc_uplink import EventUplink
@@ -161,7 +164,11 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         settings.mqtt.password.get_secret_value(),
     )
     mqtt = MqttAgent(settings.station, broker, outbox, clock, uplink.wake)
-    fleet = FleetAgent(PackageStore(home / "packages"), identity.station_id)
+    fleet = FleetAgent(
+        PackageStore(home / "packages"),
+        identity.station_id,
+        ConfigurationCourier(ConfigurationFolder(home / "configuration")),
+    )
     agent = SyncAgent(
         outbox=outbox,
         mqtt=mqtt,
@@ -301,7 +308,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
     from edge.interfaces.kiosk.server import KioskServer, listen
     from edge.scanning.address import parse_scanner
 
-    home, clock, ids = settings.station_home, SystemClock(), UlidFactory()
+    home, clock = settings.station_home, SystemClock()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sole_process(home / "run.lock"))
         address = parse_camera(settings.camera)
@@ -315,7 +322,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         inspector = _inspector(settings, learned)
         station = _workstation(settings, (spool, journal), (desk, pictures, inspector))
         await _first_alarms(station, spool, inspector)
-        producer = MqttProducer(_broker(settings), journal, station.heard, clock, ids)
+        producer = MqttProducer(_broker(settings), journal, station.heard, clock, UlidFactory())
         scans = ScanQueue(station)
         plugged, scanning = open_scanner(parse_scanner(settings.scanner), scans.offer)
         manager = stack.enter_context(service_manager(service_manager_address(), _LOOPS))
@@ -331,7 +338,8 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             lambda pipe, told: child_environment(KYNDOF_PARENT_PIPE=str(pipe), NOTIFY_SOCKET=told)
         )
         acts = compose_desk(settings, station, desk, inspector, learned)
-        server = KioskServer(_kiosk(settings, acts, desk, pictures, loops), door)
+        kiosk = _kiosk(settings, acts, desk, pictures, loops)
+        server = KioskServer(kiosk, door)
         stack.callback(server.stop)
         parts: Loops = {
             "kiosk": server.run(),
@@ -340,6 +348,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             "tick": loops.tick(),
             "scans": scans.run(),
             "agent": agent.run(),
+            "configuration": compose_configuration(settings, desk, station).run(),
         }
         yield parts | scanning | _codes(settings, station, desk, scans)
 
@@ -431,7 +440,7 @@ def _kiosk(
     pictures: "PictureFolder",
     loops: "StationLoops",
 ) -> "Kiosk":
-    from edge.infrastructure.camera_desk import shrink_picture
+    from edge.infrastructure.frame_pictures import shrink_picture
     from edge.interfaces.kiosk.app import Kiosk, KioskDoors
 
     def picture(digest: str) -> bytes | None:

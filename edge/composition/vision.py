@@ -186,7 +186,8 @@ def _shots(settings: EdgeSettings) -> "Iterator[NDArray[np.uint8]]":
         PictureUnreadableError: no fresh picture comes.
     """
     from edge.capture.address import parse_camera
-    from edge.infrastructure.camera_desk import decode_pixels, open_camera
+    from edge.infrastructure.camera_desk import open_camera
+    from edge.infrastructure.frame_pictures import decode_pixels
     from edge.inspection.errors import PictureUnreadableError
 
     source = open_camera(settings.firmware_config, parse_camera(settings.camera))

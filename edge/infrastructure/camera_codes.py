@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.capture.ports import Frame
-from edge.infrastructure.camera_desk import decode_pixels
+from edge.infrastructure.frame_pictures import decode_pixels
 from edge.infrastructure.qr_readers import read_with_zxing
 from edge.scanning.code import agreed, without_repeats
 from edge.scanning.ports import CodeReader

@@ -14,6 +14,8 @@ from kyndof_wire.fleet.v1.fleet_pb2 import (
 )
 from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceStub
 
+from edge.infrastructure.configuration_courier import ConfigurationCourier
+from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.package_store import AppliedWish, PackageStore
 from edge.outbox.errors import WorkPackageDamagedError
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("kyndof.fleet")
 CALL_S = 30.0
+LOOK_S = 1.0
 RETRY_BASE_S = 0.5
 RETRY_CAP_S = 30.0
 
@@ -29,9 +32,16 @@ RETRY_CAP_S = 30.0
 class FleetAgent:
     """Watches desired state over one channel; asks for all of it at each connect."""
 
-    def __init__(self, store: PackageStore, station_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        store: PackageStore,
+        station_id: Callable[[], str],
+        configuration: ConfigurationCourier | None = None,
+    ) -> None:
         self._store = store
         self._station_id = station_id
+        self._configuration = configuration
+        self._told: ReportStateRequest | None = None
 
     async def run(self, channel: grpc.aio.Channel) -> None:
         """Follow desired state until the channel is closed."""
@@ -67,11 +77,25 @@ class FleetAgent:
                 observed_work_digest=applied.work_digest,
             )
         )
+        telling = asyncio.create_task(self._tell_changes(stub))
         try:
             async for wish in watch:
                 await self._reconcile(stub, wish)
         finally:
             watch.cancel()
+            await end_tasks([telling])
+
+    async def _tell_changes(self, stub: "FleetServiceAsyncStub") -> None:
+        """Tell again when what the station's own process says has changed since."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            last = self._told
+            if last is None or last == await self._worded(last):
+                continue
+            try:
+                await self._send(stub, last)
+            except grpc.aio.AioRpcError as error:
+                LOG.warning("report not heard", extra={"code": error.code().name})
 
     async def _reconcile(
         self, stub: "FleetServiceAsyncStub", wish: WatchDesiredStateResponse
@@ -88,6 +112,8 @@ class FleetAgent:
                 },
             )
             return
+        if self._configuration is not None:
+            await self._configuration.follow(stub, wish, station_id)
         fresh = AppliedWish(
             station_id=station_id, generation=wish.generation, work_digest=wish.work_digest
         )
@@ -111,16 +137,26 @@ class FleetAgent:
             extra={"generation": wish.generation, "digest": wish.work_digest},
         )
 
-    @staticmethod
     async def _report(
-        stub: "FleetServiceAsyncStub", wish: AppliedWish, state: str, detail: str
+        self, stub: "FleetServiceAsyncStub", wish: AppliedWish, state: str, detail: str
     ) -> None:
-        await stub.ReportState(
-            ReportStateRequest(
-                observed_generation=wish.generation,
-                work_digest=wish.work_digest,
-                state=state,
-                detail=detail,
-            ),
-            timeout=CALL_S,
+        report = ReportStateRequest(
+            observed_generation=wish.generation,
+            work_digest=wish.work_digest,
+            state=state,
+            detail=detail,
         )
+        await self._send(stub, report)
+
+    async def _send(self, stub: "FleetServiceAsyncStub", report: ReportStateRequest) -> None:
+        worded = await self._worded(report)
+        await stub.ReportState(worded, timeout=CALL_S)
+        self._told = worded
+
+    async def _worded(self, report: ReportStateRequest) -> ReportStateRequest:
+        """Return a report with what the station's own process says at this moment."""
+        worded = ReportStateRequest()
+        worded.CopyFrom(report)
+        if self._configuration is not None:
+            await self._configuration.tell(worded)
+        return worded

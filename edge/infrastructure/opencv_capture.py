@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from edge.capture.address import CameraAddress
 from edge.capture.camera_settings import CameraSettings
+from edge.capture.capabilities import CameraCapabilities
 from edge.capture.ports import STALE_NS, Frame
+from edge.infrastructure.v4l2_controls import v4l2_capabilities
 
 _LOG = logging.getLogger(__name__)
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
@@ -24,6 +27,7 @@ class OpencvCamera:
         self._address = address
         self._settings = settings
         self._frame: Frame | None = None
+        self._capabilities: CameraCapabilities | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, name="camera", daemon=True)
         self._thread.start()
@@ -39,6 +43,7 @@ class OpencvCamera:
                 continue
             failures = 0
             _LOG.info("camera opened", extra={"camera": self.describe()})
+            self._capabilities = self._ask()
             self._pump(capture)
             capture.release()
 
@@ -50,6 +55,16 @@ class OpencvCamera:
         if capture.isOpened():
             lock_settings(capture, self._settings)
         return capture
+
+    def _ask(self) -> CameraCapabilities:
+        """Return what the device can be set to; a network camera keeps its settings to itself."""
+        if self._address.kind == "v4l2":
+            device = Path(f"/dev/video{self._address.target}")
+            try:
+                return v4l2_capabilities(device, self.describe())
+            except OSError as error:
+                _LOG.warning("camera does not tell its ranges", extra={"reason": str(error)})
+        return CameraCapabilities(camera=self.describe())
 
     def _pump(self, capture: cv2.VideoCapture) -> None:
         """Read until the device stops giving frames."""
@@ -77,6 +92,10 @@ class OpencvCamera:
         target = self._address.target
         return f"{self._address.kind}:{target.rpartition('@')[2] or target}"
 
+    def capabilities(self) -> CameraCapabilities | None:
+        """Return what it can be set to; None until it was opened once."""
+        return self._capabilities
+
     def close(self) -> None:
         """Stop reading and let go of the device."""
         self._stop.set()
@@ -96,6 +115,7 @@ def lock_settings(capture: cv2.VideoCapture, settings: CameraSettings) -> None:
     wanted: list[tuple[int, float | None]] = [
         (cv2.CAP_PROP_FRAME_WIDTH, settings.width_px),
         (cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px),
+        (cv2.CAP_PROP_FPS, settings.frames_per_s),
         (cv2.CAP_PROP_GAIN, settings.gain_ratio),
     ]
     if settings.exposure_us is not None:

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from edge.capture.camera_settings import CameraSettings
+from edge.capture.capabilities import CameraCapabilities, ControlRange
 from edge.capture.errors import CameraDriverMissingError
 from edge.capture.ports import STALE_NS, Frame
 
@@ -22,6 +24,11 @@ class Picamera2Camera:
             ) from error
         self._number = number
         self._camera: Any = driver.Picamera2(number)
+        self._capabilities = CameraCapabilities(
+            camera=f"picamera2:{number}",
+            controls=_ranges(self._camera.camera_controls, self._camera.sensor_modes),
+            sizes_px=tuple(dict.fromkeys(m["size"] for m in self._camera.sensor_modes)),
+        )
         size = (settings.width_px or 4056, settings.height_px or 3040)
         # libcamera's RGB888 lies in memory as blue, green, red.
         wish = {"size": size, "format": "RGB888"}
@@ -50,6 +57,10 @@ class Picamera2Camera:
         """Return what it is."""
         return f"picamera2:{self._number}"
 
+    def capabilities(self) -> CameraCapabilities:
+        """Return what it can be set to."""
+        return self._capabilities
+
     def close(self) -> None:
         """Stop the camera."""
         self._stop.set()
@@ -68,4 +79,36 @@ def _controls(settings: CameraSettings) -> dict[str, object]:
     red, blue = settings.white_balance_red_ratio, settings.white_balance_blue_ratio
     if red is not None and blue is not None:
         controls |= {"AwbEnable": False, "ColourGains": (red, blue)}
+    if settings.frames_per_s is not None:
+        frame_us = round(1e6 / settings.frames_per_s)
+        controls["FrameDurationLimits"] = (frame_us, frame_us)
     return controls
+
+
+# libcamera's names, and ours; both colour gains have the one range.
+_NAMES = {
+    "ExposureTime": ("exposure_us",),
+    "AnalogueGain": ("gain_ratio",),
+    "ColourGains": ("white_balance_red_ratio", "white_balance_blue_ratio"),
+}
+
+
+def _ranges(
+    controls: Mapping[str, tuple[Any, Any, Any]], modes: Sequence[Mapping[str, Any]]
+) -> dict[str, ControlRange]:
+    """Return libcamera's ranges, (smallest, largest, its own), by our names."""
+    found: dict[str, ControlRange] = {}
+    for theirs, ours in _NAMES.items():
+        if theirs in controls:
+            smallest, largest, _ = controls[theirs]
+            found |= dict.fromkeys(
+                ours, ControlRange(minimum=float(smallest), maximum=float(largest))
+            )
+    if "FrameDurationLimits" in controls:
+        shortest_us, longest_us, _ = controls["FrameDurationLimits"]
+        found["frames_per_s"] = ControlRange(minimum=1e6 / longest_us, maximum=1e6 / shortest_us)
+    if modes:
+        widths, heights = zip(*(mode["size"] for mode in modes), strict=True)
+        found["width_px"] = ControlRange(minimum=min(widths), maximum=max(widths))
+        found["height_px"] = ControlRange(minimum=min(heights), maximum=max(heights))
+    return found

@@ -3,13 +3,21 @@
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from edge.capture.address import CameraAddress
+from edge.capture.capabilities import CameraCapabilities, ControlRange
 from edge.capture.errors import CameraAddressError
 from edge.capture.ports import STALE_NS, Frame
+from edge.infrastructure.frame_pictures import decode_pixels
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 _POLL_S = 0.05
+_FRAMES_PER_S = ControlRange(minimum=0.1, maximum=120)
+_STOPS_RATIO = 16.0
 
 
 def _is_picture(name: str) -> bool:
@@ -17,19 +25,27 @@ def _is_picture(name: str) -> bool:
 
 
 class ReplayCamera:
-    """Plays a folder's pictures in name order at a fixed rate."""
+    """Plays a folder's pictures in name order at a fixed rate.
 
-    def __init__(self, folder: Path, frames_per_s: float, *, loop: bool) -> None:
+    With the exposure that they were taken with (``taken_us``) it can be set to another one: the
+    pictures then get as much brighter or darker as the light that would have fallen in.
+    """
+
+    def __init__(self, address: CameraAddress) -> None:
+        folder, taken_us, wished = Path(address.target), address.taken_us, address.wished
         if not folder.is_dir():
             raise CameraAddressError(f"KYNDOF_CAMERA: {folder} is no folder")
         self._paths = sorted(p for p in folder.iterdir() if _is_picture(p.name))
         if not self._paths:
             raise CameraAddressError(f"KYNDOF_CAMERA: no pictures in {folder}")
         self._folder = folder
-        self._fps = frames_per_s
-        self._loop = loop
+        self._fps = wished.frames_per_s or address.frames_per_s
+        self._taken_us = taken_us
+        exposed = taken_us is not None and wished.exposure_us is not None
+        self._light_ratio = (wished.exposure_us or 0) / (taken_us or 1) if exposed else 1.0
+        self._loop = address.loop
         self._began_ns = time.monotonic_ns()
-        self._held: tuple[tuple[Path, int], bytes] | None = None
+        self._held: tuple[tuple[Path, int], Frame] | None = None
 
     def newest(self) -> Frame | None:
         """Return the picture whose turn it is; None when the last has been shown."""
@@ -42,10 +58,32 @@ class ReplayCamera:
         try:
             mark = (path, path.stat().st_mtime_ns)
             if held is None or held[0] != mark:
-                held = self._held = (mark, path.read_bytes())
+                held = self._held = (mark, self._exposed(path.read_bytes()))
         except OSError:
             return None
-        return Frame(sequence=sequence, seen_ns=now, encoded=held[1])
+        return replace(held[1], sequence=sequence, seen_ns=now)
+
+    def _exposed(self, content: bytes) -> Frame:
+        """Return a picture in the light of the wished exposure; as it is when that is its own."""
+        as_it_is = Frame(sequence=0, seen_ns=0, encoded=content)
+        if self._light_ratio == 1:
+            return as_it_is
+        pixels = decode_pixels(as_it_is)
+        if pixels is None:
+            return as_it_is
+        # sRGB is close to a power of 2.2: twice the light is not twice the number.
+        shades = (np.arange(256) / 255) ** 2.2 * self._light_ratio
+        table = np.round(255 * np.minimum(1, shades) ** (1 / 2.2)).astype(np.uint8)
+        return Frame(sequence=0, seen_ns=0, pixels=np.ascontiguousarray(table[pixels][:, :, ::-1]))
+
+    def capabilities(self) -> CameraCapabilities:
+        """Return what it can be set to: the rate, and the exposure where the own one is known."""
+        controls = {"frames_per_s": _FRAMES_PER_S}
+        if self._taken_us is not None:
+            controls["exposure_us"] = ControlRange(
+                minimum=self._taken_us / _STOPS_RATIO, maximum=self._taken_us * _STOPS_RATIO
+            )
+        return CameraCapabilities(camera=self.describe(), controls=controls)
 
     def describe(self) -> str:
         """Return what it is."""
@@ -121,6 +159,10 @@ class FollowCamera:
     def describe(self) -> str:
         """Return what it is."""
         return f"newest picture in {self._folder}"
+
+    def capabilities(self) -> CameraCapabilities:
+        """Return that nothing can be set: whoever renames pictures in decides."""
+        return CameraCapabilities(camera=self.describe())
 
     def close(self) -> None:
         """Stop looking."""

@@ -314,3 +314,27 @@ class IdentityBrokenError(StationError):
     """station.json cannot be read."""
 
     code: ClassVar[str] = "IDENTITY_BROKEN"
+
+
+class ConfigurationError(StationError):
+    """A configuration that the station does not take; the one in use stays."""
+
+    code: ClassVar[str] = "CONFIGURATION_ERROR"
+
+
+class ConfigurationInvalidError(ConfigurationError):
+    """The document is no JSON, or not what the schema says."""
+
+    code: ClassVar[str] = "CONFIGURATION_INVALID"
+
+
+class ConfigurationTooLargeError(ConfigurationError):
+    """The document is larger than any that the cloud keeps."""
+
+    code: ClassVar[str] = "CONFIGURATION_TOO_LARGE"
+
+
+class ConfigurationDamagedError(ConfigurationError):
+    """The bytes are not those that the digest names."""
+
+    code: ClassVar[str] = "CONFIGURATION_DAMAGED"

@@ -64,6 +64,7 @@ ROUTES = {
     ("POST", "/stations"): "register_station",
     ("POST", "/stations/{station_id}/join-tokens"): "issue_join_token",
     ("POST", "/stations/{station_id}/revocation"): "revoke_station",
+    ("PUT", "/stations/{station_id}/configuration"): "configure_station",
     ("POST", "/disputes/{event_id}/resolution"): "resolve_dispute",
     ("POST", "/jobs/{job_id}/redrive"): "redrive_job",
     ("POST", "/notifications/read"): "mark_notifications_read",
@@ -132,6 +133,7 @@ BOOKKEEPING = {
     "EnrolmentService.GetStatus": "answers whether a certificate is still good",
     "FleetService.WatchDesiredState": "tells a wish; nothing is kept",
     "FleetService.GetWorkPackage": "reads",
+    "FleetService.GetConfiguration": "reads",
     "MediaService.UploadMedia": "bytes of a picture that nobody sees before CompleteMedia",
 }
 READING = {"GET", "HEAD", "OPTIONS"}

@@ -10,7 +10,7 @@ import pytest
 from edge.capture.ports import Frame
 from edge.composition import compose_inspection
 from edge.infrastructure import opencv_pictures
-from edge.infrastructure.camera_desk import decode_shot
+from edge.infrastructure.frame_pictures import decode_shot
 from edge.infrastructure.opencv_pictures import OpenCvPictureFiles, decoded
 from edge.infrastructure.picture_headers import stated_size
 from edge.inspection.errors import PictureUnreadableError

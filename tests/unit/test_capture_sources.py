@@ -75,7 +75,9 @@ def test_pictures_play_in_name_order_and_end_or_loop(tmp_path, monkeypatch) -> N
     (tmp_path / "notes.txt").write_text("no picture")
     now = [0]
     monkeypatch.setattr(replay_camera.time, "monotonic_ns", lambda: now[0])
-    once, always = ReplayCamera(tmp_path, 2, loop=False), ReplayCamera(tmp_path, 2, loop=True)
+    once, always = (
+        ReplayCamera(parse_camera(f"replay:{tmp_path}?fps=2&loop={loop}")) for loop in (0, 1)
+    )
     seen = []
     for now[0] in (0, 500_000_000, 1_000_000_000, 1_500_000_000):
         seen.append((once.newest(), always.newest()))
@@ -89,7 +91,7 @@ def test_a_replay_without_pictures_is_refused(tmp_path, make) -> None:
     if make == "empty":
         folder.mkdir()
     with pytest.raises(CameraAddressError):
-        ReplayCamera(folder, 5, loop=True)
+        ReplayCamera(parse_camera(f"replay:{folder}"))
 
 
 def test_the_newest_picture_renamed_in_is_the_frame(tmp_path) -> None:

@@ -56,15 +56,20 @@ ON CONFLICT (organization_id, station_id, epoch, stream)
 DO UPDATE SET projected_seq = greatest(station_projections.projected_seq, excluded.projected_seq)
 """
 _WISH = """
-INSERT INTO station_wishes (organization_id, station_id, generation, work_digest, wished_at)
-VALUES ($1, $2, 1, $3, $4)
+INSERT INTO station_wishes AS w
+  (organization_id, station_id, generation, work_digest, config_digest, wished_at)
+VALUES ($1, $2, 1, $3, coalesce((
+  SELECT digest FROM station_configurations WHERE organization_id = $1 AND station_id = $2
+  ORDER BY version DESC LIMIT 1), ''), $4)
 ON CONFLICT (organization_id, station_id) DO UPDATE SET
-  generation = station_wishes.generation
-               + (station_wishes.work_digest <> excluded.work_digest)::integer,
-  wished_at = CASE WHEN station_wishes.work_digest <> excluded.work_digest
-                   THEN excluded.wished_at ELSE station_wishes.wished_at END,
-  work_digest = excluded.work_digest
-RETURNING generation, work_digest, model_digest, rollout_id, trial_rules
+  generation = w.generation
+    + ((w.work_digest, w.config_digest) <> (excluded.work_digest, excluded.config_digest))::integer,
+  wished_at = CASE
+    WHEN (w.work_digest, w.config_digest) <> (excluded.work_digest, excluded.config_digest)
+    THEN excluded.wished_at ELSE w.wished_at END,
+  work_digest = excluded.work_digest,
+  config_digest = excluded.config_digest
+RETURNING generation, work_digest, config_digest, model_digest, rollout_id, trial_rules
 """
 #: Only what concerns pieces: a badge or an alarm must not make another package.
 _WATERMARK = """

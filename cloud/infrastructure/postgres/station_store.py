@@ -124,19 +124,44 @@ class PostgresStationStore:
             at,
         )
 
-    async def save_report(self, report: RecordStationReport, at: datetime) -> None:
-        """Keep what a station made of the cloud's wish."""
+    async def save_report(self, report: RecordStationReport, at: datetime) -> bool:
+        """Keep what a station made of the wish; say whether word of its configuration is new."""
+        place = (self._organization_id, report.station_id)
         await self._connection.execute(
             """UPDATE station_wishes SET observed_generation = $3, observed_digest = $4,
                  observed_state = $5, observed_detail = $6, observed_at = $7
                WHERE organization_id = $1 AND station_id = $2""",
-            self._organization_id,
-            report.station_id,
+            *place,
             report.observed_generation,
             report.work_digest,
             report.state,
             report.detail,
             at,
+        )
+        if report.camera is not None:
+            await self._connection.execute(
+                """UPDATE station_wishes SET camera = $3::text::jsonb
+                   WHERE organization_id = $1 AND station_id = $2""",
+                *place,
+                json.dumps(asdict(report.camera), ensure_ascii=False),
+            )
+        told = report.configuration
+        if told is None:
+            return False
+        return bool(
+            await self._connection.fetchval(
+                """UPDATE station_wishes SET observed_config = $3, observed_config_wished = $4,
+                     observed_config_refusal = $5, observed_config_detail = $6
+                   WHERE organization_id = $1 AND station_id = $2
+                     AND (observed_config, observed_config_wished, observed_config_refusal,
+                          observed_config_detail) <> ($3, $4, $5, $6)
+                   RETURNING true""",
+                *place,
+                told.digest,
+                told.wished,
+                told.refusal,
+                told.detail,
+            )
         )
 
 

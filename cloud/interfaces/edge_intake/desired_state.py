@@ -30,7 +30,13 @@ _CONCERNED = (
     "station_renamed",
 )
 _CONCERNED_TYPES = frozenset(
-    {"inspection_corrected", "station_registered", "station_revoked", "flaw_named"}
+    {
+        "inspection_corrected",
+        "station_configured",
+        "station_registered",
+        "station_revoked",
+        "flaw_named",
+    }
 )
 
 

@@ -1,11 +1,15 @@
 """What the cloud wishes of a station, and the work package it names."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 import grpc
 import grpc.aio
+from kyndof_wire.fleet.v1 import fleet_pb2
 from kyndof_wire.fleet.v1.fleet_pb2 import (
+    GetConfigurationRequest,
+    GetConfigurationResponse,
     GetWorkPackageRequest,
     GetWorkPackageResponse,
     ModelReport,
@@ -24,16 +28,23 @@ from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.ports import Bus
 from cloud.interfaces.edge_intake.status import refuse
 from cloud.rollouts.commands import RecordModelReport
-from cloud.stations.commands import RecordStationReport
-from cloud.stations.queries import Wish
+from cloud.stations.commands import (
+    CameraCapabilities,
+    CameraControl,
+    ConfigurationReport,
+    RecordStationReport,
+)
+from cloud.stations.queries import StationConfigurationDocument, Wish
 
 #: A watching station's standing is looked at this often.
 LOOK_S = 5.0
 LARGEST_GENERATION = 2**63 - 1
 LONGEST_TEXT = 500
+MOST_LISTED = 200
 
 WatchContext = grpc.aio.ServicerContext[WatchDesiredStateRequest, WatchDesiredStateResponse]
 PackageContext = grpc.aio.ServicerContext[GetWorkPackageRequest, GetWorkPackageResponse]
+ConfigurationContext = grpc.aio.ServicerContext[GetConfigurationRequest, GetConfigurationResponse]
 ReportContext = grpc.aio.ServicerContext[ReportStateRequest, ReportStateResponse]
 
 
@@ -82,6 +93,20 @@ class FleetDoor(FleetServiceServicer):
             )
         return GetWorkPackageResponse(work_package=package)
 
+    async def GetConfiguration(  # noqa: N802  the wire names it
+        self, request: GetConfigurationRequest, context: ConfigurationContext
+    ) -> GetConfigurationResponse:
+        """Give a configuration that was wished of this very station."""
+        caller = await self._admission.admit(context)
+        query = StationConfigurationDocument(
+            station_id=caller.station_id, config_digest=_clean(request.config_digest)
+        )
+        try:
+            document: bytes = await self._bus.ask(query, caller.context)
+        except CommandError as error:
+            await refuse(context, error)
+        return GetConfigurationResponse(configuration=document)
+
     async def ReportState(  # noqa: N802  the wire names it
         self, request: ReportStateRequest, context: ReportContext
     ) -> ReportStateResponse:
@@ -93,6 +118,13 @@ class FleetDoor(FleetServiceServicer):
             work_digest=_clean(request.work_digest),
             state=_clean(request.state),
             detail=_clean(request.detail),
+            configuration=ConfigurationReport(
+                digest=_clean(request.config_digest),
+                wished=_clean(request.config_wished),
+                refusal=_clean(request.config_refusal),
+                detail=_clean(request.config_detail),
+            ),
+            camera=_camera(request.camera) if request.HasField("camera") else None,
         )
         try:
             await self._bus.send(command, caller.context)
@@ -108,6 +140,7 @@ def _response(wish: Wish) -> WatchDesiredStateResponse:
     return WatchDesiredStateResponse(
         generation=wish.generation,
         work_digest=wish.work_digest,
+        config_digest=wish.config_digest,
         model_digest=wish.model_digest,
         rollout_id=wish.rollout_id,
         trial_rules=None
@@ -148,3 +181,17 @@ def _fared(station_id: str, report: ModelReport) -> RecordModelReport:
 
 def _clean(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_TEXT]
+
+
+def _camera(told: fleet_pb2.CameraCapabilities) -> CameraCapabilities:
+    """Return a camera's ranges; what is no range is left out."""
+    return CameraCapabilities(
+        camera=_clean(told.camera),
+        controls=tuple(
+            CameraControl(name=_clean(one.name), minimum=one.minimum, maximum=one.maximum)
+            for one in told.controls[:MOST_LISTED]
+            if math.isfinite(one.minimum) and math.isfinite(one.maximum)
+        ),
+        sizes_px=tuple((one.width_px, one.height_px) for one in told.sizes[:MOST_LISTED]),
+        profiles=tuple(_clean(one) for one in told.profiles[:MOST_LISTED]),
+    )

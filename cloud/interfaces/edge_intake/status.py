@@ -32,6 +32,10 @@ from cloud.rollouts.errors import (
 )
 from cloud.stations.errors import (
     CertificateRevokedError,
+    ConfigurationBeyondCameraError,
+    ConfigurationCameraLacksError,
+    ConfigurationInvalidError,
+    ConfigurationUnknownError,
     DecisionInvalidError,
     DigestMismatchError,
     DisputeResolvedError,
@@ -95,6 +99,10 @@ STATUS: dict[type[CommandError], grpc.StatusCode] = {
     DisputeUnknownError: CODE.NOT_FOUND,
     DisputeResolvedError: CODE.FAILED_PRECONDITION,
     DecisionInvalidError: CODE.INVALID_ARGUMENT,
+    ConfigurationInvalidError: CODE.INVALID_ARGUMENT,
+    ConfigurationCameraLacksError: CODE.INVALID_ARGUMENT,
+    ConfigurationBeyondCameraError: CODE.INVALID_ARGUMENT,
+    ConfigurationUnknownError: CODE.NOT_FOUND,
     MediaUnknownError: CODE.NOT_FOUND,
     MediaInvalidError: CODE.INVALID_ARGUMENT,
     RolloutError: CODE.FAILED_PRECONDITION,

@@ -1,5 +1,6 @@
 """Stations: what stands where, and which device may become one."""
 
+import json
 from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request, Response
@@ -8,8 +9,22 @@ from cloud.commands.bus import CommandBus
 from cloud.interfaces.rest_api.access import Asker
 from cloud.interfaces.rest_api.conditional import Expected, tagged
 from cloud.interfaces.rest_api.pages import Paged
-from cloud.stations.commands import IssueJoinToken, RegisterStation, RevokeStation
-from cloud.stations.queries import FindStation, IssuedJoinToken, ListStations, StationView
+from cloud.stations.commands import (
+    ConfigureStation,
+    IssueJoinToken,
+    RegisterStation,
+    RevokeStation,
+)
+from cloud.stations.queries import (
+    ConfigurationVersionView,
+    FindStation,
+    FindStationConfiguration,
+    IssuedJoinToken,
+    ListStationConfigurations,
+    ListStations,
+    StationConfigurationView,
+    StationView,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +40,13 @@ class RevocationRequest:
     """Why a station is shut out."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationRequest:
+    """The whole configuration: sections of settings; what it leaves open the station decides."""
+
+    document: dict[str, dict[str, bool | int | float | str | None]]
 
 
 def router(bus: CommandBus) -> APIRouter:
@@ -69,7 +91,45 @@ def router(bus: CommandBus) -> APIRouter:
             expected.of(FindStation(station_id=station_id), facts=_settings_of),
         )
 
+    @routes.get("/stations/{station_id}/configuration", response_model=StationConfigurationView)
+    async def configuration(station_id: str, context: Asker, request: Request) -> Response:
+        """Return what is wished of a station's settings and what became of it.
+
+        Its ETag is that of the wish, not of what the station makes of it.
+        """
+        found = await bus.ask(FindStationConfiguration(station_id=station_id), context)
+        return tagged(found, request, _wish_of)
+
+    @routes.put("/stations/{station_id}/configuration")
+    async def configure(
+        station_id: str, body: ConfigurationRequest, context: Asker, expected: Expected
+    ) -> StationConfigurationView:
+        """Wish another configuration of a station; If-Match is needed."""
+        command = ConfigureStation(station_id=station_id, document=_as_json(body.document))
+        question = FindStationConfiguration(station_id=station_id)
+        wished: StationConfigurationView = await bus.send(
+            command, context, expected.of(question, needed=True, facts=_wish_of)
+        )
+        return wished
+
+    @routes.get("/stations/{station_id}/configuration/versions")
+    async def versions(
+        station_id: str, context: Asker, turn: Paged
+    ) -> list[ConfigurationVersionView]:
+        """Return every configuration that was ever wished of a station, newest first."""
+        query = ListStationConfigurations(station_id=station_id)
+        return turn.page(await bus.ask(query, context), lambda one: str(one.version))
+
     return routes
+
+
+def _as_json(document: dict[str, dict[str, bool | int | float | str | None]]) -> str:
+    """Return the document as text; numbers that JSON does not have are refused by the reader."""
+    return json.dumps(document, ensure_ascii=False)
+
+
+def _wish_of(found: StationConfigurationView) -> tuple[int, str]:
+    return (found.version, found.digest)
 
 
 def _settings_of(station: StationView) -> StationView:

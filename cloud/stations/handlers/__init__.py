@@ -4,6 +4,7 @@ from cloud.commands.command import Command, Query
 from cloud.commands.ports import Handler
 from cloud.stations.commands import (
     BuryEvent,
+    ConfigureStation,
     DisputeEvent,
     EnrolStation,
     IssueJoinToken,
@@ -34,6 +35,12 @@ from cloud.stations.handlers.answers import (
     list_stations,
     station_standing,
 )
+from cloud.stations.handlers.configuration import (
+    configure_station,
+    find_station_configuration,
+    list_station_configurations,
+    station_configuration_document,
+)
 from cloud.stations.handlers.disputes import dispute_event, reopen_dispute, resolve_dispute
 from cloud.stations.handlers.intake import (
     bury_event,
@@ -50,8 +57,11 @@ from cloud.stations.handlers.renewal import renew_station_certificate
 from cloud.stations.queries import (
     FindMedia,
     FindStation,
+    FindStationConfiguration,
     ListDisputes,
+    ListStationConfigurations,
     ListStations,
+    StationConfigurationDocument,
     StationStanding,
 )
 
@@ -73,6 +83,7 @@ COMMANDS: dict[type[Command], Handler] = {
     ResolveDispute: resolve_dispute,
     ReopenDispute: reopen_dispute,
     StoreMedia: store_media,
+    ConfigureStation: configure_station,
 }
 QUERIES: dict[type[Query], Handler] = {
     ListStations: list_stations,
@@ -80,4 +91,7 @@ QUERIES: dict[type[Query], Handler] = {
     StationStanding: station_standing,
     ListDisputes: list_disputes,
     FindMedia: find_media,
+    FindStationConfiguration: find_station_configuration,
+    ListStationConfigurations: list_station_configurations,
+    StationConfigurationDocument: station_configuration_document,
 }

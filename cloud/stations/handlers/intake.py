@@ -16,7 +16,12 @@ from cloud.stations.commands import (
 )
 from cloud.stations.errors import EpochFencedError, EpochUnknownError, StationInvalidError
 from cloud.stations.event_log import plan_append, plan_gap
-from cloud.stations.events import MediaStored, StationFaultReported, StationStateChanged
+from cloud.stations.events import (
+    MediaStored,
+    StationConfigurationReported,
+    StationFaultReported,
+    StationStateChanged,
+)
 from cloud.stations.handlers.lookup import acts_for_itself, station_of
 from cloud.stations.handlers.renewal import certificate_in_use
 from cloud.stations.media import check_media
@@ -150,9 +155,26 @@ async def record_station_state(command: RecordStationState, unit: UnitOfWork) ->
 
 
 async def record_station_report(command: RecordStationReport, unit: UnitOfWork) -> None:
-    """Keep what a station made of the cloud's wish."""
+    """Keep what a station made of the wish; another word of its configuration is told.
+
+    Raises:
+        StationUnknownError: no such station.
+    """
     acts_for_itself(command.station_id, unit)
-    await unit.store(StationStore).save_report(command, unit.clock.now())
+    is_news = await unit.store(StationStore).save_report(command, unit.clock.now())
+    if is_news and command.configuration is not None:
+        station = await station_of(command.station_id, unit, revoked_too=True)
+        told = command.configuration
+        unit.record(
+            StationConfigurationReported(
+                station_id=station.station_id,
+                station_name=station.name,
+                digest=told.digest,
+                wished=told.wished,
+                code=told.refusal,
+                detail=told.detail,
+            )
+        )
 
 
 async def report_station_fault(command: ReportStationFault, unit: UnitOfWork) -> None:

@@ -54,7 +54,7 @@ class ListStationConfigurations(Query):
     """Every version that was ever wished of a station, newest first."""
 
     station_id: str
-    limit: int = 50
+    limit: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

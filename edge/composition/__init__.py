@@ -311,11 +311,12 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
     home, clock = settings.station_home, SystemClock()
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(sole_process(home / "run.lock"))
-        address = parse_camera(settings.camera)
         door = stack.enter_context(listen(settings.kiosk.host, settings.kiosk.port))
         spool, journal = _journal(settings)
         stack.push_async_callback(journal.close)
-        desk = CameraDesk(address, lambda a: open_camera(settings.firmware_config, a))
+        desk = CameraDesk(
+            parse_camera(settings.camera), lambda a: open_camera(settings.firmware_config, a)
+        )
         stack.callback(desk.close)
         pictures = PictureFolder(home / "media")
         learned = compose_learned(settings, compose_ruler(settings))

@@ -118,7 +118,7 @@ def router(bus: CommandBus) -> APIRouter:
     ) -> list[ConfigurationVersionView]:
         """Return every configuration that was ever wished of a station, newest first."""
         query = ListStationConfigurations(station_id=station_id)
-        return turn.page(await bus.ask(query, context), lambda one: str(one.version))
+        return turn.page(await bus.ask(query, context), _number_of, is_sorted=True)
 
     return routes
 
@@ -126,6 +126,10 @@ def router(bus: CommandBus) -> APIRouter:
 def _as_json(document: dict[str, dict[str, bool | int | float | str | None]]) -> str:
     """Return the document as text; numbers that JSON does not have are refused by the reader."""
     return json.dumps(document, ensure_ascii=False)
+
+
+def _number_of(one: ConfigurationVersionView) -> str:
+    return str(one.version)
 
 
 def _wish_of(found: StationConfigurationView) -> tuple[int, str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from cloud.infrastructure.training.base_training import GREIGE_NAME, BasePlan, Trained, train_base
 from cloud.infrastructure.training.bundle_files import Heads, bundle_files
-from cloud.infrastructure.training.rendering import FAMILIES, KINDS
+from cloud.infrastructure.training.rendering import FAMILIES, KINDS, ROSE
 from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
 from edge.model_bundles.bundle import opened
 
@@ -30,6 +30,7 @@ WORKERS = 2
 
 def plan_of(*, quick: bool) -> BasePlan:
     return BasePlan(
+        least_score=ROSE,
         seed=1,
         style_count=20 if quick else 2400,
         step_count=30 if quick else 4000,

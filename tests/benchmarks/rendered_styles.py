@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from cloud.infrastructure.training.rendering import Sample, draw_style, render_sample
+from cloud.infrastructure.training.rendering import ROSE, Sample, draw_style, render_sample
 from edge.infrastructure.opencv_pictures import OpenCvScaler
 from edge.inspection.findings import UNKNOWN, findings_of
 from edge.inspection.naming import Looked, named
@@ -34,6 +34,8 @@ class Tile:
     located: bool
     name: str
     """Name of the strongest finding; empty where nothing was found."""
+    visible: bool
+    """A flaw that a person would see, by `rendering.visibility`; a good tile."""
 
 
 def as_cloth(picture: NDArray[np.uint8]) -> Cloth:
@@ -73,16 +75,21 @@ def judged(
         alarmed=bool(found),
         located=bool(cell.any()),
         name=found[0].defect_class if found else "",
+        visible=sample.kind is None or sample.visible_score >= ROSE,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show:
-    """Which tiles of a style are shown: good ones, and flaws of kinds drawn from ``kinds``."""
+    """Which tiles of a style are shown: good ones, and flaws of kinds drawn from ``kinds``.
+
+    Flaws are drawn until a person can see them so well; 0 shows any.
+    """
 
     good: int
     flawed: int
     kinds: tuple[str, ...]
+    least_score: float = ROSE
 
 
 def judged_style(
@@ -97,7 +104,7 @@ def judged_style(
     kinds = [kind for kind in show.kinds if knit or kind != "dropped_stitch"]
     chosen = [str(kind) for kind in generator.permutation(np.resize(kinds, show.flawed))]
     for kind in [None] * show.good + chosen:
-        sample = render_sample(style, generator, kind, SIDE_PX)
+        sample = render_sample(style, generator, kind, SIDE_PX, show.least_score)
         yield judged(sample, number, family, bank, detector)
 
 

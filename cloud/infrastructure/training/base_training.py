@@ -51,7 +51,8 @@ class BasePlan:
     """How much to train: styles, steps of the where-head and of the what-head.
 
     Tiles of the kinds and the families left out are rendered and never shown to a head; a
-    benchmark learns from that how a head does on what it never saw.
+    benchmark learns from that how a head does on what it never saw. ``least_score`` is how well a
+    person can see the flaws of the nine families (``rendering.visibility``), None for any.
     """
 
     seed: int = 1
@@ -60,6 +61,7 @@ class BasePlan:
     kind_step_count: int = 5000
     without_kinds: tuple[str, ...] = ()
     without_families: tuple[str, ...] = ()
+    least_score: float | None = None
 
     @property
     def key(self) -> str:
@@ -95,7 +97,7 @@ def train_base(plan: BasePlan, folder: Path, told: Told, workers: int = 1) -> Tr
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shards = shards_of(folder, plan.seed, plan.style_count)
+    shards = shards_of(folder, plan.seed, plan.style_count, plan.least_score)
     render_shards(shards, workers, lambda done: told(done, plan.total_count))
     if workers > 1:
         return _side_by_side(plan, folder, told)
@@ -139,7 +141,7 @@ def _at(plan: BasePlan, head: int, step: int) -> np.random.Generator:
 
 def _split(plan: BasePlan, folder: Path) -> tuple[StyleSet, StyleSet]:
     """Read the styles: those to learn from, without what is left out, and those held out."""
-    whole = read_shards(shards_of(folder, plan.seed, plan.style_count))
+    whole = read_shards(shards_of(folder, plan.seed, plan.style_count, plan.least_score))
     first = (plan.style_count - plan.held_out_count) * TILES
     return _shown(plan, whole.part(slice(0, first))), whole.part(slice(first, None))
 

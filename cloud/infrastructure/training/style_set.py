@@ -74,12 +74,13 @@ class StyleSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """Where some styles of a seed are kept."""
+    """Where some styles of a seed are kept; `least_score` is how well their flaws can be seen."""
 
     path: Path
     seed: int
     first: int
     count: int
+    least_score: float | None = None
 
 
 def recipe() -> str:
@@ -92,14 +93,16 @@ def recipe() -> str:
     return whole.hexdigest()[:12]
 
 
-def shards_of(folder: Path, seed: int, style_count: int) -> list[Shard]:
-    """Name the shards of so many styles."""
-    code = recipe()
+def shards_of(
+    folder: Path, seed: int, style_count: int, least_score: float | None = None
+) -> list[Shard]:
+    """Name the shards of so many styles; with a `least_score` their flaws can be seen so well."""
+    code = recipe() if least_score is None else f"{recipe()}-seen{least_score:g}"
     found = []
     for first in range(0, style_count, _SHARD_STYLES):
         count = min(_SHARD_STYLES, style_count - first)
         path = folder / f"styles-{code}-{seed}-{first:05d}-{count}.npz"
-        found.append(Shard(path=path, seed=seed, first=first, count=count))
+        found.append(Shard(path=path, seed=seed, first=first, count=count, least_score=least_score))
     return found
 
 
@@ -153,7 +156,7 @@ def _render(shard: Shard) -> None:
     session = onnxruntime.InferenceSession(
         golden_bank().SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    styles = [_style(shard.seed, shard.first + place, session) for place in range(shard.count)]
+    styles = [_style(shard, shard.first + place, session) for place in range(shard.count)]
     part = shard.path.with_suffix(".part.npz")
     np.savez(
         part,
@@ -165,14 +168,14 @@ def _render(shard: Shard) -> None:
     part.replace(shard.path)
 
 
-def _style(seed: int, number: int, session: onnxruntime.InferenceSession) -> StyleSet:
+def _style(shard: Shard, number: int, session: onnxruntime.InferenceSession) -> StyleSet:
     """Draw a style, its good tiles and some with a flaw; odd numbers are greige."""
-    generator = np.random.default_rng([seed, number])
+    generator = np.random.default_rng([shard.seed, number])
     if number % 2:
         family, samples = GREIGE, _greige_samples(generator)
         kinds = [GOOD] * GOOD_TILES + [NAMELESS] * FLAWED_TILES
     else:
-        family, samples = _samples(generator)
+        family, samples = _samples(generator, shard.least_score)
         kinds = [GOOD if s.kind is None else NAMES.index(s.kind) for s in samples]
     masks = np.stack([sample.mask for sample in samples])
     cells = masks.reshape(TILES, _CELLS, CELL_PX, _CELLS, CELL_PX).any(axis=(2, 4))
@@ -185,11 +188,11 @@ def _style(seed: int, number: int, session: onnxruntime.InferenceSession) -> Sty
     )
 
 
-def _samples(generator: np.random.Generator) -> tuple[int, list[Sample]]:
+def _samples(generator: np.random.Generator, least_score: float | None) -> tuple[int, list[Sample]]:
     """Draw one of the nine families and its tiles."""
     style = draw_style(generator)
     wanted = [None] * GOOD_TILES + [str(k) for k in generator.choice(NAMES, FLAWED_TILES)]
-    samples = [render_sample(style, generator, kind, SIDE_PX) for kind in wanted]
+    samples = [render_sample(style, generator, k, SIDE_PX, least_score) for k in wanted]
     return FAMILIES.index(style.family), samples
 
 

@@ -29,6 +29,7 @@ from cloud.infrastructure.training.rendering.samples import (
     spoil,
     style_for,
 )
+from cloud.infrastructure.training.rendering.visibility import ROSE
 
 __all__ = [
     "ANOMALIES",
@@ -36,6 +37,7 @@ __all__ = [
     "FITTED_KINDS",
     "GREIGE_FLAWS",
     "KINDS",
+    "ROSE",
     "SEAM_KINDS",
     "FabricStyle",
     "Grain",

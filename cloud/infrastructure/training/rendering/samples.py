@@ -44,6 +44,7 @@ from cloud.infrastructure.training.rendering.style import (
     draw_style,
     draw_trimmed,
 )
+from cloud.infrastructure.training.rendering.visibility import Observer
 
 __all__ = [
     "ANOMALIES", "FAMILIES", "FITTED_KINDS", "KINDS", "SEAM_KINDS", "FabricStyle", "Sample",
@@ -91,17 +92,23 @@ FITTED_KINDS: tuple[str, ...] = (*SEAM_KINDS, *TRIM_KINDS, LABEL_KIND)
 _ATTEMPTS, _LAYINGS = 4, 24
 _COVERED, _SEEN_COUNT = 0.3, 4.0
 _SMALLEST_MASK_PX = 6
-# The least difference of a whole flaw, in the cloth's contrast, that an inspector would find.
+# The least difference of a whole flaw, in the cloth's contrast; `visibility` asks for more.
 _CLEAR = 4.0
 
 
 def render_sample(
-    style: FabricStyle, generator: np.random.Generator, kind: str | None, side_px: int = 256
+    style: FabricStyle,
+    generator: np.random.Generator,
+    kind: str | None,
+    side_px: int = 256,
+    least_score: float | None = None,
 ) -> Sample:
     """Render a tile of a style, with a flaw of a kind or, for None, good.
 
-    The flaw is laid on the cloth before lens and sensor see it. Flaws of seams come with a seam,
-    a crooked label with its label; `render_seam` draws good seams.
+    The flaw is laid on the cloth before lens and sensor see it. With a `least_score` (`ROSE` of
+    `visibility`) it is drawn anew, bolder, some times until it can be seen that well, and the
+    sample says how well it can. Flaws of seams come with a seam, a crooked label with its label;
+    `render_seam` draws good seams.
 
     Raises:
         ImpossibleSceneError: no such kind, no such trim on the style (`style_for` draws one that
@@ -115,10 +122,11 @@ def render_sample(
         return _without_trims(style, generator, kind, side_px)
     cloth = lay(swatch_of(style, side_px), laying(style, generator, side_px))
     lit = light_cloth(style.view, cloth, generator)
-    mask = np.zeros((side_px, side_px), np.bool_)
-    if kind is not None:
-        lit, mask = spoil(lit, style, generator, kind)
-    return Sample(see(style.view, lit, generator), mask, kind)
+    if kind is None:
+        mask = np.zeros((side_px, side_px), np.bool_)
+        return Sample(see(style.view, lit, generator), mask, None)
+    flaw = _spoiled(lit, style, generator, kind, least_score)
+    return Sample(see(style.view, flaw.picture, generator), flaw.mask, kind, flaw.visible_score)
 
 
 def render_seam(
@@ -229,13 +237,26 @@ def spoil(
     Raises:
         ImpossibleSceneError: no such kind, or not such a picture.
     """
+    _check_picture(picture)
+    flaw = _spoiled(picture, style, generator, kind)
+    return flaw.picture, flaw.mask
+
+
+def _spoiled(
+    picture: Picture,
+    style: FabricStyle | Grain | None,
+    generator: np.random.Generator,
+    kind: str,
+    least_score: float | None = None,
+) -> Sample:
+    """Put a flaw on (H, W, 3) uint8, the first of some that can be seen, else the last."""
     paint = _CLOTH_FLAWS.get(kind) or _ANOMALIES.get(kind)
     if paint is None:
         raise ImpossibleSceneError(f"no kind {kind!r}; there are {', '.join((*KINDS, *ANOMALIES))}")
-    _check_picture(picture)
     photographed = not isinstance(style, FabricStyle)
     grain = grain_of(style) if isinstance(style, FabricStyle) else style or find_grain(picture)
     boldness = float(np.exp(generator.normal(0.0, 0.35)))
+    observer = None if least_score is None else Observer(picture)
     for attempt in range(_ATTEMPTS):
         canvas = Canvas(
             picture=picture.astype(np.float32),
@@ -248,9 +269,11 @@ def spoil(
             add_sensor_noise(canvas)
         spoiled: Picture = np.clip(canvas.picture, 0, 255).astype(np.uint8)
         mask, clearness = _visible(picture, spoiled, canvas)
-        if int(mask.sum()) >= _SMALLEST_MASK_PX and clearness >= _CLEAR:
+        score = 0.0 if observer is None else observer.detectability(spoiled)
+        seen = int(mask.sum()) >= _SMALLEST_MASK_PX and clearness >= _CLEAR
+        if seen and score >= (least_score or 0.0):
             break
-    return spoiled, mask
+    return Sample(spoiled, mask, kind, score)
 
 
 def _check_picture(picture: Picture) -> None:

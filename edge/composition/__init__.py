@@ -134,6 +134,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         StationTakenError: another agent works for this station.
         OutboxDamagedError: not even a fresh outbox can be written.
     """
+    from edge.infrastructure.clock_floor import read_floor
     from edge.infrastructure.configuration_courier import ConfigurationCourier
     from edge.infrastructure.configuration_files import ConfigurationFolder
     from edge.infrastructure.grpc_fleet import FleetAgent
@@ -151,6 +152,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
     from edge.infrastructure.systemd_notify import service_manager
 
     home, clock, status = settings.station_home, SystemClock(), LinkStatus()
+    read_floor(home / "clock.json")
     identity = IdentityFolder(home / "identity")
     outbox = _outbox(settings)
     media = _media(settings, outbox)
@@ -181,6 +183,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         ),
         media=media,
         reporter=LinkReporter(home / "link.json", status, outbox, mqtt.alarm, clock),
+        clock_file=home / "clock.json",
         trim_s=trim_interval_s(settings.outbox.retention_h * 3600),
     )
     with (
@@ -274,12 +277,14 @@ def run_station() -> None:
     """
     import asyncio
 
+    from edge.infrastructure.clock_floor import read_floor
     from edge.infrastructure.json_log import log_to_stderr
     from edge.infrastructure.station_loops import run_until
     from edge.infrastructure.sync_process import stop_requested
 
     settings = read_settings()
     log_to_stderr(settings.log_level)
+    read_floor(settings.station_home / "clock.json")
 
     async def serve() -> None:
         async with (

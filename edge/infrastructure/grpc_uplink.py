@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 
 import grpc.aio
 from google.protobuf.message import DecodeError
@@ -28,6 +29,7 @@ from kyndof_wire.sync.v1.sync_pb2 import (
 )
 from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceStub
 
+from edge.infrastructure.clock_floor import clock_trust, raise_floor
 from edge.outbox.delivery import (
     CursorVerdict,
     DeliveryLimits,
@@ -148,6 +150,7 @@ class EventUplink:
         await self._welcomed(state, response.welcome)
 
     async def _welcomed(self, state: OutboxState, welcome: Welcome) -> None:
+        raise_floor(welcome.server_time.ToDatetime(tzinfo=UTC))
         if welcome.epoch != state.epoch:
             await self._outbox.set_epoch(welcome.epoch)
         if welcome.max_batch_bytes:
@@ -318,7 +321,13 @@ class EventUplink:
     def _clock_report(self) -> ClockReport:
         wall = Timestamp()
         wall.FromDatetime(self._clock.now())
-        return ClockReport(wall=wall, mono_ns=self._clock.monotonic_ns())
+        synced, error_ms = clock_trust()
+        return ClockReport(
+            wall=wall,
+            mono_ns=self._clock.monotonic_ns(),
+            ntp_synced=synced,
+            est_error_ms=error_ms,
+        )
 
     async def _persist_for_ever(self) -> None:
         while True:

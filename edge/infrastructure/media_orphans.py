@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.infrastructure.clock_floor import BUILT_AT
+
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _NAME = re.compile(r"[0-9a-f]{62}")
 
@@ -30,9 +32,11 @@ def old_pictures(folder: Path, before_s: float) -> Iterator[tuple[bytes, Path]]:
     """Yield address and path of the pictures last written before a time (seconds since 1970)."""
     if not folder.is_dir():
         return
+    made_s = BUILT_AT.timestamp()
     for shelf in folder.iterdir():
         if not _FOLDER.fullmatch(shelf.name):
             continue
         for path in shelf.iterdir():
-            if _NAME.fullmatch(path.name) and path.stat().st_mtime < before_s:
+            # A time before the program was made is a clock's error, not an age.
+            if _NAME.fullmatch(path.name) and made_s <= path.stat().st_mtime < before_s:
                 yield bytes.fromhex(shelf.name + path.name), path

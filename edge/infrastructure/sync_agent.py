@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kyndof_wire.sync.v1.sync_pb2 import DiskReport
 
+from edge.infrastructure.clock_floor import keep_floor
 from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.grpc_link import CloudLink
 from edge.infrastructure.identity_enrolment import EnrolmentWatcher
@@ -36,6 +37,7 @@ class SyncAgent:
     rotation: IdentityRotation
     media: MediaUploader
     reporter: LinkReporter
+    clock_file: Path
     trim_s: float = TRIM_S
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -55,6 +57,7 @@ class SyncAgent:
                     ("media", self.media.keep_house()),
                     ("report", self.reporter.run()),
                     ("trim", self._trim()),
+                    ("clock", keep_floor(self.clock_file)),
                 )
             ]
             LOG.info("ready")

@@ -1,17 +1,19 @@
 """The machine's clock, and identifiers made from it."""
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ulid import ULID
+
+from edge.infrastructure.clock_floor import floored_now
 
 
 class SystemClock:
     """Tells what the machine's clock says."""
 
     def now(self) -> datetime:
-        """Return the present moment in UTC."""
-        return datetime.now(UTC)  # noqa: TID251 - this is the Clock
+        """Return the present moment in UTC, never one that cannot be."""
+        return floored_now()
 
     def monotonic_ns(self) -> int:
         """Return nanoseconds since boot; never goes back."""

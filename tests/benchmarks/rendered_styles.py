@@ -34,7 +34,7 @@ class Tile:
     located: bool
     name: str
     """Name of the strongest finding; empty where nothing was found."""
-    visible: bool
+    visible: bool = True
     """A flaw that a person would see, by `rendering.visibility`; a good tile."""
 
 

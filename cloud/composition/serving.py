@@ -255,6 +255,7 @@ def rest_routers(
         jobs,
         keys_and_tokens,
         labels,
+        learning,
         media,
         members,
         notifications,
@@ -271,7 +272,7 @@ def rest_routers(
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
         sessions, webhooks, members, keys_and_tokens, approvals, authority, jobs,
-        notifications,
+        notifications, learning,
     )  # fmt: skip
     http = settings.http
     return [

@@ -19,3 +19,33 @@ class NamingInvalidError(LearningError):
     """A word that is no name, or a description that nothing can be learned from."""
 
     code = "NAMING_INVALID"
+
+
+class BankInvalidError(LearningError):
+    """The bank is damaged, too large, or of another style than it is sent for."""
+
+    code = "BANK_INVALID"
+
+
+class BankUnknownError(LearningError):
+    """The organization has no such bank."""
+
+    code = "BANK_UNKNOWN"
+
+
+class BankWithdrawnError(LearningError):
+    """The bank was withdrawn before."""
+
+    code = "BANK_WITHDRAWN"
+
+
+class WithdrawalInvalidError(LearningError):
+    """A withdrawal states its reason."""
+
+    code = "WITHDRAWAL_INVALID"
+
+
+class CalibrationInvalidError(LearningError):
+    """A number of the calibration cannot be."""
+
+    code = "CALIBRATION_INVALID"

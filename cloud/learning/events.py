@@ -15,3 +15,36 @@ class FlawNamed(DomainEvent):
     kind: str
     station_id: str
     named_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleTaught(DomainEvent):
+    """A style was taught at a station."""
+
+    bank_id: str
+    style: str
+    station_id: str
+    piece_count: int
+    taught_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankWithdrawn(DomainEvent):
+    """A taught bank counts nowhere any more."""
+
+    bank_id: str
+    style: str
+    station_id: str
+    reason: str
+    withdrawn_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationCalibrated(DomainEvent):
+    """A station's camera and table were learned anew."""
+
+    calibration_id: str
+    station_id: str
+    rms_px: float
+    board: str
+    calibrated_by: str

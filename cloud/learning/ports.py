@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from cloud.learning.commands import NameFlaw
+from cloud.learning.bank import BankFacts
+from cloud.learning.commands import NameFlaw, RecordCalibration, TeachStyle
 from cloud.learning.naming import NamedFinding, Naming
+from cloud.learning.queries import CalibrationView, LearnedStyle, TaughtBankView
 
 
 class NamingStore(Protocol):
@@ -31,9 +33,58 @@ class NamingStore(Protocol):
 class KindLearner(Protocol):
     """Learns kinds of flaws from named ones."""
 
+    @property
+    def fewest_count(self) -> int:
+        """Return how many named flaws make a kind."""
+        ...
+
     def learn(self, examples: Mapping[str, Sequence[bytes]], bundle_digest: str) -> bytes:
         """Return the file of prototypes of a bundle.
 
         ``examples`` are descriptions by kind, little-endian float32, all of one length.
         """
+        ...
+
+
+class BankReader(Protocol):
+    """Reads the files of banks."""
+
+    def read(self, bank: bytes) -> BankFacts | None:
+        """Return what a bank says of itself, None where it is damaged."""
+        ...
+
+
+class BankStore(Protocol):
+    """Keeps every bank that was taught in the organization."""
+
+    async def add(self, taught: TeachStyle, facts: BankFacts, by: str, at: datetime) -> bool:
+        """Keep a bank; False when its identifier is kept already."""
+        ...
+
+    async def find(self, bank_id: str) -> TaughtBankView | None:
+        """Return a bank, locked for this transaction."""
+        ...
+
+    async def everything(self) -> Sequence[TaughtBankView]:
+        """Return all banks, newest first."""
+        ...
+
+    async def withdraw(self, bank_id: str, by: str, reason: str, at: datetime) -> None:
+        """Let a bank count no more."""
+        ...
+
+    async def styles(self) -> Sequence[LearnedStyle]:
+        """Return what stations should know of each taught style, by name."""
+        ...
+
+
+class CalibrationStore(Protocol):
+    """Keeps every calibration of the organization's stations."""
+
+    async def add(self, made: RecordCalibration, by: str, at: datetime) -> bool:
+        """Keep a calibration; False when its number is kept already."""
+        ...
+
+    async def of_station(self, station_id: str) -> Sequence[CalibrationView]:
+        """Return a station's calibrations, newest first; "" for every station's."""
         ...

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from edge.infrastructure.camera_desk import CameraDesk
     from edge.infrastructure.learned_files import BankFiles, KindFiles
     from edge.infrastructure.station_ruler import StationRuler
+    from edge.inspection.table import StationCalibration
     from edge.interfaces.kiosk.calibration_desk import CalibrationDesk
     from edge.interfaces.kiosk.desk import Desk, KindDoors, Naming
     from edge.interfaces.kiosk.teaching_desk import Taught, TeachingDesk
+    from edge.station.events import StationCalibrated
     from edge.station.inspection_record import Shot
     from edge.station.ports import Inspector
     from edge.station.workstation import Workstation
@@ -69,7 +71,7 @@ def compose_desk(
         station=station,
         kinds=_kinds(station, inspector, learned),
         teaching=_teaching(station, inspector, learned, shot, work),
-        calibration=_calibration(settings, learned, shot, work),
+        calibration=_calibration(settings, station, learned, shot, work),
         named={},
     )
 
@@ -133,6 +135,7 @@ def _teaching(
     from edge.inspection.frame_checks import frame_problems
     from edge.inspection.teaching import Lesson
     from edge.interfaces.kiosk.teaching_desk import Taught, TeachingDesk, TeachingDoors
+    from edge.station.events import StyleTaught
 
     def styles() -> tuple[str, ...]:
         orders = station.index.package.work_orders if station.index else ()
@@ -146,6 +149,7 @@ def _teaching(
         bank = await inspector.learn(Lesson(style=style), frames)
         content, at = bank.to_bytes(), SystemClock().now().isoformat(timespec="seconds")
         came = station.index.package.style_banks.get(style) if station.index else None
+        await station.write_down(StyleTaught(style=style, bank=content))
         await asyncio.to_thread(learned.banks.keep, style, content, came, at)
         return Taught(
             piece_count=bank.piece_count,
@@ -162,6 +166,7 @@ def _teaching(
 
 def _calibration(
     settings: EdgeSettings,
+    station: "Workstation",
     learned: Learned,
     shot: "Callable[[], Coroutine[object, object, Shot]]",
     work: "Callable[[Coroutine[object, object, None]], None]",
@@ -181,6 +186,10 @@ def _calibration(
     from edge.interfaces.kiosk.calibration_desk import CalibrationDesk, CalibrationDoors
 
     folder, home = settings.firmware_config / "boards", settings.station_home
+
+    async def keep(made: "StationCalibration") -> None:
+        await station.write_down(_calibrated(made))
+        await asyncio.to_thread(write_calibration, home / CALIBRATION, made)
 
     def usable(path: Path) -> bool:
         try:
@@ -203,7 +212,7 @@ def _calibration(
             table=lambda: compose_board(settings),
             bar=lambda: read_gauge_bar(folder / f"{settings.inspection.gauge_bar}.yml"),
             ruler=learned.ruler.board,
-            keep=lambda made: write_calibration(home / CALIBRATION, made),
+            keep=keep,
             keep_gauge=lambda check: write_gauge(home / GAUGE, check),
             finder=OpenCvBoardFinder(),
             fitter=OpenCvLensFitter(),
@@ -211,4 +220,31 @@ def _calibration(
             now=lambda: SystemClock().now().isoformat(timespec="seconds"),
             new_id=lambda: UlidFactory().new("cal"),
         )
+    )
+
+
+def _calibrated(made: "StationCalibration") -> "StationCalibrated":
+    """Return the fact of a calibration."""
+    from edge.station.events import CalibrationBoard, StationCalibrated
+
+    spec = made.spec
+    return StationCalibrated(
+        calibration_id=made.calibration_id,
+        rms_px=round(made.lens.fit.rms_px, 5),
+        board=CalibrationBoard(
+            name=spec.name,
+            pattern=spec.pattern,
+            columns_count=spec.columns_count,
+            rows_count=spec.rows_count,
+            square_mm=spec.square_mm,
+            marker_mm=spec.marker_mm,
+            dictionary=spec.dictionary,
+        ),
+        table=made.table.name,
+        residual_px=round(made.residual_px, 5),
+        camera_height_mm=made.table.camera_height_mm,
+        check_mm=made.check_mm,
+        views_count=len(made.lens.pictures),
+        dropped_count=len(made.lens.dropped),
+        coverage_ratio=round(made.lens.coverage_ratio, 3),
     )

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -150,8 +151,11 @@ class BankFiles:
         write_durably(path, (json.dumps(note) + "\n").encode())
         return path.with_suffix(".bank")
 
-    def bank(self, style: str, came: bytes | None) -> bytes | None:
-        """Return the bank that counts: the one taught here, unless a newer one ``came``."""
+    def bank(self, style: str, came: bytes | None, withdrawn: Collection[str] = ()) -> bytes | None:
+        """Return the bank that counts: the one taught here, unless a newer one ``came``.
+
+        One whose digest (SHA-256, hex) is among ``withdrawn`` counts no more.
+        """
         if not _STYLE.fullmatch(style):
             return came
         try:
@@ -161,7 +165,8 @@ class BankFiles:
             return came
         if not isinstance(note, dict) or note.get("instead_of") != _digest(came):
             return came
-        return own if note.get("sha256") == _digest(own) else came
+        digest = _digest(own)
+        return own if note.get("sha256") == digest and digest not in withdrawn else came
 
 
 def _digest(content: bytes | None) -> str:

@@ -162,7 +162,8 @@ class PipelineInspector:
         """Choose the bank taught here, or the one that came when that was for another bundle."""
         own = None
         if self._taught is not None:
-            own = self._read_bank(self._taught.bank(task.style, task.style_bank))
+            taught = self._taught.bank(task.style, task.style_bank, task.withdrawn_banks)
+            own = self._read_bank(taught)
         if own is not None and own.bundle_digest == self.bundle_digest:
             return own
         return self._read_bank(task.style_bank)

@@ -59,6 +59,8 @@ def numbered(body: bytes, producer_id: str, pseq: int) -> bytes:
 def _payload(fact: events.Fact) -> Message:
     if isinstance(fact, events.InspectionRecorded):
         return _inspection(fact)
+    if isinstance(fact, events.StationCalibrated):
+        return _calibration(fact)
     name = type(fact).__name__
     message: Message = getattr(floor, name)()
     for field in type(fact).__dataclass_fields__:
@@ -68,6 +70,30 @@ def _payload(fact: events.Fact) -> Message:
         elif field != "type":
             setattr(message, field, value)
     return message
+
+
+def _calibration(fact: events.StationCalibrated) -> floor.StationCalibrated:
+    board = fact.board
+    return floor.StationCalibrated(
+        calibration_id=fact.calibration_id,
+        rms_px=fact.rms_px,
+        board=floor.CalibrationBoard(
+            name=board.name,
+            pattern=board.pattern,
+            columns_count=board.columns_count,
+            rows_count=board.rows_count,
+            square_mm=board.square_mm,
+            marker_mm=board.marker_mm,
+            dictionary=board.dictionary,
+        ),
+        table=fact.table,
+        residual_px=fact.residual_px,
+        camera_height_mm=fact.camera_height_mm,
+        check_mm=fact.check_mm,
+        views_count=fact.views_count,
+        dropped_count=fact.dropped_count,
+        coverage_ratio=fact.coverage_ratio,
+    )
 
 
 def _inspection(fact: events.InspectionRecorded) -> floor.InspectionRecorded:

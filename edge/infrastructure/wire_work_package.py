@@ -58,6 +58,9 @@ def decode_work_package(content: bytes, digest: str) -> WorkPackage:
             for style in message.styles
             if style.templates
         },
+        withdrawn_banks=frozenset(
+            digest.lower() for style in message.styles for digest in style.withdrawn_banks
+        ),
         prototypes=message.prototypes,
         learned_kinds=LearnedKinds(
             prototypes=tuple(message.learned_kinds.prototypes),

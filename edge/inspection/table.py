@@ -1,6 +1,7 @@
 """Ties the calibrated lens to the table: where its tags are seen, and how high the camera hangs."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,47 @@ class StationCalibration:
     table: TagBoard
     residual_px: float
     check_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrating:
+    """What a calibration is made of, but for the empty table: which board, lens and number.
+
+    ``flat`` is the board seen lying on the table, None where it was not; ``thickness_mm`` by style.
+    """
+
+    calibration_id: str
+    made_at: str
+    spec: CalibrationBoard
+    lens: LensCalibration
+    flat: BoardView | None = None
+    thickness_mm: Mapping[str, float] = field(default_factory=dict)
+
+
+def calibrate_station(
+    frame: NDArray[np.uint8], tags: TagFinder, board: TagBoard, given: Calibrating
+) -> StationCalibration:
+    """Look at the empty table in ``frame`` (H, W, 3) uint8 RGB and put everything together.
+
+    Raises:
+        CalibrationRefusedError: the frame cannot be judged, a tag is hidden, or one of them does
+            not lie where its file says.
+    """
+    learned, plane = calibrate_table(frame, tags, board, given.lens.fit.lens)
+    check_mm = None if given.flat is None else round(check_on_table(plane, given.flat), 4)
+    return StationCalibration(
+        calibration_id=given.calibration_id,
+        made_at=given.made_at,
+        spec=given.spec,
+        lens=given.lens,
+        table=replace(
+            learned,
+            calibration_id=given.calibration_id,
+            thickness_mm=dict(given.thickness_mm),
+        ),
+        residual_px=plane.residual_px,
+        check_mm=check_mm,
+    )
 
 
 def calibrate_table(

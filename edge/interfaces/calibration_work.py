@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,11 +24,7 @@ from edge.inspection.calibration import (
 from edge.inspection.errors import InspectionError, PictureUnreadableError
 from edge.inspection.gauge import GaugeBar, GaugeCheck, check_gauge
 from edge.inspection.ports import PictureFiles, TagFinder
-from edge.inspection.table import (
-    StationCalibration,
-    calibrate_table,
-    check_on_table,
-)
+from edge.inspection.table import Calibrating, StationCalibration, calibrate_station
 from edge.interfaces.calibration import CalibrationOrder
 
 if TYPE_CHECKING:
@@ -143,19 +139,18 @@ class CalibrationAtTheDesk:
             )
         if order.table is None:
             self._tell("calibration.clear_table", err=True)
-        learned, plane = calibrate_table(
-            self._picture(order.table), tools.tags, table, lens.fit.lens
-        )
-        check_mm = None if flat is None else round(check_on_table(plane, flat), 4)
-        number = tools.new_id()
-        made = StationCalibration(
-            calibration_id=number,
-            made_at=tools.now(),
-            spec=spec,
-            lens=lens,
-            table=replace(learned, calibration_id=number, thickness_mm=thickness_mm),
-            residual_px=plane.residual_px,
-            check_mm=check_mm,
+        made = calibrate_station(
+            self._picture(order.table),
+            tools.tags,
+            table,
+            Calibrating(
+                calibration_id=tools.new_id(),
+                made_at=tools.now(),
+                spec=spec,
+                lens=lens,
+                flat=flat,
+                thickness_mm=thickness_mm,
+            ),
         )
         file = None if order.dry_run else tools.shelf.keep(made)
         typer.echo(json.dumps(_described(made, file), ensure_ascii=False))

@@ -145,6 +145,36 @@ class StyleTaught:
     bank: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationBoard:
+    """The printed board of squares that was shown."""
+
+    name: str
+    pattern: str
+    columns_count: int
+    rows_count: int
+    square_mm: float
+    marker_mm: float
+    dictionary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationCalibrated:
+    """Camera and table were learned anew; ``check_mm`` is None where no board was laid."""
+
+    type: ClassVar[str] = "station_calibrated"
+    calibration_id: str
+    rms_px: float
+    board: CalibrationBoard
+    table: str
+    residual_px: float
+    camera_height_mm: float
+    check_mm: float | None
+    views_count: int
+    dropped_count: int
+    coverage_ratio: float
+
+
 Fact = (
     BadgeScanned
     | BadgeEnded
@@ -157,4 +187,5 @@ Fact = (
     | StationSnapshot
     | FlawNamed
     | StyleTaught
+    | StationCalibrated
 )

@@ -28,6 +28,7 @@ class InspectionTask:
     spec_version: str
     standard: Standard
     style_bank: bytes | None
+    withdrawn_banks: frozenset[str] = frozenset()
     template: bytes | None = None
     prototypes: bytes = b""
     learned_kinds: LearnedKinds = field(default_factory=LearnedKinds)

@@ -157,7 +157,10 @@ class LearnedKinds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPackage:
-    """A whole package and its digest (SHA-256, hex); ``templates`` by style and size."""
+    """A whole package and its digest (SHA-256, hex); ``templates`` by style and size.
+
+    ``withdrawn_banks`` are the digests of banks that count nowhere any more.
+    """
 
     digest: str
     organization_id: str
@@ -168,6 +171,7 @@ class WorkPackage:
     roster: tuple[Person, ...] = ()
     style_banks: dict[str, bytes] = field(default_factory=dict)
     templates: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    withdrawn_banks: frozenset[str] = frozenset()
     prototypes: bytes = b""
     learned_kinds: LearnedKinds = field(default_factory=LearnedKinds)
     event_watermark: int = 0

@@ -301,6 +301,7 @@ class Workstation:
             spec_version=work.spec_version,
             standard=work.standard,
             style_bank=index.package.style_banks.get(work.order.style) if index else None,
+            withdrawn_banks=index.package.withdrawn_banks if index else frozenset(),
             template=index.package.template(work.order.style, work.piece.size) if index else None,
             prototypes=index.package.prototypes if index else b"",
             learned_kinds=index.package.learned_kinds if index else LearnedKinds(),

@@ -61,6 +61,7 @@ ROUTES = {
     ("POST", "/pieces/{piece_id}/decision"): "decide_piece",
     ("POST", "/specs/{spec_version}/corrections"): "correct_design",
     ("POST", "/inspections/{inspection_id}/corrections"): "correct_inspection",
+    ("POST", "/taught-banks/{bank_id}/withdrawal"): "withdraw_bank",
     ("POST", "/stations"): "register_station",
     ("POST", "/stations/{station_id}/join-tokens"): "issue_join_token",
     ("POST", "/stations/{station_id}/revocation"): "revoke_station",

@@ -3,6 +3,7 @@
 On rendered pictures, the real bundle and real files; only the camera gives what it is told to.
 """
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,6 +206,12 @@ async def test_a_style_is_taught_from_good_pieces_and_counts_at_once(world: Worl
     state = world.desk.state()["teaching"]
     assert (state["taken_count"], state["refused_count"]) == (14, 2)
     assert [one["code"] for one in state["refused"]] == ["frame_same", "frame_black"]
+    world.stand.journal.full = True
+    await world.desk.act("teach-learn", {})
+    await world.until(lambda: world.desk.state()["teaching"]["phase"] != "learning")
+    assert world.desk.state()["teaching"]["problem"]["code"] == "DISK_FULL"
+    assert not (world.folder / "styles").exists()
+    world.stand.journal.full = False
     await world.desk.act("teach-learn", {})
     assert world.desk.state()["teaching"]["phase"] == "learning"
     with pytest.raises(DeskBusyError):
@@ -215,7 +222,10 @@ async def test_a_style_is_taught_from_good_pieces_and_counts_at_once(world: Worl
     assert taught["size_bytes"] <= 10 * 1024
     assert await world.judged(cloths.good(), 1) == ()
     assert world.stand.station.state.shown.record.threshold_score > 0
-    own = StyleBank.from_bytes((world.folder / "styles" / f"{STYLE}.bank").read_bytes())
+    kept = (world.folder / "styles" / f"{STYLE}.bank").read_bytes()
+    (told,) = (fact for fact in world.stand.journal.facts if fact.type == "style_taught")
+    assert (told.style, told.bank) == (STYLE, kept)
+    own = StyleBank.from_bytes(kept)
     assert own.threshold_score == pytest.approx(taught["threshold_score"], abs=0.01)
 
 
@@ -233,9 +243,11 @@ async def test_a_bank_taught_for_another_bundle_gives_way_to_the_one_that_came(
 def test_a_bank_taught_here_counts_until_another_one_comes(tmp_path: Path) -> None:
     banks = BankFiles(tmp_path)
     assert banks.bank(STYLE, b"came") == b"came"
+    gone = {hashlib.sha256(b"own").hexdigest()}
     banks.keep(STYLE, b"own", b"came", "2026-05-04T09:00:00+00:00")
     again = BankFiles(tmp_path)
     assert (again.bank(STYLE, b"came"), again.bank(STYLE, b"newer")) == (b"own", b"newer")
+    assert again.bank(STYLE, b"came", gone) == b"came"
     assert again.bank("COAT", None) is None
     banks.keep(STYLE, b"own again", b"newer", "2026-05-05T09:00:00+00:00")
     assert again.bank(STYLE, b"newer") == b"own again"
@@ -318,7 +330,8 @@ async def test_the_camera_is_calibrated_step_by_step_and_measured_by_at_once(wor
     assert not (world.folder / CALIBRATION).exists()
     state = await finished(world, table)
     made = state["made"]
-    assert state["phase"] == "made"
+    (told,) = (fact for fact in world.stand.journal.facts if fact.type == "station_calibrated")
+    assert (told.calibration_id, told.board.square_mm) == (made["calibration_id"], 25.0)
     assert made["rms_px"] < 0.2
     assert world.learned.ruler.board().calibration_id == made["calibration_id"]
     await world.desk.act("gauge", {})

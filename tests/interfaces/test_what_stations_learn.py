@@ -1,100 +1,40 @@
 """What people teach at one station reaches the others, and nothing that is wrong does."""
 
 import asyncio
+import hashlib
 import struct
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from kyndof_wire.fleet.v1 import fleet_pb2
-from kyndof_wire.floor.v1 import floor_pb2
-from kyndof_wire.sync.v1 import sync_pb2
 from ulid import ULID
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
-from cloud.production.work_order import PieceDraft
-from cloud.stations.queries import StationKey
+from cloud.learning.errors import BankUnknownError, BankWithdrawnError, WithdrawalInvalidError
+from cloud.learning.queries import ListCalibrations, ListTaughtBanks
 from edge.inspection.prototypes import Prototypes
-from tests.fakes.core import DEMO, OTHER, context_of
-from tests.fakes.intake import IntakeWorld, floor_event, intake_over
-from tests.fakes.production import wish
-from tests.interfaces.test_projector import Floor, projecting
+from tests.fakes.core import OTHER, context_of
+from tests.fakes.learning_floor import (
+    BUNDLE,
+    HOLE,
+    LEAD,
+    Factory,
+    bank_of,
+    calibrated,
+    factory_over,
+    naming,
+    numbers,
+    taught,
+)
 
 pytestmark = [pytest.mark.requirement("DEF", "SYN"), pytest.mark.timeout(90)]
-LEAD = context_of("lead@demo.example")
-BUNDLE = "ab" * 32
-HOLE = np.linspace(0.1, 1, 48)
-PIECES = tuple(PieceDraft(number=n, size="M") for n in range(1, 5))
-MORNING = datetime(2026, 5, 4, 12, tzinfo=UTC)
-
-
-def numbers(of: np.ndarray = HOLE, shake: int = 0) -> bytes:
-    return (of + np.random.default_rng(shake).normal(0, 0.01, len(of))).astype("<f4").tobytes()
-
-
-def naming(inspection_id: str, kind: str, minute: int = 0, **more: object) -> sync_pb2.Event:
-    told = {
-        "inspection_id": inspection_id,
-        "finding_index": 0,
-        "kind": kind,
-        "bundle_digest": BUNDLE,
-        "description": numbers(shake=minute) if kind else b"",
-        **more,
-    }
-    event = floor_event("flaw_named", floor_pb2.FlawNamed(**told), worker="lead@demo.example")
-    event.occurred_at.FromDatetime(MORNING + timedelta(minutes=minute))
-    return event
-
-
-class Factory:
-    """Two stations of an organization, one of another, and pieces with a finding each."""
-
-    def __init__(self, world: IntakeWorld, floors: list[Floor]) -> None:
-        self.world, self.floors = world, floors
-
-    async def found(self, number: int, at: int = 0) -> str:
-        """Let a station find a flaw in a piece; return the inspection."""
-        floor = self.floors[at]
-        begun = floor.started(number)
-        inspected, done = floor.inspected_and_finished(number, verdict="REVIEW")
-        await floor.say(begun, inspected, done, outbox_id=f"outbox-{at}")
-        return floor_pb2.InspectionRecorded.FromString(inspected.payload).inspection_id
-
-    async def say(self, *events: sync_pb2.Event, at: int = 0) -> None:
-        await self.floors[at].say(*events, outbox_id=f"outbox-{at}")
-
-    async def settled(self) -> None:
-        await self.floors[0].settled()
-
-    async def package(self, at: int = 0) -> fleet_pb2.WorkPackage:
-        """What a station is given now."""
-        key = StationKey(
-            organization_id=OTHER if at == 2 else DEMO,
-            station_id=self.floors[at].station.station_id,
-        )
-        self.world.desired.change(key.organization_id)
-        wished = await self.world.desired.wish(key)
-        content = await self.world.desired.package(key, wished.work_digest)
-        assert content is not None
-        return fleet_pb2.WorkPackage.FromString(content)
-
-    async def kinds(self, at: int = 0) -> list[tuple[str, ...]]:
-        package = await self.package(at)
-        return [Prototypes.from_bytes(one).kinds for one in package.learned_kinds.prototypes]
 
 
 @pytest.fixture
 async def factory(database: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Factory]:
-    async with intake_over(database, tmp_path) as world:
-        order = await world.core.bus.send(wish(pieces=PIECES), LEAD)
-        floors = []
-        for name, organization in (("CUT-01", DEMO), ("CUT-02", DEMO), ("CUT-01", OTHER)):
-            station, device = await world.enrolled(name, organization)
-            floors.append(Floor(world, station, device, order))
-        async with projecting(world):
-            yield Factory(world, floors)
+    async with factory_over(database, tmp_path) as opened:
+        yield opened
 
 
 async def test_a_kind_named_at_two_stations_at_once_is_known_at_every_station(
@@ -198,3 +138,72 @@ async def test_another_organizations_station_names_nothing_here(factory: Factory
     await factory.settled()
     assert await factory.kinds(0) == await factory.kinds(2) == []
     assert await factory.world.rows("SELECT 1 FROM flaw_namings") == []
+
+
+async def test_the_newest_bank_of_a_style_reaches_every_station_until_it_is_withdrawn(
+    factory: Factory,
+) -> None:
+    first, second = bank_of(pieces=14), bank_of(pieces=20)
+    told = taught(second, 10)
+    await factory.say(told)
+    await factory.say(taught(first, 5), at=1)
+    await factory.settled()
+    assert [await factory.bank(n) for n in range(2)] == [(second, [])] * 2
+    assert await factory.bank(2) == (b"", [])
+    newest, older = await factory.world.core.bus.ask(ListTaughtBanks(), LEAD)
+    assert (newest.style, newest.station_name, newest.piece_count) == ("demo-bodice", "CUT-01", 20)
+    assert (newest.taught_by, newest.in_use, older.in_use) == ("lead@demo.example", True, False)
+    assert newest.size_bytes == len(second)
+    with pytest.raises(WithdrawalInvalidError):
+        await factory.withdraw(newest.bank_id, " ")
+    await factory.withdraw(newest.bank_id, "learned from flawed pieces")
+    gone = [hashlib.sha256(second).hexdigest()]
+    assert [await factory.bank(n) for n in range(2)] == [(first, gone)] * 2
+    with pytest.raises(BankWithdrawnError):
+        await factory.withdraw(newest.bank_id, "again")
+    with pytest.raises(BankUnknownError):
+        await factory.withdraw(f"bnk_{ULID()}", "none")
+    await factory.floors[0].say(told, outbox_id="outbox-restored")
+    await factory.settled()
+    assert await factory.bank(0) == (first, gone)
+    assert await factory.floors[0].disputes() == []
+
+
+async def test_a_bank_that_is_too_large_damaged_or_another_styles_reaches_nobody(
+    factory: Factory,
+) -> None:
+    good = bank_of()
+    wrong = (good[:-1], bytes(10_241), b"", good[:9] + b"x" + good[10:])
+    await factory.say(*(taught(one) for one in wrong), taught(bank_of("coat")))
+    await factory.say(taught(good, style="../coat"))
+    await factory.settled()
+    assert await factory.floors[0].disputes() == [("style_taught", "BANK_INVALID")] * 6
+    assert await factory.bank(1) == (b"", [])
+    await factory.say(taught(good), at=2)
+    await factory.settled()
+    assert await factory.bank(1) == (b"", [])
+    assert await factory.world.rows("SELECT 1 FROM taught_banks") == []
+
+
+async def test_the_cloud_knows_how_each_station_was_calibrated(factory: Factory) -> None:
+    old, new = f"cal_{ULID()}", f"cal_{ULID()}"
+    await factory.say(calibrated(old), calibrated(new, 9, check_mm=0.2), calibrated(old, 20))
+    await factory.say(calibrated(old, 3), at=1)
+    await factory.settled()
+    found = await factory.world.core.bus.ask(ListCalibrations(), LEAD)
+    assert [(one.station_name, one.calibration_id, one.newest) for one in found] == [
+        ("CUT-01", new, True),
+        ("CUT-02", old, True),
+        ("CUT-01", old, False),
+    ]
+    assert (found[0].check_mm, found[1].check_mm) == (0.2, None)
+    assert (found[0].board.name, found[0].board.square_mm) == ("charuco-a3", 30.0)
+    assert found[0].calibrated_by == "lead@demo.example"
+    wrong = ({"rms_px": float("nan")}, {"camera_height_mm": -1.0})
+    await factory.say(*(calibrated(f"cal_{ULID()}", **one) for one in wrong))
+    await factory.say(calibrated("cal_1"))
+    await factory.settled()
+    codes = [code for _, code in await factory.floors[0].disputes()]
+    assert codes == ["CALIBRATION_INVALID", "CALIBRATION_INVALID", "PAYLOAD_INVALID"]
+    other = context_of("lead@other.example", organization_id=OTHER)
+    assert await factory.world.core.bus.ask(ListCalibrations(), other) == ()

@@ -1,4 +1,4 @@
-"""Kinds of flaws, learned as a station learns them."""
+"""Kinds of flaws learned, and banks read, as a station does it."""
 
 import hashlib
 from collections import OrderedDict
@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from cloud.learning.ports import KindLearner
-from edge.inspection.prototypes import learn_prototypes
+from cloud.learning.bank import BankFacts
+from cloud.learning.ports import BankReader, KindLearner
+from edge.inspection.errors import StyleBankCorruptError
+from edge.inspection.prototypes import FEWEST_EXAMPLES, learn_prototypes
+from edge.inspection.style_bank import StyleBank
 
 _MOST_KEPT = 32
 
@@ -18,6 +21,11 @@ class PrototypeLearner:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+
+    @property
+    def fewest_count(self) -> int:
+        """Return how many named flaws make a kind."""
+        return FEWEST_EXAMPLES
 
     def learn(self, examples: Mapping[str, Sequence[bytes]], bundle_digest: str) -> bytes:
         """Return the file of prototypes of a bundle."""
@@ -34,6 +42,24 @@ class PrototypeLearner:
         return self._kept[key]
 
 
+class StyleBankReader:
+    """Implements ``BankReader`` as a station reads banks."""
+
+    def read(self, bank: bytes) -> BankFacts | None:
+        """Return what a bank says of itself, None where it is damaged."""
+        try:
+            found = StyleBank.from_bytes(bank)
+        except StyleBankCorruptError:
+            return None
+        return BankFacts(
+            style=found.style,
+            bundle_digest=found.bundle_digest,
+            piece_count=found.piece_count,
+            threshold_score=found.threshold_score,
+            overkill_ratio=found.overkill_ratio,
+        )
+
+
 def _key(examples: Mapping[str, Sequence[bytes]], bundle_digest: str) -> bytes:
     told = hashlib.sha256(bundle_digest.encode())
     for kind, of_kind in examples.items():
@@ -44,6 +70,9 @@ def _key(examples: Mapping[str, Sequence[bytes]], bundle_digest: str) -> bytes:
 
 
 def learners() -> "dict[type, Callable[[Any, str], object]]":
-    """Return the learner of this process."""
-    learner = PrototypeLearner()
-    return {KindLearner: lambda _connection, _organization: learner}
+    """Return what learns and reads in this process."""
+    learner, reader = PrototypeLearner(), StyleBankReader()
+    return {
+        KindLearner: lambda _connection, _organization: learner,
+        BankReader: lambda _connection, _organization: reader,
+    }

@@ -36,6 +36,8 @@ _CONCERNED_TYPES = frozenset(
         "station_registered",
         "station_revoked",
         "flaw_named",
+        "style_taught",
+        "bank_withdrawn",
     }
 )
 

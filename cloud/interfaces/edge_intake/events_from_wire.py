@@ -23,6 +23,8 @@ PAYLOADS: dict[str, type[Message]] = {
     "alarm_cleared": floor_pb2.AlarmCleared,
     "station_snapshot": floor_pb2.StationSnapshot,
     "flaw_named": floor_pb2.FlawNamed,
+    "style_taught": floor_pb2.StyleTaught,
+    "station_calibrated": floor_pb2.StationCalibrated,
 }
 LARGEST_PAYLOAD_BYTES = 1024 * 1024
 #: Of a payload that is too large, this much is kept for whoever looks.

@@ -13,16 +13,18 @@ from kyndof_wire.floor.v1.floor_pb2 import (
     InspectionRecorded,
     Measurement,
     Point,
+    StationCalibrated,
     StepFinished,
     StepStarted,
     StitchReading,
+    StyleTaught,
 )
 from kyndof_wire.floor.v1.floor_pb2 import StationSnapshot as SnapshotMessage
 
 from cloud.commands.command import Command
 from cloud.commands.typed import read
 from cloud.inspection.commands import RecordInspection
-from cloud.learning.commands import NameFlaw
+from cloud.learning.commands import NameFlaw, RecordCalibration, TeachStyle
 from cloud.production.commands import FinishStep, StartStep
 from cloud.stations.commands import AlarmChange, RecordStationState, StationSnapshot
 from cloud.stations.queries import LoggedEvent, StationKey
@@ -167,6 +169,33 @@ def _named(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
     }
 
 
+def _taught(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
+    message = StyleTaught.FromString(event.payload)
+    return {
+        "bank_id": f"bnk_{event.event_id.removeprefix('evt_')}",
+        "station_id": station.station_id,
+        "style": message.style,
+        "bank": message.bank,
+        "taught_at": event.occurred_at,
+    }
+
+
+def _calibrated(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
+    message = StationCalibrated.FromString(event.payload)
+    board = message.board
+    plain = (
+        "calibration_id rms_px table residual_px camera_height_mm views_count dropped_count "
+        "coverage_ratio"
+    )
+    of_board = "name pattern columns_count rows_count square_mm marker_mm dictionary"
+    return {name: getattr(message, name) for name in plain.split()} | {
+        "station_id": station.station_id,
+        "calibrated_at": event.occurred_at,
+        "board": {name: getattr(board, name) for name in of_board.split()},
+        "check_mm": _given(message, "check_mm"),
+    }
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "defect_class": finding.defect_class,
@@ -210,4 +239,6 @@ COMMANDS: dict[str, tuple[type[Command], Fields]] = {
     "inspection_recorded": (RecordInspection, _inspected),
     "step_finished": (FinishStep, _finished),
     "flaw_named": (NameFlaw, _named),
+    "style_taught": (TeachStyle, _taught),
+    "station_calibrated": (RecordCalibration, _calibrated),
 }

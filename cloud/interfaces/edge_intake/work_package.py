@@ -8,7 +8,7 @@ from kyndof_wire.fleet.v1 import fleet_pb2
 
 from cloud.inspection.errors import ToleranceMissingError
 from cloud.interfaces.edge_intake.ports import StyleFiles
-from cloud.learning.queries import LearnedContents
+from cloud.learning.queries import LearnedContents, LearnedStyle
 from cloud.production.queries import (
     PackageContents,
     PackagePiece,
@@ -39,7 +39,8 @@ def build_package(
     ``watermark`` is the last of the station's own events that the contents are sure to hold.
     """
     styles = sorted({order.style for order in contents.work_orders if order.style})
-    known = [_style(style, files) for style in styles]
+    taught = {style.style: style for style in learned.styles}
+    known = [_style(style, files, taught.get(style)) for style in styles]
     package = fleet_pb2.WorkPackage(
         organization_id=contents.organization_id,
         station_id=contents.station_id,
@@ -61,7 +62,7 @@ def build_package(
             for person in sorted(contents.roster, key=lambda person: person.login)
         ],
         # A style that was not taught is left out: the station then says so and judges nothing.
-        styles=[style for style in known if style.bank or style.templates],
+        styles=[style for style in known if style.bank or style.templates or style.withdrawn_banks],
         event_watermark=watermark,
         prototypes=files.prototypes() or b"",
         learned_kinds=fleet_pb2.LearnedKinds(
@@ -72,10 +73,13 @@ def build_package(
     return BuiltPackage(content=content, digest=hashlib.sha256(content).hexdigest())
 
 
-def _style(name: str, files: StyleFiles) -> fleet_pb2.Style:
+def _style(name: str, files: StyleFiles, taught: LearnedStyle | None) -> fleet_pb2.Style:
+    """Return what is known of a style; what people taught stands before the folder's bank."""
+    bank = taught.bank if taught is not None else b""
     return fleet_pb2.Style(
         name=name,
-        bank=files.bank(name) or b"",
+        bank=bank or files.bank(name) or b"",
+        withdrawn_banks=taught.withdrawn if taught is not None else (),
         templates=[
             fleet_pb2.Template(size=size, content=content)
             for size, content in sorted(files.templates(name).items())

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -21,9 +21,9 @@ from edge.inspection.calibration import (
 from edge.inspection.errors import CalibrationRefusedError, InspectionError
 from edge.inspection.gauge import GaugeBar, GaugeCheck, check_gauge
 from edge.inspection.ports import TagFinder
-from edge.inspection.table import StationCalibration, calibrate_table, check_on_table
+from edge.inspection.table import Calibrating, StationCalibration, calibrate_station
 from edge.interfaces.kiosk.texts import LANGUAGES
-from edge.station.errors import BoardUnknownError, DeskIdleError
+from edge.station.errors import BoardUnknownError, DeskIdleError, RefusalError
 from edge.station.inspection_record import Shot
 
 WANTED_VIEWS, MOST_VIEWS = 16, 60
@@ -46,7 +46,7 @@ class CalibrationDoors:
     table: Callable[[], TagBoard]
     bar: Callable[[], GaugeBar]
     ruler: Callable[[], TagBoard | None]
-    keep: Callable[[StationCalibration], Path]
+    keep: Callable[[StationCalibration], Awaitable[None]]
     keep_gauge: Callable[[GaugeCheck], Path]
     finder: BoardFinder
     fitter: LensFitter
@@ -155,9 +155,10 @@ class CalibrationDesk:
 
     async def _finish(self, session: _Session, board: CalibrationBoard, shot: Shot) -> None:
         try:
-            session.made = await asyncio.to_thread(self._learned, session, board, shot)
-            session.phase = "made"
-        except (InspectionError, OSError) as error:
+            made = await asyncio.to_thread(self._learned, session, board, shot)
+            await self._doors.keep(made)
+            session.made, session.phase = made, "made"
+        except (InspectionError, OSError, RefusalError) as error:
             session.refusal = _refusal(error)
             session.phase = "views"
         finally:
@@ -222,29 +223,23 @@ class CalibrationDesk:
     def _learned(
         self, session: _Session, board: CalibrationBoard, shot: Shot
     ) -> StationCalibration:
-        """Fit lens and table and store both.
+        """Fit lens and table.
 
         Raises:
             InspectionError: the views or the table do not teach them.
-            OSError: it cannot be written.
         """
         doors = self._doors
         lens = calibrate_lens(session.views, board, doors.fitter, _LIMITS)
-        learned, plane = calibrate_table(shot.pixels, doors.tags, doors.table(), lens.fit.lens)
-        check_mm = None if session.flat is None else round(check_on_table(plane, session.flat), 4)
-        number, before = doors.new_id(), doors.ruler()
-        thickness_mm = {} if before is None else dict(before.thickness_mm)
-        made = StationCalibration(
-            calibration_id=number,
+        before = doors.ruler()
+        given = Calibrating(
+            calibration_id=doors.new_id(),
             made_at=doors.now(),
             spec=board,
             lens=lens,
-            table=replace(learned, calibration_id=number, thickness_mm=thickness_mm),
-            residual_px=plane.residual_px,
-            check_mm=check_mm,
+            flat=session.flat,
+            thickness_mm={} if before is None else before.thickness_mm,
         )
-        doors.keep(made)
-        return made
+        return calibrate_station(shot.pixels, doors.tags, doors.table(), given)
 
     def _checked(self, shot: Shot) -> GaugeCheck:
         """Measure the bar and store the check.

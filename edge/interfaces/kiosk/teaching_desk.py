@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from edge.inspection.errors import InspectionError
 from edge.interfaces.kiosk.texts import say_both
-from edge.station.errors import DeskIdleError, PicturesFewError, StyleUnknownError
+from edge.station.errors import (
+    DeskIdleError,
+    PicturesFewError,
+    RefusalError,
+    StyleUnknownError,
+)
 from edge.station.inspection_record import Shot
 
 FEWEST_PICTURES, WANTED_PICTURES, MOST_PICTURES = 14, 20, 30
@@ -124,6 +129,9 @@ class TeachingDesk:
         except (InspectionError, OSError) as error:
             code = getattr(error, "code", "STYLE_NOT_KEPT")
             course.problem = {"code": code, **say_both(f"error.{code}"), "detail": str(error)}
+            course.phase = "failed"
+        except RefusalError as error:
+            course.problem = {"code": error.code, **say_both(f"refusal.{error.code}")}
             course.phase = "failed"
         else:
             course.phase = "taught"

@@ -5,8 +5,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.composition.bundles import Judging, compose_judging, compose_model_agent
 from edge.composition.configuration import compose_configuration
-from edge.composition.desk import Learned, compose_desk, compose_learned
+from edge.composition.desk import compose_desk, compose_learned
 from edge.composition.vision import (
     compose_board,
     compose_calibration,
@@ -170,6 +171,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         PackageStore(home / "packages"),
         identity.station_id,
         ConfigurationCourier(ConfigurationFolder(home / "configuration")),
+        compose_model_agent(settings, AGENT_VERSION),
     )
     agent = SyncAgent(
         outbox=outbox,
@@ -325,9 +327,9 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         stack.callback(desk.close)
         pictures = PictureFolder(home / "media")
         learned = compose_learned(settings, compose_ruler(settings))
-        inspector = _inspector(settings, learned)
-        station = _workstation(settings, (spool, journal), (desk, pictures, inspector))
-        await _first_alarms(station, spool, inspector)
+        judging = compose_judging(settings, learned)
+        station = _workstation(settings, (spool, journal), (desk, pictures, judging.inspector))
+        await _first_alarms(station, spool, judging)
         producer = MqttProducer(_broker(settings), journal, station.heard, clock, UlidFactory())
         scans = ScanQueue(station)
         plugged, scanning = open_scanner(parse_scanner(settings.scanner), scans.offer)
@@ -343,7 +345,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         agent = AgentChild(
             lambda pipe, told: child_environment(KYNDOF_PARENT_PIPE=str(pipe), NOTIFY_SOCKET=told)
         )
-        acts = compose_desk(settings, station, desk, inspector, learned)
+        acts = compose_desk(settings, station, desk, judging.inspector, learned)
         kiosk = _kiosk(settings, acts, desk, pictures, loops)
         server = KioskServer(kiosk, door)
         stack.callback(server.stop)
@@ -355,7 +357,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             "scans": scans.run(),
             "agent": agent.run(),
             "configuration": compose_configuration(settings, desk, station).run(),
-        }
+        } | judging.loops(station)
         yield parts | scanning | _codes(settings, station, desk, scans)
 
 
@@ -370,12 +372,13 @@ def _broker(settings: EdgeSettings) -> "BrokerAddress":
     )
 
 
-async def _first_alarms(
-    station: "Workstation", spool: "SqliteSpool", inspector: "Inspector"
-) -> None:
+async def _first_alarms(station: "Workstation", spool: "SqliteSpool", judging: Judging) -> None:
     """Raise the alarms of what could not be opened as it should."""
     from edge.infrastructure.pipeline_inspector import PipelineInspector, RefusingInspector
 
+    inspector = judging.inspector
+    if judging.trouble is not None:
+        await station.alarm("bundle_corrupt", on=True, detail=str(judging.trouble))
     blind = isinstance(inspector, PipelineInspector) and not inspector.measures
     await station.alarm("calibration_missing", on=blind)
     await station.alarm("spool_quarantined", on=spool.quarantined is not None)
@@ -473,16 +476,3 @@ def _codes(
         return {}
     read = CameraCodes(compose_reader()).read
     return {"codes": CodeWatch(station, desk, read, scans.offer).run()}
-
-
-def _inspector(settings: EdgeSettings, learned: "Learned") -> "Inspector":
-    """Return the pipeline, or what refuses to judge and says why."""
-    from edge.infrastructure.pipeline_inspector import PipelineInspector, RefusingInspector
-    from edge.inspection.errors import InspectionError
-    from edge.model_bundles.errors import BundleError
-
-    try:
-        pipeline = compose_inspection(settings)
-    except (BundleError, InspectionError) as error:
-        return RefusingInspector(error.code, str(error))
-    return PipelineInspector(pipeline, learned.ruler.board, learned.kinds, learned.banks)

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from edge.infrastructure.bundle_bench import LoadedBundle
     from edge.infrastructure.station_ruler import StationRuler
     from edge.inspection.board import TagBoard
     from edge.inspection.pipeline import InspectionPipeline
     from edge.interfaces.calibration import CalibrationWork
     from edge.interfaces.offline import OfflineWork
+    from edge.model_bundles.bundle import Bundle
     from edge.scanning.ports import CodeReader
 
 
@@ -51,26 +53,50 @@ def compose_inspection(settings: EdgeSettings, bundle: str = "") -> "InspectionP
     Raises:
         BundleError: the bundle is corrupt, unsigned, wrongly signed, or no key is set.
     """
+    return load_bundle(settings, configured_bundle(settings, bundle)).pipeline
+
+
+def configured_bundle(settings: EdgeSettings, bundle: str = "") -> "Bundle":
+    """Open and verify the bundle that is asked for, or that the settings name.
+
+    Raises:
+        BundleError: the bundle is corrupt, unsigned, wrongly signed, or no key is set.
+    """
     from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
+
+    chosen = bundle or settings.inspection.bundle
+    folders = OnnxBundleFolders(settings.inspection.bundle_public_key)
+    return folders.base() if chosen == "base" else folders.signed(chosen)
+
+
+def load_bundle(
+    settings: EdgeSettings, bundle: "Bundle", *, watched: bool = False
+) -> "LoadedBundle":
+    """Build the pipeline with a verified bundle, its networks watched while it is on trial.
+
+    Raises:
+        BundleError: its networks cannot be loaded.
+    """
+    from edge.infrastructure.bundle_bench import LoadedBundle
     from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
     from edge.infrastructure.opencv_pictures import OpenCvScaler
     from edge.infrastructure.opencv_tags import OpenCvTagFinder
     from edge.infrastructure.qr_readers import ReaderAsCodeFinder, ZxingReader
     from edge.infrastructure.thread_together import ThreadTogether
+    from edge.infrastructure.watched_detector import WatchedDetector
     from edge.inspection.pipeline import InspectionPipeline, PipelineParts
 
-    chosen = bundle or settings.inspection.bundle
-    folders = OnnxBundleFolders(settings.inspection.bundle_public_key)
-    opened = folders.base() if chosen == "base" else folders.signed(chosen)
+    detector = OnnxDefectDetector(bundle, settings.inspection.threads)
+    watch = WatchedDetector(detector) if watched else None
     parts = PipelineParts(
-        detector=OnnxDefectDetector(opened, settings.inspection.threads),
+        detector=watch or detector,
         tags=OpenCvTagFinder(),
         scaler=OpenCvScaler(),
         codes=ReaderAsCodeFinder(ZxingReader()),
         stopwatch=time.perf_counter,
         together=ThreadTogether(),
     )
-    return InspectionPipeline(parts)
+    return LoadedBundle(bundle=bundle, pipeline=InspectionPipeline(parts), watch=watch)
 
 
 def compose_offline() -> "OfflineWork":

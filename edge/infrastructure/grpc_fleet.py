@@ -16,6 +16,7 @@ from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceStub
 
 from edge.infrastructure.configuration_courier import ConfigurationCourier
 from edge.infrastructure.ending_tasks import end_tasks
+from edge.infrastructure.grpc_models import ModelAgent
 from edge.infrastructure.package_store import AppliedWish, PackageStore
 from edge.outbox.errors import WorkPackageDamagedError
 
@@ -37,15 +38,23 @@ class FleetAgent:
         store: PackageStore,
         station_id: Callable[[], str],
         configuration: ConfigurationCourier | None = None,
+        models: ModelAgent | None = None,
     ) -> None:
         self._store = store
         self._station_id = station_id
         self._configuration = configuration
+        self._models = models
         self._told: ReportStateRequest | None = None
 
     async def run(self, channel: grpc.aio.Channel) -> None:
         """Follow desired state until the channel is closed."""
-        stub = FleetServiceStub(channel)
+        beside = [] if self._models is None else [asyncio.create_task(self._models.run(channel))]
+        try:
+            await self._follow(FleetServiceStub(channel))
+        finally:
+            await end_tasks(beside)
+
+    async def _follow(self, stub: "FleetServiceAsyncStub") -> None:
         delay_s = RETRY_BASE_S
         while True:
             try:
@@ -112,6 +121,8 @@ class FleetAgent:
                 },
             )
             return
+        if self._models is not None:
+            self._models.wished(wish)
         if self._configuration is not None:
             await self._configuration.follow(stub, wish, station_id)
         fresh = AppliedWish(
@@ -159,4 +170,7 @@ class FleetAgent:
         worded.CopyFrom(report)
         if self._configuration is not None:
             await self._configuration.tell(worded)
+        model = None if self._models is None else await asyncio.to_thread(self._models.report)
+        if model is not None:
+            worded.model.CopyFrom(model)
         return worded

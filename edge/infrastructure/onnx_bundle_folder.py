@@ -6,15 +6,13 @@ from pathlib import Path
 import model_signing
 
 import edge.model_bundles
-from edge.model_bundles.bundle import MANIFEST, SIGNATURE, Bundle, opened
+from edge.infrastructure.plain_folder import read_folder
+from edge.model_bundles.bundle import SIGNATURE, Bundle, opened
 from edge.model_bundles.errors import (
-    BundleCorruptError,
     BundleKeyMissingError,
     BundleSignatureError,
     BundleUnsignedError,
 )
-
-_LARGEST_BYTES = 64 * 1024 * 1024
 
 
 class OnnxBundleFolders:
@@ -30,7 +28,7 @@ class OnnxBundleFolders:
     def base(self) -> Bundle:
         """Open the bundle inside this package."""
         folder = Path(edge.model_bundles.__file__).parent / "base"
-        return opened(_read(folder), "code")
+        return opened(read_folder(folder), "code")
 
     def signed(self, folder: str) -> Bundle:
         """Open a signed bundle."""
@@ -40,7 +38,7 @@ class OnnxBundleFolders:
         key = Path(self._public_key)
         if not key.is_file():
             raise BundleKeyMissingError(f"{key} does not exist")
-        files = _read(place)
+        files = read_folder(place)
         if SIGNATURE not in files:
             raise BundleUnsignedError(place.name)
         self._verify(place.name, files, key)
@@ -60,16 +58,3 @@ class OnnxBundleFolders:
                 config.use_elliptic_key_verifier(public_key=key).verify(root, root / SIGNATURE)
             except Exception as problem:  # whatever its parsers raise
                 raise BundleSignatureError(name, str(problem)[:200]) from problem
-
-
-def _read(folder: Path) -> dict[str, bytes]:
-    if not (folder / MANIFEST).is_file():
-        raise BundleCorruptError(MANIFEST, f"missing in {folder}")
-    files = {}
-    for entry in sorted(folder.iterdir()):
-        if entry.is_symlink() or not entry.is_file():
-            raise BundleCorruptError(entry.name, "not a plain file")
-        if entry.stat().st_size > _LARGEST_BYTES:
-            raise BundleCorruptError(entry.name, "larger than 64 MiB")
-        files[entry.name] = entry.read_bytes()
-    return files

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.infrastructure.bundle_bench import BundleBench, LoadedBundle
 from edge.infrastructure.learned_files import BankFiles, KindFiles, read_prototypes
 from edge.infrastructure.template_files import parse_template
 from edge.inspection.board import TagBoard
@@ -29,11 +31,19 @@ from edge.inspection.style_bank import StyleBank
 from edge.inspection.teaching import Lesson
 from edge.inspection.template import StyleTemplate
 from edge.inspection.verdict import InspectionResult
+from edge.model_bundles.trial import Happening, Judged, Overridden
 from edge.station import inspection_record as record
 from edge.station.errors import InspectionUnavailableError
 from edge.station.work_package import Standard
 
 _LOG = logging.getLogger(__name__)
+# What the camera, the table or the label spoilt says nothing about a bundle.
+_NOT_THE_BUNDLES = frozenset(
+    {
+        "frame_black", "frame_blurred", "frame_overexposed", "frame_size_differs",
+        "calibration_missing", "tags_hidden", "tags_moved", "garment_not_found",
+    }
+)  # fmt: skip
 
 
 class FlawDescription(NamedTuple):
@@ -63,7 +73,10 @@ class RefusingInspector:
 
 
 class PipelineInspector:
-    """Judges shots by `edge.inspection`; one at a time."""
+    """Judges shots by `edge.inspection`; one at a time.
+
+    With a ``bench`` its bundles judge: the one that decides, and a candidate beside it.
+    """
 
     def __init__(
         self,
@@ -71,14 +84,22 @@ class PipelineInspector:
         board: Callable[[], TagBoard | None],
         kinds: KindFiles | None = None,
         banks: BankFiles | None = None,
+        bench: BundleBench | None = None,
     ) -> None:
-        self._pipeline = pipeline
+        self._sole = pipeline
         self._board = board
         self._kinds = kinds
         self._taught = banks
+        self._bench = bench
         self._last: tuple[record.Shot, record.InspectionTask, InspectionResult] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inspect")
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="beside")
+        self._looking_beside = threading.Event()
         self._banks: dict[bytes, StyleBank] = {}
+
+    @property
+    def _pipeline(self) -> InspectionPipeline:
+        return self._sole if self._bench is None else self._bench.deciding.pipeline
 
     async def inspect(
         self, shot: record.Shot, task: record.InspectionTask
@@ -93,14 +114,99 @@ class PipelineInspector:
         return await loop.run_in_executor(self._thread, self._judge, shot, task)
 
     def _judge(self, shot: record.Shot, task: record.InspectionTask) -> record.InspectionRecord:
+        candidate = None if self._bench is None else self._bench.on_trial()
         try:
-            standard, board = self._standard(task), self._board()
-            result = self._pipeline.inspect(shot.pixels, standard, self._bank(task), board)
+            if candidate is None:
+                result = self._look(self._pipeline, shot, task, self._banks_of())
+                self._look_beside(shot, task, result)
+            else:
+                result = self._look_on_trial(candidate, shot, task)
         except InspectionError as error:
             raise InspectionUnavailableError(str(error), detail=error.code) from error
         self._last = (shot, task, result)
+        board = self._board()
         used = "" if board is None else board.calibration_id or board.name
         return to_station(result, task.standard, used)
+
+    def _look(
+        self,
+        pipeline: InspectionPipeline,
+        shot: record.Shot,
+        task: record.InspectionTask,
+        banks_of: tuple[str, ...] = (),
+    ) -> InspectionResult:
+        digest = pipeline.detector.identity.digest
+        standard, bank = self._standard(task, digest), self._bank(task, digest, banks_of)
+        return pipeline.inspect(shot.pixels, standard, bank, self._board())
+
+    def _look_on_trial(
+        self, candidate: LoadedBundle, shot: record.Shot, task: record.InspectionTask
+    ) -> InspectionResult:
+        """Let the candidate decide; where it fails the old bundle judges the same garment."""
+        try:
+            result = self._look(candidate.pipeline, shot, task, candidate.bundle.terms.banks_of)
+        except Exception as problem:  # noqa: BLE001 - whatever it does, the garment is judged
+            assert self._bench is not None  # noqa: S101 - a candidate lies on a bench
+            result = self._look(
+                self._bench.old().pipeline, shot, task, self._bench.old().bundle.terms.banks_of
+            )
+            _LOG.warning("bundle on trial failed", extra={"reason": str(problem)[:300]})
+            self._tell(Judged(rejected=False, failed=True))
+            return result
+        if not _spoilt(result):
+            self._tell(Judged(rejected=_rejected(result), slow=candidate.was_slow()))
+        return result
+
+    def _look_beside(
+        self, shot: record.Shot, task: record.InspectionTask, seen: InspectionResult
+    ) -> None:
+        """Let a candidate judge the same garment aside; while it does, others go uncounted."""
+        beside = None if self._bench is None else self._bench.beside()
+        if beside is None or _spoilt(seen) or self._looking_beside.is_set():
+            return
+        self._looking_beside.set()
+        self._aside.submit(self._beside, beside, shot, task, seen)
+
+    def _beside(
+        self,
+        candidate: LoadedBundle,
+        shot: record.Shot,
+        task: record.InspectionTask,
+        seen: InspectionResult,
+    ) -> None:
+        rejected, failed, old = False, False, _rejected(seen)
+        try:
+            terms = candidate.bundle.terms
+            rejected = _rejected(self._look(candidate.pipeline, shot, task, terms.banks_of))
+        except Exception as problem:  # noqa: BLE001 - it is counted, and decides nothing
+            _LOG.warning("bundle beside failed", extra={"reason": str(problem)[:300]})
+            failed = True
+        finally:
+            self._looking_beside.clear()
+        self._write(
+            Judged(
+                rejected=rejected,
+                failed=failed,
+                slow=not failed and candidate.was_slow(),
+                old_rejected=old and not failed,
+            )
+        )
+
+    def overruled(self) -> None:
+        """Count that a person overruled the last verdict."""
+        self._tell(Overridden())
+
+    def _tell(self, happening: Happening) -> None:
+        self._aside.submit(self._write, happening)
+
+    def _write(self, happening: Happening) -> None:
+        if self._bench is None:
+            return
+        try:
+            self._bench.tell(happening)
+            self._bench.say()
+        except OSError:
+            _LOG.exception("trial not written down")
 
     @property
     def bundle_digest(self) -> str:
@@ -136,7 +242,7 @@ class PipelineInspector:
                 shot.pixels,
                 to_pipeline(task),
                 result.findings[index],
-                self._bank(task),
+                self._bank(task, self.bundle_digest, self._banks_of()),
                 self._board(),
             )
         except InspectionError:
@@ -146,9 +252,9 @@ class PipelineInspector:
             None if numbers is None else FlawDescription(numbers, result.bundle_digest, task.style)
         )
 
-    def _standard(self, task: record.InspectionTask) -> InspectionStandard:
+    def _standard(self, task: record.InspectionTask, digest: str) -> InspectionStandard:
         """Add the kinds of flaws named here, and those that came with the work."""
-        digest, learned = self._pipeline.detector.identity.digest, task.learned_kinds
+        learned = task.learned_kinds
         shared = [read_prototypes(one) for one in learned.prototypes]
         known = [one for one in (read_prototypes(task.prototypes), *shared) if one is not None]
         # Once the cloud knows all of the namings made here, its word, which knows the others' too
@@ -158,15 +264,26 @@ class PipelineInspector:
             known.append(self._kinds.prototypes(digest))
         return replace(to_pipeline(task), kinds=tuple(known))
 
-    def _bank(self, task: record.InspectionTask) -> StyleBank | None:
-        """Choose the bank taught here, or the one that came when that was for another bundle."""
+    def _banks_of(self) -> tuple[str, ...]:
+        return () if self._bench is None else self._bench.deciding.bundle.terms.banks_of
+
+    def _bank(
+        self, task: record.InspectionTask, digest: str, banks_of: tuple[str, ...]
+    ) -> StyleBank | None:
+        """Choose the bank taught here, or the one that came when that was for another bundle.
+
+        A bank of one of ``banks_of`` holds for the bundle ``digest`` too.
+        """
         own = None
         if self._taught is not None:
             taught = self._taught.bank(task.style, task.style_bank, task.withdrawn_banks)
             own = self._read_bank(taught)
-        if own is not None and own.bundle_digest == self.bundle_digest:
-            return own
-        return self._read_bank(task.style_bank)
+        fitting = {digest, *banks_of}
+        if own is None or own.bundle_digest not in fitting:
+            own = self._read_bank(task.style_bank)
+        if own is not None and own.bundle_digest in fitting:
+            return replace(own, bundle_digest=digest)
+        return own
 
     def _read_bank(self, content: bytes | None) -> StyleBank | None:
         """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""
@@ -174,11 +291,22 @@ class PipelineInspector:
             return None
         if content not in self._banks:
             try:
-                self._banks = {content: StyleBank.from_bytes(content)}
+                kept = dict(list(self._banks.items())[-1:])
+                self._banks = kept | {content: StyleBank.from_bytes(content)}
             except StyleBankCorruptError:
                 _LOG.exception("style bank refused")
                 return None
         return self._banks[content]
+
+
+def _spoilt(result: InspectionResult) -> bool:
+    return not _NOT_THE_BUNDLES.isdisjoint(result.reasons)
+
+
+def _rejected(result: InspectionResult) -> bool:
+    """Say whether a bundle stopped the garment; an untaught style stops every one."""
+    departs = bool(result.findings) and "style_not_taught" not in result.reasons
+    return result.verdict == "FAIL" or departs
 
 
 def to_pipeline(task: record.InspectionTask) -> InspectionStandard:

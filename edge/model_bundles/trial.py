@@ -64,6 +64,21 @@ class TrialRules:
     upper_count: float
 
 
+OWN_RULES = TrialRules(
+    shadow_garments=20,
+    shadow_s=0.0,
+    trial_garments=20,
+    trial_s=0.0,
+    slope_ratio=0.1,
+    upper_count=6.0,
+)
+"""By which a wish is tried that brings no numbers."""
+MISSED_COUNT = 3
+"""So many garments that only the old one rejects, and more than half of those, end a candidate."""
+RESTARTS_BEFORE = 10
+"""So many starts while a candidate is tested or judges beside end it: it may be what ends them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """What was counted over live garments; ``since`` is when counting began."""
@@ -74,6 +89,8 @@ class Tally:
     errors: int = 0
     slow: int = 0
     overrides: int = 0
+    old_rejects: int = 0
+    missed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +142,18 @@ class Assigned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """The cloud wishes the bundle back that decided here before; it is not tried again.
+
+    ``allowed`` says that the deciding bundle's signed manifest names it, or the code does.
+    """
+
+    digest: str
+    generation: int
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
     """A preparing step is done: DOWNLOADING, VERIFIED, STAGED, SELF_TEST or SHADOW begins."""
 
@@ -144,12 +173,14 @@ class Failed:
 class Judged:
     """The candidate judged a live garment: beside the old one in SHADOW, alone in TRIAL.
 
-    A garment that the camera spoilt is not told: it says nothing about the network.
+    ``old_rejected`` says what the old one made of it, where it looked too. A garment that the
+    camera spoilt is not told: it says nothing about the network.
     """
 
     rejected: bool
     failed: bool = False
     slow: bool = False
+    old_rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,13 +198,15 @@ class WentBack:
     """The old bundle decides again: its session answers."""
 
 
-Happening = Assigned | Reached | Failed | Judged | Overridden | Started | WentBack
+Happening = Assigned | Recalled | Reached | Failed | Judged | Overridden | Started | WentBack
 
 
 def after(slots: Slots, happening: Happening, now: datetime) -> Slots:
     """Return the slots after ``happening``; what does not belong to the state changes nothing."""
     if isinstance(happening, Assigned):
         return _assigned(slots, happening, now)
+    if isinstance(happening, Recalled):
+        return _recalled(slots, happening, now)
     if slots.trial is None or slots.trial.state in ENDED:
         return slots
     match happening:
@@ -217,6 +250,30 @@ def _assigned(slots: Slots, wish: Assigned, now: datetime) -> Slots:
     return replace(slots, trial=trial)
 
 
+def _recalled(slots: Slots, wish: Recalled, now: datetime) -> Slots:
+    """End whatever is tried, and let the bundle before decide where it is not the one that does."""
+    if wish.generation <= slots.generation:
+        return slots
+    if slots.trial is not None and slots.trial.state in {TrialState.TRIAL, TrialState.ROLLING_BACK}:
+        return _failed(slots, slots.trial, "SUPERSEDED")
+    slots = replace(slots, generation=wish.generation)
+    if wish.digest == slots.current:
+        return replace(slots, trial=None)
+    if wish.allowed and wish.digest == slots.previous:
+        return replace(slots, current=slots.previous, previous=slots.current, trial=None)
+    refused = Trial(
+        digest=wish.digest,
+        release_counter=0,
+        generation=wish.generation,
+        rollout_id="",
+        state=TrialState.REJECTED,
+        rules=OWN_RULES,
+        tally=Tally(since=now),
+        reason="RELEASE_OLDER" if wish.digest == slots.previous else "BUNDLE_ABSENT",
+    )
+    return replace(slots, trial=refused)
+
+
 def _objection(rules: TrialRules) -> str:
     numbers = (
         rules.shadow_s, rules.trial_s, rules.error_ratio, rules.slow_ratio,
@@ -235,7 +292,10 @@ def _reached(slots: Slots, trial: Trial, step: Reached, now: datetime) -> Slots:
     if there != here + 1:
         return slots
     if step.state is not TrialState.VERIFIED:
-        return replace(slots, trial=replace(trial, state=step.state, tally=Tally(since=now)))
+        state, rules = step.state, trial.rules
+        if state is TrialState.SHADOW and rules.shadow_garments == 0 and rules.shadow_s == 0:
+            state, trial = TrialState.TRIAL, replace(trial, restarts=0)
+        return replace(slots, trial=replace(trial, state=state, tally=Tally(since=now)))
     allowed = trial.digest in step.allowed_rollbacks
     if step.release_counter < slots.release_counter and not allowed:
         return _failed(slots, trial, "RELEASE_OLDER")
@@ -277,6 +337,8 @@ def _counted(slots: Slots, trial: Trial, seen: Judged | Overridden, now: datetim
             rejects=tally.rejects + seen.rejected,
             errors=tally.errors + seen.failed,
             slow=tally.slow + seen.slow,
+            old_rejects=tally.old_rejects + seen.old_rejected,
+            missed=tally.missed + (seen.old_rejected and not seen.rejected),
         )
     else:
         return slots
@@ -292,7 +354,7 @@ def _weighed(slots: Slots, trial: Trial, now: datetime) -> Slots:
     if trial.state is TrialState.SHADOW:
         if tally.garments < rules.shadow_garments or lasted < timedelta(seconds=rules.shadow_s):
             return slots
-        fresh = replace(trial, state=TrialState.TRIAL, tally=Tally(since=now))
+        fresh = replace(trial, state=TrialState.TRIAL, tally=Tally(since=now), restarts=0)
         return replace(slots, trial=fresh)
     if tally.garments < rules.trial_garments or lasted < timedelta(seconds=rules.trial_s):
         return slots
@@ -317,6 +379,8 @@ def _complaint(trial: Trial) -> str:
         # Against the garments that are asked for: one early error is not a hundred percent.
         if count > ratio * max(asked, tally.garments):
             return reason
+    if tally.missed >= MISSED_COUNT and tally.missed > tally.old_rejects / 2:
+        return "REJECTS_MISSED"
     over = tally.rejects - rules.slope_ratio * tally.garments
     return "REJECTS_RISEN" if over >= rules.upper_count else ""
 
@@ -329,9 +393,12 @@ def _started(slots: Slots, trial: Trial, now: datetime) -> Slots:
         if trial.restarts >= trial.rules.failing_restarts:
             return _failed(slots, trial, "PROCESS_RESTARTED")
         return slots
-    if trial.state is TrialState.SHADOW:
+    if trial.state in {TrialState.SELF_TEST, TrialState.SHADOW}:
         # Garments that were judged beside by a process that is gone prove nothing of this one.
-        return replace(slots, trial=replace(trial, tally=Tally(since=now)))
+        trial = replace(trial, restarts=trial.restarts + 1, tally=Tally(since=now))
+        slots = replace(slots, trial=trial)
+        if trial.restarts >= RESTARTS_BEFORE:
+            return _failed(slots, trial, "PROCESS_RESTARTED")
     return slots
 
 

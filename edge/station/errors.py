@@ -184,6 +184,12 @@ class NothingToRetakeError(RefusalError):
     code: ClassVar[str] = "NOTHING_TO_RETAKE"
 
 
+class NothingToDisputeError(RefusalError):
+    """No verdict of a bundle on trial is shown, or it was disputed already."""
+
+    code: ClassVar[str] = "NOTHING_TO_DISPUTE"
+
+
 class ChoiceUnknownError(RefusalError):
     """The chosen piece is not on the list."""
 

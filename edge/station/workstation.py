@@ -5,15 +5,18 @@ import logging
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from edge.station import guide
 from edge.station.alarms import AlarmBoard
 from edge.station.errors import (
+    BadgeMissingError,
     CameraUnpluggedError,
     DiskFullError,
     FrameBlackError,
     InspectionFailedError,
     NotEnrolledError,
+    NothingToDisputeError,
     RefusalError,
     StationBusyError,
 )
@@ -36,6 +39,11 @@ from edge.station.progress import Progress, StepRecord, record_of
 from edge.station.tally import DayTally
 from edge.station.work_package import LearnedKinds, WorkIndex, WorkPackage
 from edge.station.worker import BadgeRules, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.station.bundle_line import BundleLine
 
 _LOG = logging.getLogger(__name__)
 _REMEMBER_EVERY = timedelta(minutes=1)
@@ -93,6 +101,10 @@ class Workstation:
         self.progress = progress
         self.state = GuideState(worker=worker)
         self.bundle = ""
+        self.bundle_line: BundleLine | None = None
+        #: Counts that a person overruled a bundle on trial.
+        self.overrule: Callable[[], None] | None = None
+        self._disputed = ""
         #: The agent's own reserve, on the same disk, is spent.
         self.agent_disk_low = False
         self._ports = ports
@@ -176,7 +188,9 @@ class Workstation:
         if self._look is not None:
             raise StationBusyError
         async with self._lock:
-            await self._apply(self._button(action, piece_id), accepted_ns)
+            disputed = action == "dispute"
+            decision = self._dispute() if disputed else self._button(action, piece_id)
+            await self._apply(decision, accepted_ns)
             if self.state.refusal is not None and self.state.refusal.code == "DISK_FULL":
                 raise DiskFullError
 
@@ -195,6 +209,24 @@ class Workstation:
                 return guide.cancel(self.state)
             case _:
                 return guide.sign_out(self.state)
+
+    @property
+    def disputable(self) -> bool:
+        """Say whether the verdict shown is a trial's and nobody has overruled it yet."""
+        shown, line = self.state.shown, self.bundle_line
+        if self.overrule is None or line is None or line.state != "TRIAL" or shown is None:
+            return False
+        return bool(shown.picture_sha256) and shown.picture_sha256 != self._disputed
+
+    def _dispute(self) -> Decision:
+        """Count against the bundle on trial what the worker sees better; the verdict stands."""
+        if self.state.worker is None:
+            raise BadgeMissingError
+        if not self.disputable or self.state.shown is None or self.overrule is None:
+            raise NothingToDisputeError
+        self._disputed = self.state.shown.picture_sha256
+        self.overrule()
+        return Decision(state=self.state)
 
     async def _apply(self, decision: Decision, accepted_ns: int) -> None:
         """Commit the decision's facts, then show its state; a full disk shows only that."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import grpc
 from cryptography import x509
+from kyndof_wire.artifacts.v1 import artifacts_pb2_grpc
 from kyndof_wire.enrolment.v1 import enrolment_pb2, enrolment_pb2_grpc
 from kyndof_wire.fleet.v1 import fleet_pb2, fleet_pb2_grpc
 from kyndof_wire.media.v1 import media_pb2, media_pb2_grpc
@@ -17,6 +18,7 @@ from kyndof_wire.sync.v1 import sync_pb2, sync_pb2_grpc
 
 from edge.outbox.record import rolling_digest
 from tests.fakes.authority import Authority
+from tests.fakes.releases import Artifacts, Shelf
 
 ORGANIZATION = "org_01K0DEM0000000000000000000"
 STATION = "sta_01K0STAT10N000000000000000"
@@ -68,6 +70,7 @@ class Mischief:
     media_mismatches: int = 0
     media_declined: bool = False
     status: str = "known"
+    lose_reports: int = 0
 
 
 class EventSync(sync_pb2_grpc.EventSyncServiceServicer):
@@ -138,12 +141,14 @@ class Fleet(fleet_pb2_grpc.FleetServiceServicer):
     async def wish(self, generation, package):
         digest = hashlib.sha256(package).hexdigest()
         self._packages[digest] = package
-        async with self._changed:
-            self._wish = fleet_pb2.WatchDesiredStateResponse(
-                generation=generation, work_digest=digest
-            )
-            self._changed.notify_all()
+        await self.desire(generation=generation, work_digest=digest)
         return digest
+
+    async def desire(self, **wish):
+        """Wish anything; what is not named stays unsaid."""
+        async with self._changed:
+            self._wish = fleet_pb2.WatchDesiredStateResponse(**wish)
+            self._changed.notify_all()
 
     async def WatchDesiredState(self, request, context):
         said = None
@@ -162,6 +167,9 @@ class Fleet(fleet_pb2_grpc.FleetServiceServicer):
         return fleet_pb2.GetWorkPackageResponse(work_package=package)
 
     async def ReportState(self, request, context):
+        if self._mischief.lose_reports:
+            self._mischief.lose_reports -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "report lost on the way")
         self._ledger.reports.append(request)
         return fleet_pb2.ReportStateResponse()
 
@@ -234,6 +242,7 @@ class CloudServer:
         self.authority = authority or Authority()
         self.ledger = ledger or Ledger()
         self.mischief = Mischief()
+        self.shelf = Shelf()
         self.tokens = {} if tokens is None else tokens
         self.port = self.enrolment_port = 0
         self._servers = []
@@ -250,6 +259,7 @@ class CloudServer:
         )
         fleet_pb2_grpc.add_FleetServiceServicer_to_server(self.fleet, intake)
         media_pb2_grpc.add_MediaServiceServicer_to_server(Media(self.ledger, self.mischief), intake)
+        artifacts_pb2_grpc.add_ArtifactServiceServicer_to_server(Artifacts(self.shelf), intake)
         mutual = grpc.ssl_server_credentials(pair, self.authority.pem, require_client_auth=True)
         self.port = intake.add_secure_port(f"127.0.0.1:{self.port}", mutual)
         door = grpc.aio.server(options=options)

@@ -25,7 +25,7 @@ from edge.station.guide_state import Refusal
 from edge.station.workstation import Workstation
 
 _STATIC = Path(str(files(__package__))) / "static"
-_ACTIONS = frozenset({"start", "finish", "cancel", "choose", "sign-out", "retake"})
+_ACTIONS = frozenset({"start", "finish", "cancel", "choose", "sign-out", "retake", "dispute"})
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'"

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from edge.interfaces.kiosk.texts import say_both
 from edge.station.alarms import Alarm
+from edge.station.bundle_line import BundleLine
 from edge.station.guide_state import Refusal, Shown, Work
 from edge.station.inspection_record import InspectionRecord, PointPx
 from edge.station.work_package import PieceOfOrder, Step
@@ -50,8 +51,23 @@ def state_json(station: Workstation, *, language: str, unsent: int) -> Json:
             "unsent": unsent + station.unsent_count,
         },
         "spool": station.unsent_count,
+        "bundle": _bundle(station.bundle_line),
+        "disputable": station.disputable,
         "order_unconfirmed": work.order_unconfirmed if work else False,
     }
+
+
+def _bundle(line: BundleLine | None) -> Json | None:
+    """Say in one quiet line what judges here; None where nobody knows yet."""
+    if line is None:
+        return None
+    details = {
+        "bundle": line.deciding,
+        "candidate": line.candidate,
+        "n": str(line.garments_count),
+        "of": str(line.asked_count),
+    }
+    return say_both(f"bundle.{line.state.lower() or 'calm'}", details)
 
 
 def _worker(station: Workstation) -> Json | None:

@@ -47,6 +47,7 @@ function showTop(now) {
     make("span", { class: "station" }, station.name),
     make("span", { class: "stages" }, ...station.stages.map((s) => make("span", { class: "chip" }, say(language, `stage.${s}`)))),
     make("span", { class: "space" }),
+    ...(now.bundle ? [make("span", { class: "bundle" }, either(language, now.bundle.ko, now.bundle.en))] : []),
     lights,
     person,
     ...(now.desk?.supervises ? [make("button", { type: "button", class: "plain", id: "desk", click: toggleDesk }, say(language, "page.desk"))] : []),
@@ -105,7 +106,7 @@ function toggleHeat() {
 function showPanel(now) {
   // Rebuilding on every counter would take the button from under the finger.
   const isDesk = atDesk(now);
-  const fingerprint = JSON.stringify({ ...now, alarms: [], link: null, spool: 0 }) + deskMark();
+  const fingerprint = JSON.stringify({ ...now, alarms: [], link: null, spool: 0, bundle: null }) + deskMark();
   if (fingerprint === shownPanel) return;
   shownPanel = fingerprint;
   byId("panel").replaceChildren(...(isDesk ? deskView(now) : panelView(now)));

@@ -196,7 +196,8 @@ export function actionButtons(state) {
   }
   if (phase === "verdict" && verdict) {
     const next = button("next_piece", "cancel", "primary big");
-    return verdict.verdict === "REVIEW" ? [button("retake", "retake", ""), next] : [next];
+    const doubts = state.disputable ? [button("dispute", "dispute", "")] : [];
+    return verdict.verdict === "REVIEW" ? [...doubts, button("retake", "retake", ""), next] : [...doubts, next];
   }
   return phase === "refused" || phase === "choose" ? [close] : [];
 }

@@ -125,6 +125,8 @@
  * @property {{ code: string, ko: string, en: string }[]} alarms
  * @property {{ broker: boolean, cloud: boolean, unsent: number }} link
  * @property {number} spool
+ * @property {{ ko: string, en: string } | null} bundle
+ * @property {boolean} disputable
  * @property {boolean} order_unconfirmed
  * @property {Desk | null} desk
  */

@@ -1,0 +1,257 @@
+"""The bundles that this station judges by: which one decides, which one stands beside it.
+
+Every change is written down before it is acted on. All that a rollout needs to go back lies in
+this process already: the old networks stay loaded until the new ones are committed.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.infrastructure.model_files import ModelFiles, ModelStanding
+from edge.infrastructure.model_shelf import ModelShelf
+from edge.infrastructure.slots_keeper import SlotsKeeper
+from edge.infrastructure.watched_detector import WatchedDetector
+from edge.inspection.errors import InspectionError
+from edge.inspection.pipeline import InspectionPipeline
+from edge.model_bundles.bundle import Bundle
+from edge.model_bundles.errors import BundleAbsentError, BundleError
+from edge.model_bundles.trial import (
+    Failed,
+    Happening,
+    Slots,
+    Started,
+    TrialState,
+    WentBack,
+    after,
+)
+from edge.station.ports import Clock
+
+_LOG = logging.getLogger("kyndof.models")
+_SLOW_RATIO = 1.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedBundle:
+    """A bundle with its sessions in memory; ``watch`` counts while it is on trial."""
+
+    bundle: Bundle
+    pipeline: InspectionPipeline
+    watch: WatchedDetector | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 hex of its manifest, as its sessions carry it."""
+        return self.pipeline.detector.identity.digest
+
+    def was_slow(self) -> bool:
+        """Say whether the garment just judged took its networks longer than they promised."""
+        if self.watch is None:
+            return False
+        return self.watch.tile_ms() > _SLOW_RATIO * self.bundle.terms.latency_ms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchParts:
+    """What the bench works with.
+
+    ``load`` makes sessions of a bundle (watched or not), and ``configured`` is the bundle that
+    the settings name.
+    """
+
+    files: ModelFiles
+    keeper: SlotsKeeper
+    shelf: ModelShelf
+    load: Callable[[Bundle, bool], LoadedBundle]
+    configured: Bundle
+    clock: Clock
+
+
+class BundleBench:
+    """Keeps slots and sessions in step; safe from several threads."""
+
+    def __init__(self, parts: BenchParts) -> None:
+        self.trouble: BundleError | None = None
+        self._parts = parts
+        self._lock = threading.RLock()
+        self._slots = Slots(current=parts.configured.digest)
+        self._loaded: dict[str, LoadedBundle] = {}
+        self._last: ModelStanding | None = None
+        self._version = 0
+        self._open()
+
+    # Who judges
+
+    @property
+    def deciding(self) -> LoadedBundle:
+        """The bundle whose verdict counts now."""
+        with self._lock:
+            return self._loaded.get(self._slots.deciding) or self._loaded[self._slots.current]
+
+    def beside(self) -> LoadedBundle | None:
+        """Return the candidate that judges beside the deciding bundle, if any."""
+        return self._candidate(TrialState.SHADOW)
+
+    def on_trial(self) -> LoadedBundle | None:
+        """Return the candidate that decides on trial, if any."""
+        return self._candidate(TrialState.TRIAL)
+
+    def _candidate(self, state: TrialState) -> LoadedBundle | None:
+        with self._lock:
+            trial = self._slots.trial
+            if trial is None or trial.state is not state:
+                return None
+            return self._loaded.get(trial.digest)
+
+    def old(self) -> LoadedBundle:
+        """Return the bundle that decides when a candidate cannot."""
+        with self._lock:
+            return self._loaded[self._slots.current]
+
+    @property
+    def slots(self) -> Slots:
+        """The record as it is on the disk."""
+        with self._lock:
+            return self._slots
+
+    @property
+    def version(self) -> int:
+        """A number that rises with each change."""
+        return self._version
+
+    # What happens
+
+    def tell(self, happening: Happening) -> Slots:
+        """Write down what follows from ``happening``, then act on it; return what holds now."""
+        with self._lock:
+            begun_ns = self._parts.clock.monotonic_ns()
+            fresh = after(self._slots, happening, self._parts.clock.now())
+            if fresh != self._slots:
+                self._turn_to(fresh)
+            if fresh.trial is not None and fresh.trial.state is TrialState.ROLLING_BACK:
+                # The old sessions never left: from here on they answer.
+                self._turn_to(after(fresh, WentBack(), self._parts.clock.now()))
+                took_ms = (self._parts.clock.monotonic_ns() - begun_ns) / 1e6
+                _LOG.error(
+                    "rolled back",
+                    extra={"alarm": "BUNDLE_ROLLED_BACK", "reason": fresh.trial.reason}
+                    | {"digest": fresh.trial.digest, "took_ms": round(took_ms, 1)},
+                )
+            return self._slots
+
+    def add(self, bundle: Bundle) -> None:
+        """Load a candidate's sessions; until it is told to, it judges nothing.
+
+        Raises:
+            BundleError: it cannot be loaded.
+        """
+        loaded = self._parts.load(bundle, True)
+        with self._lock:
+            self._loaded[bundle.digest] = loaded
+
+    def _turn_to(self, slots: Slots) -> None:
+        before = self._slots
+        going_back = slots.deciding == before.current != before.deciding
+        if slots.deciding not in self._loaded:
+            self._loaded[slots.deciding] = self._parts.load(
+                self._parts.shelf.find(slots.deciding), False
+            )
+        self._parts.keeper.keep(slots, must=not going_back)
+        self._slots = slots
+        self._version += 1
+        state = slots.trial.state if slots.trial else None
+        if state is not (before.trial.state if before.trial else None):
+            _LOG.info("bundle", extra={"state": state, "deciding": slots.deciding})
+        needed = {slots.current, slots.deciding}
+        if slots.trial and state in {TrialState.SELF_TEST, TrialState.SHADOW, TrialState.TRIAL}:
+            needed.add(slots.trial.digest)
+        self._loaded = {k: v for k, v in self._loaded.items() if k in needed}
+
+    # After a start
+
+    def _open(self) -> None:
+        """Go on from what is written down, whatever ended the process before."""
+        kept, self.trouble = self._parts.keeper.load()
+        slots = kept or self._slots
+        for digest in dict.fromkeys((slots.current, slots.previous, self._parts.configured.digest)):
+            if digest and self._load_first(digest):
+                if digest != slots.current:
+                    slots = Slots(
+                        current=digest,
+                        release_counter=slots.release_counter,
+                        generation=slots.generation,
+                        quarantined=slots.quarantined,
+                    )
+                break
+        else:
+            # Nothing opens, not even what the settings name: let the caller hear why.
+            self._loaded[slots.current] = self._parts.load(self._parts.configured, False)
+        self._slots = slots
+        if kept != slots:
+            self._parts.keeper.keep(slots, must=False)
+        self._open_trial()
+        self.say()
+
+    def _load_first(self, digest: str) -> bool:
+        try:
+            self._loaded[digest] = self._parts.load(self._parts.shelf.find(digest), False)
+        except BundleError as error:
+            # A new edition of this program brings another base; the old one is no loss.
+            if not isinstance(error, BundleAbsentError):
+                self.trouble = error
+                _LOG.error("bundle not loaded", extra={"alarm": error.code, "reason": str(error)})
+            return False
+        return True
+
+    def _open_trial(self) -> None:
+        trial = self._slots.trial
+        if trial is None:
+            return
+        if trial.state in {TrialState.SHADOW, TrialState.TRIAL}:
+            try:
+                self.add(self._parts.shelf.find(trial.digest))
+            except (BundleError, InspectionError) as error:
+                self.tell(Failed(reason=error.code))
+                return
+        self.tell(Started())
+
+    # What others hear
+
+    def say(self) -> None:
+        """Tell the agent how things stand, where that has changed."""
+        standing = self.standing()
+        if standing == self._last:
+            return
+        try:
+            self._parts.files.tell(standing)
+            self._last = standing
+        except OSError as error:
+            _LOG.warning("standing not told", extra={"reason": str(error)})
+
+    def standing(self) -> ModelStanding:
+        """Return how the bundles stand, with the digest that the deciding sessions carry."""
+        with self._lock:
+            slots, running = self._slots, self.deciding.digest
+        wish, trial = self._parts.files.wish(), slots.trial
+        if trial is None:
+            assigned = wish is not None and wish.digest == running
+            return ModelStanding(
+                generation=slots.generation,
+                assigned_digest=running if assigned else "",
+                rollout_id=wish.rollout_id if wish is not None and assigned else "",
+                state=TrialState.COMMITTED.value if assigned else "",
+                running_digest=running,
+            )
+        return ModelStanding(
+            generation=trial.generation,
+            assigned_digest=trial.digest,
+            rollout_id=trial.rollout_id,
+            state=trial.state.value,
+            reason=trial.reason,
+            running_digest=running,
+            garments=trial.tally.garments,
+            rejects=trial.tally.rejects,
+            errors=trial.tally.errors,
+            overrides=trial.tally.overrides,
+        )

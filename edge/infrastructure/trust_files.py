@@ -1,0 +1,41 @@
+"""The trusted keys on disk: ``trust.json`` and its signatures beside it."""
+
+from pathlib import Path
+
+from edge.infrastructure.durable_files import write_durably
+from edge.model_bundles.errors import TrustInvalidError
+from edge.model_bundles.trust import Holds, Trust, follow, read_trust
+
+
+class TrustFiles:
+    """The newest version known here. The first is pinned as it comes, later ones must follow."""
+
+    def __init__(self, home: Path, holds: Holds) -> None:
+        self._content = home / "trust.json"
+        self._signatures = home / "trust.sig"
+        self._holds = holds
+
+    def newest(self) -> Trust | None:
+        """Return the version that counts; None before any came.
+
+        Raises:
+            TrustInvalidError: the file here is damaged; nobody is believed until a person looks.
+        """
+        try:
+            return read_trust(self._content.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TrustInvalidError(str(error)) from error
+
+    def take(self, content: bytes, signatures: bytes) -> Trust:
+        """Keep a version that follows the one here.
+
+        Raises:
+            TrustInvalidError: it does not follow; the one here stays.
+            OSError: it cannot be written; the one here stays.
+        """
+        trust = follow(self.newest(), content, signatures, self._holds)
+        write_durably(self._signatures, signatures)
+        write_durably(self._content, content)
+        return trust

@@ -18,6 +18,7 @@ from edge.inspection.pipeline import InspectionPipeline
 from edge.model_bundles.bundle import Bundle
 from edge.model_bundles.errors import BundleAbsentError, BundleError
 from edge.model_bundles.trial import (
+    ENDED,
     Failed,
     Happening,
     Slots,
@@ -30,6 +31,7 @@ from edge.station.ports import Clock
 
 _LOG = logging.getLogger("kyndof.models")
 _SLOW_RATIO = 1.2
+_BACK = ENDED | {TrialState.ROLLING_BACK}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,16 +154,18 @@ class BundleBench:
 
     def _turn_to(self, slots: Slots) -> None:
         before = self._slots
-        going_back = slots.deciding == before.current != before.deciding
+        state = slots.trial.state if slots.trial else None
+        same = state is (before.trial.state if before.trial else None)
+        # Counting and going back cannot wait for a disk; whatever begins something must.
+        must = slots.current != before.current or not (same or state in _BACK)
         if slots.deciding not in self._loaded:
             self._loaded[slots.deciding] = self._parts.load(
                 self._parts.shelf.find(slots.deciding), False
             )
-        self._parts.keeper.keep(slots, must=not going_back)
+        self._parts.keeper.keep(slots, must=must)
         self._slots = slots
         self._version += 1
-        state = slots.trial.state if slots.trial else None
-        if state is not (before.trial.state if before.trial else None):
+        if not same:
             _LOG.info("bundle", extra={"state": state, "deciding": slots.deciding})
         needed = {slots.current, slots.deciding}
         if slots.trial and state in {TrialState.SELF_TEST, TrialState.SHADOW, TrialState.TRIAL}:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from edge.infrastructure.package_store import package_path
 from edge.infrastructure.wire_work_package import decode_work_package
 from edge.station.errors import IdentityBrokenError, PackageBrokenError
 from edge.station.identity import StationIdentity
@@ -28,8 +29,8 @@ class StationFiles:
 
     def __init__(self, home: Path, clock: Clock) -> None:
         self._identity = home / "identity" / "current" / "station.json"
-        self._package = home / "packages" / "current"
-        self._digest = home / "packages" / "current.digest"
+        self._packages = home / "packages"
+        self._digest = self._packages / "current.digest"
         self._link = home / "link.json"
         self._clock = clock
         self._seen: dict[Path, tuple[int, int]] = {}
@@ -76,11 +77,13 @@ class StationFiles:
             return None
         try:
             digest = self._digest.read_text(encoding="ascii").strip()
-            return decode_work_package(self._package.read_bytes(), digest)
+            content = package_path(self._packages, digest).read_bytes()
+            return decode_work_package(content, digest)
         except FileNotFoundError:
+            # The agent may have named another one meanwhile: look again next time.
+            self._seen.pop(self._digest, None)
             return None
         except PackageBrokenError:
-            # The agent may be between its two renames: look again next time.
             self._seen.pop(self._digest, None)
             raise
 

@@ -47,10 +47,14 @@ def digest_in(folder):
     return path.read_text() if path.exists() else ""
 
 
+def in_force(folder):
+    return (folder / digest_in(folder)).read_bytes()
+
+
 async def test_the_wished_package_is_fetched_verified_and_reported(cloud, folder) -> None:
     digest = await cloud.fleet.wish(1, package(1))
     await until(lambda: digest_in(folder) == digest)
-    assert (folder / "current").read_bytes() == package(1)
+    assert in_force(folder) == package(1)
     await until(lambda: cloud.ledger.reports)
     report = cloud.ledger.reports[-1]
     assert (report.observed_generation, report.work_digest, report.state) == (1, digest, "in_sync")
@@ -61,7 +65,7 @@ async def test_a_newer_wish_replaces_the_package(cloud, folder) -> None:
     await until(lambda: digest_in(folder))
     digest = await cloud.fleet.wish(2, package(2))
     await until(lambda: digest_in(folder) == digest)
-    assert (folder / "current").read_bytes() == package(2)
+    assert in_force(folder) == package(2)
 
 
 async def test_an_older_wish_is_ignored(cloud, folder) -> None:
@@ -82,7 +86,7 @@ async def test_a_package_that_is_not_its_digest_is_refused_and_the_old_one_stays
     wished = await cloud.fleet.wish(2, package(2))
     await until(lambda: any(r.state == "refused" for r in cloud.ledger.reports))
     assert digest_in(folder) == digest
-    assert (folder / "current").read_bytes() == package(1)
+    assert in_force(folder) == package(1)
     cloud.mischief.package_damage = False
     await until(lambda: digest_in(folder) == wished)
 
@@ -91,7 +95,7 @@ def test_a_package_damaged_on_the_disk_is_fetched_again(tmp_path) -> None:
     store = PackageStore(tmp_path)
     digest = hashlib.sha256(package(1)).hexdigest()
     store.apply(AppliedWish(station_id=STATION, generation=3, work_digest=digest), package(1))
-    (tmp_path / "current").write_bytes(b"damaged")
+    (tmp_path / digest).write_bytes(b"damaged")
     assert store.applied(STATION) == AppliedWish(station_id=STATION, generation=3)
 
 

@@ -129,7 +129,7 @@ def write_package(home: Path, content: fleet.WorkPackage) -> str:
     digest = hashlib.sha256(raw).hexdigest()
     folder = home / "packages"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in (("current", raw), ("current.digest", digest.encode())):
+    for name, data in ((digest, raw), ("current.digest", digest.encode())):
         fresh = folder / f".{name}.new"
         fresh.write_bytes(data)
         fresh.rename(folder / name)

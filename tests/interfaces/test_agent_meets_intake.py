@@ -92,7 +92,7 @@ async def test_an_agent_enrols_and_everything_arrives_once_whatever_dies(
         digest = agent.home / "packages" / "current.digest"
         if not digest.exists():
             return False
-        package = WorkPackage.FromString((agent.home / "packages" / "current").read_bytes())
+        package = WorkPackage.FromString(digest.with_name(digest.read_text()).read_bytes())
         return len(package.work_orders) == 1
 
     async def has_picture() -> bool:

@@ -1,6 +1,5 @@
 """Batches as stations send them, turned into commands; what nobody can read is marked."""
 
-import base64
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -60,7 +59,29 @@ def rejections(command: RecordStationEvents) -> list[Rejection]:
 def read_event(event: Event) -> StationEvent:
     """Return an event, or the same event marked with why nobody can read it."""
     fault_code, fault_detail = _fault(event)
-    readable = not fault_code
+    if fault_code:
+        return _marked(event, fault_code, fault_detail)
+    return StationEvent(
+        event_id=f"evt_{_ulid(event.event_id)}",
+        type=event.type,
+        schema_version=event.schema,
+        hlc=event.hlc,
+        mono_ns=event.mono_ns,
+        boot_id=event.boot_id[:64],
+        payload=event.payload,
+        media=tuple([digest.hex() for digest in event.media_sha256]),
+        producer_id=event.producer_id,
+        pseq=event.pseq,
+        occurred_at=_moment(event),
+        worker=event.worker,
+        basis=event.basis,
+        wire_id=event.event_id,
+        content_digest=hashlib.sha256(event.payload).digest(),
+    )
+
+
+def _marked(event: Event, fault_code: str, fault_detail: str) -> StationEvent:
+    """Return what can be kept of an event that nobody can read."""
     return StationEvent(
         event_id=f"evt_{_ulid(event.event_id)}" if len(event.event_id) == ULID_BYTES else "",
         type=_clean(event.type),
@@ -68,11 +89,11 @@ def read_event(event: Event) -> StationEvent:
         hlc=min(event.hlc, LARGEST_NUMBER),
         mono_ns=event.mono_ns,
         boot_id=event.boot_id[:64],
-        payload=event.payload if readable else event.payload[:KEPT_BYTES],
-        media=tuple(digest.hex() for digest in event.media_sha256) if readable else (),
+        payload=event.payload[:KEPT_BYTES],
+        media=(),
         producer_id=_clean(event.producer_id),
         pseq=min(event.pseq, LARGEST_NUMBER),
-        occurred_at=_moment(event) if readable else None,
+        occurred_at=None,
         worker=_clean(event.worker),
         basis=_clean(event.basis),
         wire_id=event.event_id,
@@ -83,15 +104,18 @@ def read_event(event: Event) -> StationEvent:
 
 
 ULID_BYTES = 16
-#: RFC 4648's letters to those of a ULID.
-_LETTERS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+#: Two letters of a ULID for each ten bits.
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+_TENS = range(120, -10, -10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_S = 253_402_300_799
 
 
 def _ulid(content: bytes) -> str:
-    """Return the 26 letters of 16 bytes: two bits of zero in front make whole letters of five."""
-    return base64.b32encode(b"\0\0\0\0" + content)[6:].translate(_LETTERS).decode("ascii")
+    """Return the 26 letters of 16 bytes; the first of them holds three bits."""
+    number = int.from_bytes(content, "big")
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _TENS])
 
 
 def _fault(event: Event) -> tuple[str, str]:

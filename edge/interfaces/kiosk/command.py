@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from edge.capture.errors import CaptureError
-from edge.interfaces.kiosk.server import KioskPortTakenError
+from edge.interfaces.kiosk.errors import KioskPortTakenError
 from edge.outbox.errors import OutboxError
 from edge.scanning.address import ScannerAddressError
 from edge.station.errors import StationError

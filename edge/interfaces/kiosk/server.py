@@ -3,17 +3,11 @@
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import ClassVar
 
 import uvicorn
 
 from edge.interfaces.kiosk.app import Kiosk
-
-
-class KioskPortTakenError(Exception):
-    """The kiosk's address cannot be listened on."""
-
-    code: ClassVar[str] = "KIOSK_PORT_TAKEN"
+from edge.interfaces.kiosk.errors import KioskPortTakenError
 
 
 class _Server(uvicorn.Server):

@@ -1,0 +1,326 @@
+"""What goes wrong, what must hold all the same, and which tests show it.
+
+Tiers: ``P`` with every commit (`make test` and `make faults`, reduced counts), ``N`` by
+`make soak`, ``H`` on real hardware. A row that no test shows says what is ``missing``; these texts
+only shrink.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRow:
+    """One fault: ``tests`` are ids as pytest takes them, relative to ``tests/``."""
+
+    fault: str
+    holds: str
+    tier: str = "P"
+    tests: tuple[str, ...] = ()
+    missing: str = ""
+
+
+_KILLS = "journeys/test_kills.py::test_whoever_is_killed_no_promised_event_is_lost_or_doubled"
+_MANY_KILLS = "journeys/test_kills.py::test_fifty_kills_of_each_lose_and_double_nothing"
+_NETWORK = "contract/test_bad_network.py::test_"
+_STORE = "contract/test_outbox_store.py::test_"
+_SPOOL = "contract/test_spool_journal.py::test_"
+_UPLINK = "contract/test_outbox_uplink.py::test_"
+_SYNC = "interfaces/test_event_sync.py::test_"
+_ENROL = "interfaces/test_enrolment.py::test_"
+_ROTATION = "interfaces/test_certificate_rotation.py::test_"
+_TRIAL = "unit/test_bundle_trial.py::test_"
+_ROLLOUT = "unit/test_rollout.py::test_"
+
+ROWS: dict[int, FaultRow] = {
+    1: FaultRow(
+        fault="kill -9 of the agent",
+        holds="nothing lost, nothing doubled",
+        tests=(
+            _KILLS,
+            _MANY_KILLS,
+            f"{_NETWORK}an_agent_killed_at_any_moment_stores_each_event_once",
+        ),
+    ),
+    2: FaultRow(
+        fault="kill -9 of a producer in the middle of a publish",
+        holds="what was stored is there; the spool sends again",
+        tests=(
+            _KILLS,
+            _MANY_KILLS,
+            f"{_SPOOL}every_committed_event_survives_kill_9_and_pairs_stay_whole",
+        ),
+    ),
+    3: FaultRow(
+        fault="kill -9 of the broker under load",
+        holds="nothing lost, whatever the broker had acknowledged",
+        tests=(
+            _KILLS,
+            _MANY_KILLS,
+            "contract/test_outbox_kills.py::test_the_broker_is_killed_under_load",
+            "contract/test_mqtt_producer.py::test_a_broker_killed_in_the_middle_loses_nothing",
+        ),
+    ),
+    4: FaultRow(
+        fault="kill -9 of the cloud while a backlog drains",
+        holds="nothing lost, nothing doubled",
+        tests=(_KILLS, _MANY_KILLS),
+    ),
+    5: FaultRow(
+        fault="kill -9 of a PostgreSQL backend and of the whole server",
+        holds="the cursor is the end of the log; no acknowledgement without a commit",
+        tests=(_KILLS, _MANY_KILLS),
+    ),
+    6: FaultRow(
+        fault="power cut while SQLite writes",
+        holds="no promised row lost, quick_check ok",
+        tests=(
+            "contract/test_power_cuts.py::test_no_promised_event_is_lost_by_a_power_cut",
+            "contract/test_power_cuts.py::test_thousands_of_power_cuts_lose_nothing",
+        ),
+    ),
+    7: FaultRow(
+        fault="power cut while files are swapped",
+        holds="the old one or the new one, whole",
+        tests=(
+            "contract/test_power_cuts.py::test_files_are_the_old_ones_or_the_new_ones_after_a_power_cut",
+            "contract/test_power_cuts.py::test_thousands_of_power_cuts_lose_nothing",
+        ),
+    ),
+    8: FaultRow(
+        fault="power cut of a whole station",
+        holds="boots to inspecting",
+        tier="N",
+        missing="needs a virtual machine; the files' part is row 6 and 7",
+    ),
+    9: FaultRow(
+        fault="real power cuts by a relay",
+        holds="nothing lost, no step by hand",
+        tier="H",
+        missing="needs a station and a relay",
+    ),
+    10: FaultRow(
+        fault="the disk fails a flush (EIO)",
+        holds="no promise for what is not durable; an alarm; it goes on afterwards",
+        tests=("contract/test_power_cuts.py::test_a_flush_that_fails_is_no_promise",),
+    ),
+    11: FaultRow(
+        fault="the disk is full in the middle of a commit (ENOSPC)",
+        holds="nothing damaged, producers keep theirs, all drains when there is room",
+        tests=(
+            "contract/test_power_cuts.py::test_writes_that_find_no_room_damage_nothing",
+            f"{_SPOOL}a_disk_that_takes_no_more_bytes_keeps_what_was_committed",
+        ),
+    ),
+    12: FaultRow(
+        fault="another program fills the disk to the last byte",
+        holds="the ballast makes room to trim and is put back",
+        tests=(
+            f"{_STORE}a_disk_that_is_really_full_is_recovered_by_the_ballast",
+            f"{_SPOOL}a_spent_ballast_is_told_until_there_is_room_to_put_it_back",
+        ),
+    ),
+    13: FaultRow(
+        fault="a bit flips in outbox, log, picture or bundle",
+        holds="noticed before it is sent or loaded; put aside, a gap on record, it goes on",
+        tests=(
+            f"{_STORE}a_damaged_file_is_moved_aside_and_a_new_outbox_begins",
+            f"{_STORE}what_can_be_read_of_a_damaged_outbox_is_taken_over_in_order",
+            f"{_UPLINK}an_event_changed_on_the_disk_is_skipped_with_a_gap",
+            "contract/test_outbox_media.py::test_a_damaged_file_is_never_sent",
+            "contract/test_outbox_packages.py::test_a_package_damaged_on_the_disk_is_fetched_again",
+        ),
+    ),
+    14: FaultRow(
+        fault="the outbox is deleted, or restored from an old copy",
+        holds="a new epoch; the cloud keeps both",
+        tests=(
+            f"{_UPLINK}an_outbox_restored_from_an_old_copy_becomes_a_new_one",
+            f"{_SYNC}an_event_that_comes_again_under_a_new_epoch_counts_once",
+            "contract/test_mqtt_producer.py::test_a_spool_set_back_goes_on_under_a_new_name",
+        ),
+    ),
+    15: FaultRow(
+        fault="two clones of a station at once",
+        holds="one of them is accepted; an alarm",
+        tests=(f"{_SYNC}of_two_outboxes_with_one_certificate_the_newer_stays",),
+    ),
+    16: FaultRow(
+        fault="a half-open line",
+        holds="noticed, resumed, nothing lost",
+        tests=(
+            f"{_NETWORK}a_half_open_line_to_the_cloud_is_noticed_and_nothing_is_lost",
+            f"{_NETWORK}a_half_open_line_to_the_broker_is_noticed_and_the_old_half_thrown_out",
+            f"{_UPLINK}a_cloud_that_falls_silent_is_left",
+        ),
+    ),
+    17: FaultRow(
+        fault="a slow line with jitter",
+        holds="it only takes longer; how long is a figure of the benchmark uplink",
+        tests=(f"{_NETWORK}a_slow_line_only_takes_longer",),
+    ),
+    18: FaultRow(
+        fault="a line that is up three seconds and down two",
+        holds="progress whenever it is up; few connects, few events sent twice",
+        tests=(f"{_NETWORK}a_line_that_is_cut_again_and_again_gets_everything_across",),
+    ),
+    19: FaultRow(
+        fault="a backlog of a week",
+        holds="the present comes through while it drains; memory stays flat",
+        tier="N",
+        missing="its test is being written",
+    ),
+    20: FaultRow(
+        fault="a slow cloud: the log is locked",
+        holds="what is under way stays bounded, nothing is lost, no storm of connects",
+        missing="its test is being written",
+    ),
+    21: FaultRow(
+        fault="two hundred stations come back at once",
+        holds="all are served; how soon and how evenly is the benchmark fleet_reconnect",
+        tier="N",
+        missing="its test is being written",
+    ),
+    22: FaultRow(
+        fault="poison: events nobody can read, unknown schemas, ten megabytes",
+        holds="among the dead letters or refused; the stream goes on",
+        tests=(
+            f"{_SYNC}an_event_that_nobody_can_read_stops_nothing",
+            "interfaces/test_fuzzed_stations.py::test_ten_thousand_wrong_frames_are_refused_with_a_code_and_write_nothing",
+            f"{_UPLINK}rejected_events_are_kept_and_do_not_stop_the_stream",
+        ),
+    ),
+    23: FaultRow(
+        fault="batches come twice, out of order, or again from the past",
+        holds="rows unchanged, counted",
+        tests=(
+            f"{_SYNC}a_replayed_batch_changes_nothing_and_is_counted",
+            f"{_SYNC}missing_events_are_asked_for",
+            "contract/test_outbox_kills.py::test_a_replayed_event_is_stored_and_sent_once",
+        ),
+    ),
+    24: FaultRow(
+        fault="an acknowledgement is lost after the commit",
+        holds="what is sent again is dropped by the cursor",
+        tests=(f"{_UPLINK}a_lost_acknowledgement_leads_to_no_second_copy",),
+    ),
+    25: FaultRow(
+        fault="the cloud is restored to an hour ago",
+        holds="the station feeds it again from what it keeps",
+        tier="N",
+        tests=(
+            f"{_UPLINK}a_cloud_set_back_is_fed_again_from_what_is_kept",
+            f"{_UPLINK}a_cloud_set_back_too_far_gets_a_gap_and_what_is_left",
+        ),
+    ),
+    26: FaultRow(
+        fault="the clock stands at 1970, jumps, goes back",
+        holds="the order is the same; TLS works from the floor of the clock",
+        missing="the clock's floor comes with the station's identity",
+    ),
+    27: FaultRow(
+        fault="a certificate ended while the station was off",
+        holds="renewed by the old key; after too long by a token",
+        missing="comes with the station's identity",
+    ),
+    28: FaultRow(
+        fault="a crash at each step of a rotation",
+        holds="always a usable pair, no event lost",
+        missing="comes with the station's identity; power cuts of the pair are row 7",
+    ),
+    29: FaultRow(
+        fault="a join token used twice, late, by the wrong device, by many at once",
+        holds="one certificate",
+        tests=(
+            f"{_ENROL}of_twenty_devices_with_one_token_one_gets_in",
+            f"{_ENROL}a_second_key_with_the_same_token_is_refused_and_on_record",
+            f"{_ENROL}unknown_foreign_and_late_tokens_are_refused",
+        ),
+    ),
+    30: FaultRow(
+        fault="a station is revoked",
+        holds="its stream is closed within seconds and stays closed",
+        tests=(
+            f"{_SYNC}a_revoked_station_is_sent_away_and_stays_out",
+            "contract/test_outbox_enrolment.py::test_a_revoked_station_says_why_it_is_refused",
+        ),
+    ),
+    31: FaultRow(
+        fault="the authority is rolled over",
+        holds="no station is shut out meanwhile",
+        tier="N",
+        missing="comes with the station's identity",
+    ),
+    32: FaultRow(
+        fault="a bundle's download is cut, slow, wrong",
+        holds="resumed by chunk; never installed unless whole",
+        missing="comes with bundles at stations",
+    ),
+    33: FaultRow(
+        fault="a bundle signed wrongly, stripped, enlarged, leading outside its folder",
+        holds="refused with its reason; the old one runs",
+        missing="comes with bundles at stations",
+    ),
+    34: FaultRow(
+        fault="downgrade, freeze, mix and match",
+        holds="refused and told",
+        tests=(f"{_TRIAL}an_older_release_is_refused_unless_it_is_allowed_by_name",),
+        missing="freeze and mix-and-match come with bundles at stations",
+    ),
+    35: FaultRow(
+        fault="killed in every state of a rollout",
+        holds="ends in committed or rolled back",
+        tests=(f"{_TRIAL}whatever_happens_one_whole_bundle_decides_and_the_way_ends",),
+        missing="with a real process it comes with bundles at stations",
+    ),
+    36: FaultRow(
+        fault="bad bundles: crashing, greedy, slow, not a number, all-reject, all-pass",
+        holds="never decide a garment, or are rolled back in their trial",
+        tests=(f"{_TRIAL}an_all_rejecting_bundle_never_decides_a_garment",),
+        missing="with real networks it comes with bundles at stations",
+    ),
+    37: FaultRow(
+        fault="a good bundle is tried two hundred times",
+        holds="rarely halted; the benchmark rollout_simulation says how rarely",
+        tier="N",
+        missing="as a test it comes with rollouts in the cloud",
+    ),
+    38: FaultRow(
+        fault="a station falls silent during a wave",
+        holds="counts as failed at its deadline; the rollout does not hang",
+        tests=(
+            f"{_ROLLOUT}who_is_there_and_silent_past_the_deadline_has_failed_and_who_is_away_has_not",
+        ),
+    ),
+    39: FaultRow(
+        fault="the report after a commit is lost",
+        holds="no rollback; told later",
+        missing="comes with bundles at stations",
+    ),
+    40: FaultRow(
+        fault="three quick restarts outside a rollout",
+        holds="still the committed bundle",
+        tests=(f"{_TRIAL}the_second_restart_ends_a_trial_and_restarts_elsewhere_end_nothing",),
+    ),
+    41: FaultRow(
+        fault="pictures fill their bound and a rollback is needed",
+        holds="the rollback works",
+        missing="comes with bundles at stations",
+    ),
+    42: FaultRow(
+        fault="a flood of thirty thousand messages a second",
+        holds="memory stays bounded; the station's own events get through",
+        missing="its test is being written",
+    ),
+    43: FaultRow(
+        fault="a newer aiomqtt, grpcio or protobuf",
+        holds="rows 1 to 6 hold",
+        tier="N",
+        missing="versions are pinned in constraints.txt; whoever raises one runs make faults",
+    ),
+    44: FaultRow(
+        fault="station and cloud some versions apart",
+        holds="everything above holds",
+        tier="N",
+        missing="there is one released version; the contract only grows, which a test keeps",
+    ),
+}

@@ -9,13 +9,15 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import Manager, get_context
+from multiprocessing import get_context
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Empty, Queue
 
 import numpy as np
 import torch
 
+from cloud.infrastructure.training.child_of_training import end_with_parent
 from cloud.infrastructure.training.fitting import Fitting, fit
 from cloud.infrastructure.training.heads import Weights
 from cloud.infrastructure.training.kind_training import (
@@ -158,7 +160,9 @@ def _shown(plan: BasePlan, tiles: StyleSet) -> StyleSet:
 
 def _side_by_side(plan: BasePlan, folder: Path, told: Told) -> Trained:
     """Fit both heads at once, each in a process of its own."""
-    with Manager() as manager, ProcessPoolExecutor(2, get_context("spawn")) as pool:
+    context, manager = get_context("spawn"), SyncManager(ctx=get_context("spawn"))
+    manager.start(end_with_parent)
+    with manager, ProcessPoolExecutor(2, context, end_with_parent) as pool:
         heard: Queue[tuple[int, int]] = manager.Queue()
         one = pool.submit(_fit_where, plan, folder, heard)
         other = pool.submit(_fit_what, plan, folder, heard)

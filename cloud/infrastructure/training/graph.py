@@ -14,6 +14,16 @@ _IR_VERSION = 9
 Values = Mapping[str, tuple[int, list[int | str]]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolution:
+    """A convolution with a zero border, as networks are trained; ``size`` is its kernel's side."""
+
+    size: int
+    active: bool = True
+    stride: int = 1
+    dilation: int = 1
+
+
 @dataclass(slots=True)
 class GraphWriter:
     """Nodes and weights in the order in which they are written."""
@@ -36,6 +46,14 @@ class GraphWriter:
             node.attribute.append(helper.make_attribute(key, value))
         self.nodes.append(node)
         return output
+
+    def convolve(self, source: str, weights: tuple[str, str], name: str, layer: Convolution) -> str:
+        """Convolve ``source`` by kernel and bias, the ``weights``; an active layer is rectified."""
+        output = f"{name}_sum" if layer.active else f"{name}_out"
+        strides = {} if layer.stride == 1 else {"strides": [layer.stride] * 2}
+        border, spread = layer.dilation * (layer.size // 2), [layer.dilation] * 2
+        self.add("Conv", [source, *weights], output, dilations=spread, pads=[border] * 4, **strides)
+        return self.add("Relu", [output], f"{name}_out") if layer.active else output
 
     def filter(self, source: str, name: str, kernel: NDArray[np.float32]) -> str:
         """Convolve each channel of ``source`` with ``kernel`` (H, W) float32."""

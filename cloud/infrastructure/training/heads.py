@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from cloud.infrastructure.training.graph import GraphWriter
+from cloud.infrastructure.training.graph import Convolution, GraphWriter
 
 WHERE_WIDTH, WHAT_WIDTH = 24, 32
 DILATIONS = (1, 2, 4)
@@ -110,17 +110,13 @@ class _HeadWriter:
 
     def convolution(self, source: str, name: str, *, active: bool, dilation: int = 1) -> str:
         """Add one convolution with zero border, as the network was trained."""
-        graph, weights = self._graph, self._weights
-        names = [
-            graph.constant(f"{self._prefix}{name}_{part}", weights[f"{name}_{part}"])
+        kernel, bias = (
+            self._graph.constant(f"{self._prefix}{name}_{part}", self._weights[f"{name}_{part}"])
             for part in ("w", "b")
-        ]
-        border = dilation * (weights[f"{name}_w"].shape[-1] // 2)
-        output = f"{name}_sum" if active else f"{name}_out"
-        graph.add(
-            "Conv", [source, *names], output, dilations=[dilation, dilation], pads=[border] * 4
         )
-        return graph.add("Relu", [output], f"{name}_out") if active else output
+        size = self._weights[f"{name}_w"].shape[-1]
+        layer = Convolution(size=size, active=active, dilation=dilation)
+        return self._graph.convolve(source, (kernel, bias), name, layer)
 
     def block(self, source: str, name: str, dilation: int) -> str:
         """Two convolutions beside a shortcut."""

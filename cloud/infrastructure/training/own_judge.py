@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from cloud.infrastructure.training.golden_bank import CHANNELS
-from cloud.infrastructure.training.graph import GraphWriter
+from cloud.infrastructure.training.graph import Convolution, GraphWriter
 
 WIDTH = 24
 DILATIONS = (1, 2, 4)
@@ -130,19 +130,14 @@ class _Writer:
         """Write a convolution with a zero border."""
         if not isinstance(layer, nn.Conv2d) or layer.bias is None:
             raise TypeError(f"{name} is no convolution with a bias")
-        names = [self.half(f"{name}_w", layer.weight), self.half(f"{name}_b", layer.bias)]
-        stride, dilation = int(layer.stride[0]), int(layer.dilation[0])
-        border = dilation * (layer.weight.shape[-1] // 2)
-        sum_name = f"{name}_sum" if active else f"{name}_out"
-        self.graph.add(
-            "Conv",
-            [source, *names],
-            sum_name,
-            dilations=[dilation, dilation],
-            pads=[border] * 4,
-            strides=[stride, stride],
+        weights = (self.half(f"{name}_w", layer.weight), self.half(f"{name}_b", layer.bias))
+        kind = Convolution(
+            size=int(layer.weight.shape[-1]),
+            active=active,
+            stride=int(layer.stride[0]),
+            dilation=int(layer.dilation[0]),
         )
-        return self.graph.add("Relu", [sum_name], f"{name}_out") if active else sum_name
+        return self.graph.convolve(source, weights, name, kind)
 
     def clip(self, source: str, name: str, limit: float) -> str:
         ends = [self.number(f"{name}_low", -limit), self.number(f"{name}_high", limit)]

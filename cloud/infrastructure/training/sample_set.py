@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.infrastructure.training.child_of_training import end_with_parent
 from cloud.infrastructure.training.rendering import (
     ANOMALIES,
     FAMILIES,
@@ -149,7 +150,8 @@ def render_set(plan: SetPlan, workers: int = 1) -> Iterator[SetTile]:
 
 
 def _one_thread() -> None:
-    """Several processes share the cores already."""
+    """Several processes share the cores already, and none outlives the first."""
+    end_with_parent()
     cv2.setNumThreads(1)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from cloud.infrastructure.training.child_of_training import end_with_parent
 from cloud.infrastructure.training.golden_bank import CELL_PX, CHANNELS, golden_bank
 from cloud.infrastructure.training.rendering import (
     ANOMALIES,
@@ -121,7 +122,7 @@ def render_shards(shards: list[Shard], workers: int, told: Callable[[int], None]
             done += shard.count
             told(done)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), end_with_parent) as pool:
         waiting = {pool.submit(_render, shard): shard for shard in missing}
         for finished in as_completed(waiting):
             finished.result()

@@ -30,6 +30,10 @@ _ENROL = "interfaces/test_enrolment.py::test_"
 _ROTATION = "interfaces/test_certificate_rotation.py::test_"
 _TRIAL = "unit/test_bundle_trial.py::test_"
 _ROLLOUT = "unit/test_rollout.py::test_"
+_FETCH = "contract/test_bundle_download.py::test_"
+_STATION = "contract/test_bundle_trial_at_station.py::test_"
+_LIVES = "contract/test_bundle_trial_kills.py::test_"
+_WISHES = "contract/test_bundle_rollout_by_agent.py::test_"
 
 ROWS: dict[int, FaultRow] = {
     1: FaultRow(
@@ -128,6 +132,8 @@ ROWS: dict[int, FaultRow] = {
             f"{_UPLINK}an_event_changed_on_the_disk_is_skipped_with_a_gap",
             "contract/test_outbox_media.py::test_a_damaged_file_is_never_sent",
             "contract/test_outbox_packages.py::test_a_package_damaged_on_the_disk_is_fetched_again",
+            f"{_STATION}a_folder_changed_after_its_check_is_not_loaded_and_is_taken_away",
+            f"{_STATION}a_damaged_deciding_bundle_gives_way_to_the_one_before",
         ),
     ),
     14: FaultRow(
@@ -253,30 +259,65 @@ ROWS: dict[int, FaultRow] = {
     32: FaultRow(
         fault="a bundle's download is cut, slow, wrong",
         holds="resumed by chunk; never installed unless whole",
-        missing="comes with bundles at stations",
+        tests=(
+            f"{_FETCH}a_download_cut_anywhere_goes_on_with_at_most_one_chunk_again",
+            f"{_FETCH}a_chunk_that_is_wrong_once_is_fetched_again",
+            f"{_FETCH}a_chunk_that_is_always_wrong_is_refused",
+            f"{_FETCH}a_bundle_that_ends_too_early_is_refused",
+            f"{_FETCH}silence_and_a_byte_now_and_then_end_an_attempt",
+            f"{_FETCH}a_list_of_files_that_cannot_be_is_refused",
+            f"{_FETCH}too_little_room_is_said_before_anything_is_fetched",
+        ),
     ),
     33: FaultRow(
         fault="a bundle signed wrongly, stripped, enlarged, leading outside its folder",
         holds="refused with its reason; the old one runs",
-        missing="comes with bundles at stations",
+        tests=(
+            f"{_FETCH}no_signature_or_one_by_a_stranger_is_refused",
+            f"{_FETCH}a_retired_key_signs_no_more",
+            f"{_FETCH}two_signatures_are_needed_where_two_are_asked_for",
+            f"{_FETCH}what_has_expired_is_not_installed",
+            f"{_FETCH}a_stripped_or_an_added_file_is_refused",
+            f"{_FETCH}a_name_that_leads_elsewhere_is_refused",
+            f"{_FETCH}a_link_planted_in_an_installed_bundle_is_found",
+            f"{_WISHES}a_refused_bundle_is_reported_with_its_reason_and_fetched_once",
+        ),
     ),
     34: FaultRow(
         fault="downgrade, freeze, mix and match",
         holds="refused and told",
-        tests=(f"{_TRIAL}an_older_release_is_refused_unless_it_is_allowed_by_name",),
-        missing="freeze and mix-and-match come with bundles at stations",
+        tests=(
+            f"{_TRIAL}an_older_release_is_refused_unless_it_is_allowed_by_name",
+            f"{_STATION}an_older_release_is_refused_unless_the_newer_one_allows_it_by_name",
+            f"{_FETCH}what_has_expired_is_not_installed",
+            f"{_FETCH}files_of_two_bundles_are_no_bundle",
+            f"{_FETCH}a_file_changed_together_with_its_manifest_is_refused",
+            f"{_FETCH}trusted_keys_change_hands_only_by_those_trusted_before",
+        ),
     ),
     35: FaultRow(
         fault="killed in every state of a rollout",
         holds="ends in committed or rolled back",
-        tests=(f"{_TRIAL}whatever_happens_one_whole_bundle_decides_and_the_way_ends",),
-        missing="with a real process it comes with bundles at stations",
+        tests=(
+            f"{_TRIAL}whatever_happens_one_whole_bundle_decides_and_the_way_ends",
+            f"{_LIVES}a_good_bundle_is_committed_whenever_the_station_is_killed",
+            f"{_LIVES}a_bad_bundle_is_taken_back_whenever_the_station_is_killed",
+        ),
     ),
     36: FaultRow(
         fault="bad bundles: crashing, greedy, slow, not a number, all-reject, all-pass",
         holds="never decide a garment, or are rolled back in their trial",
-        tests=(f"{_TRIAL}an_all_rejecting_bundle_never_decides_a_garment",),
-        missing="with real networks it comes with bundles at stations",
+        tests=(
+            f"{_TRIAL}an_all_rejecting_bundle_never_decides_a_garment",
+            f"{_STATION}a_bad_network_fails_in_its_own_process",
+            f"{_STATION}whatever_ends_the_child_fails_the_bundle",
+            f"{_STATION}a_station_lives_through_a_bundle_that_kills_its_child",
+            f"{_STATION}a_network_that_fails_on_trial_loses_no_garment",
+            f"{_STATION}an_all_rejecting_bundle_decides_no_garment",
+            f"{_STATION}an_all_rejecting_bundle_that_skipped_the_shadow_is_taken_back",
+            f"{_STATION}an_all_passing_bundle_is_found_by_what_the_old_one_rejects",
+            f"{_STATION}an_all_passing_bundle_on_trial_is_taken_back_when_people_overrule_it",
+        ),
     ),
     37: FaultRow(
         fault="a good bundle is tried two hundred times",
@@ -294,17 +335,23 @@ ROWS: dict[int, FaultRow] = {
     39: FaultRow(
         fault="the report after a commit is lost",
         holds="no rollback; told later",
-        missing="comes with bundles at stations",
+        tests=(f"{_WISHES}a_wished_bundle_is_fetched_tried_and_reported_committed",),
     ),
     40: FaultRow(
         fault="three quick restarts outside a rollout",
         holds="still the committed bundle",
-        tests=(f"{_TRIAL}the_second_restart_ends_a_trial_and_restarts_elsewhere_end_nothing",),
+        tests=(
+            f"{_TRIAL}the_second_restart_ends_a_trial_and_restarts_elsewhere_end_nothing",
+            f"{_STATION}power_cycles_outside_a_rollout_change_nothing",
+        ),
     ),
     41: FaultRow(
         fault="pictures fill their bound and a rollback is needed",
         holds="the rollback works",
-        missing="comes with bundles at stations",
+        tests=(
+            f"{_STATION}going_back_needs_no_room",
+            f"{_STATION}going_back_does_not_wait_for_a_disk_that_takes_nothing",
+        ),
     ),
     42: FaultRow(
         fault="a flood of thirty thousand messages a second",

@@ -45,7 +45,7 @@ REQUIREMENTS: dict[str, Part] = {
     "BUF": Part(title="Durable buffer"),
     "SYN": Part(title="Sync"),
     "FLT": Part(title="Fleet", missing="remote configuration and logs"),
-    "ROL": Part(title="Model rollout", missing="no trial at stations yet, and no page"),
+    "ROL": Part(title="Model rollout", missing="no page"),
     "RWK": Part(title="Rework"),
     "FBK": Part(title="Feedback", missing="gaps and disagreements as a data set"),
     "TRN": Part(title="Retraining", planned="comes with learning"),

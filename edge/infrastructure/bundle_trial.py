@@ -77,14 +77,12 @@ class BundleTrial:
     def _take_up(self, wish: ModelWish) -> None:
         slots = self._bench.slots
         if wish.rules is None and wish.digest in {slots.current, slots.previous}:
-            terms = self._bench.old().bundle.terms
-            allowed = wish.digest in {*terms.allow_rollback_to, BASE_MANIFEST_SHA256}
-            recalled = Recalled(digest=wish.digest, generation=wish.generation, allowed=allowed)
+            recalled = Recalled(digest=wish.digest, generation=wish.generation)
             try:
                 self._bench.tell(recalled)
             except (BundleError, InspectionError):
                 _LOG.exception("the bundle before cannot be opened any more")
-                self._bench.tell(replace(recalled, allowed=False))
+                self._bench.tell(replace(recalled, opens=False))
             return
         self._bench.tell(
             Assigned(

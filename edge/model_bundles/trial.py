@@ -145,12 +145,13 @@ class Assigned:
 class Recalled:
     """The cloud wishes the bundle back that decided here before; it is not tried again.
 
-    ``allowed`` says that the deciding bundle's signed manifest names it, or the code does.
+    That installs nothing: it was verified, tried and committed at this station. ``opens`` says
+    that it still does.
     """
 
     digest: str
     generation: int
-    allowed: bool
+    opens: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,7 +260,7 @@ def _recalled(slots: Slots, wish: Recalled, now: datetime) -> Slots:
     slots = replace(slots, generation=wish.generation)
     if wish.digest == slots.current:
         return replace(slots, trial=None)
-    if wish.allowed and wish.digest == slots.previous:
+    if wish.opens and wish.digest == slots.previous:
         return replace(slots, current=slots.previous, previous=slots.current, trial=None)
     refused = Trial(
         digest=wish.digest,
@@ -269,7 +270,7 @@ def _recalled(slots: Slots, wish: Recalled, now: datetime) -> Slots:
         state=TrialState.REJECTED,
         rules=OWN_RULES,
         tally=Tally(since=now),
-        reason="RELEASE_OLDER" if wish.digest == slots.previous else "BUNDLE_ABSENT",
+        reason="BUNDLE_ABSENT",
     )
     return replace(slots, trial=refused)
 

@@ -94,6 +94,7 @@ async def test_a_signed_bundle_lands_whole_with_the_bytes_it_was_signed_with(
     assert station.shelf.read == [0, 1, 2]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("part", range(10))
 async def test_a_download_cut_anywhere_goes_on_with_at_most_one_chunk_again(
     station, large, part
@@ -108,6 +109,7 @@ async def test_a_download_cut_anywhere_goes_on_with_at_most_one_chunk_again(
     assert len(station.shelf.read) <= 4
 
 
+@pytest.mark.faults
 async def test_what_an_installed_bundle_has_already_is_not_fetched_again(
     station, tmp_path, large
 ) -> None:
@@ -127,6 +129,7 @@ async def test_a_chunk_that_is_wrong_once_is_fetched_again(station, large) -> No
     assert station.shelf.read == [0, 1, 2, 1]
 
 
+@pytest.mark.faults
 async def test_a_chunk_that_is_always_wrong_is_refused(station, large) -> None:
     digest = station.shelf.put(large)
     station.shelf.wrong_chunks = {1: 99}
@@ -139,6 +142,7 @@ async def test_a_bundle_that_ends_too_early_is_refused(station, large) -> None:
     assert await station.refused(digest) == "DOWNLOAD_DAMAGED"
 
 
+@pytest.mark.faults
 async def test_silence_and_a_byte_now_and_then_end_an_attempt(station, large) -> None:
     digest = station.shelf.put(large)
     station.timing = FetchTiming(read_s=0.3)
@@ -295,6 +299,7 @@ async def test_a_link_planted_in_an_installed_bundle_is_found(station, small, tm
     assert caught.value.code == "BUNDLE_CORRUPT"
 
 
+@pytest.mark.faults
 async def test_two_at_once_do_not_mix(station, large, small) -> None:
     first, second = station.shelf.put(large), station.shelf.put(sign(small, RELEASE))
     await asyncio.gather(station.fetch(first), station.fetch(second))

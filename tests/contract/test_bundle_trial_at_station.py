@@ -112,6 +112,7 @@ async def test_a_folder_changed_after_its_check_is_not_loaded_and_is_taken_away(
     assert not stand.files.has(digest)
 
 
+@pytest.mark.faults
 async def test_an_older_release_is_refused_unless_the_newer_one_allows_it_by_name(
     stand, bundle, tmp_path, calm
 ) -> None:
@@ -143,6 +144,7 @@ async def test_an_older_release_is_refused_unless_the_newer_one_allows_it_by_nam
     assert stand.deciding == digest_of(bundle)
 
 
+@pytest.mark.faults
 async def test_an_all_rejecting_bundle_decides_no_garment(stand, tmp_path, calm) -> None:
     digest = stand.offered(
         broken(tmp_path, broken_networks.shifted(1e4)), rules=replace(RULES, shadow_garments=20)
@@ -246,6 +248,7 @@ async def test_another_wish_during_a_trial_goes_back_first(stand, bundle, tmp_pa
 # Row 40: power cycles outside a rollout; row 41: going back on a full disk
 
 
+@pytest.mark.faults
 async def test_power_cycles_outside_a_rollout_change_nothing(stand, bundle, calm) -> None:
     digest = stand.offered(bundle)
     for _ in range(5):
@@ -283,6 +286,7 @@ async def test_going_back_needs_no_room(stand, tmp_path, calm, monkeypatch) -> N
     again.close()
 
 
+@pytest.mark.faults
 async def test_going_back_does_not_wait_for_a_disk_that_takes_nothing(
     stand, tmp_path, calm, monkeypatch
 ) -> None:
@@ -308,6 +312,7 @@ async def test_going_back_does_not_wait_for_a_disk_that_takes_nothing(
     again.close()
 
 
+@pytest.mark.faults
 async def test_a_damaged_record_lets_the_base_bundle_decide_and_says_so(
     stand, bundle, calm
 ) -> None:
@@ -320,6 +325,7 @@ async def test_a_damaged_record_lets_the_base_bundle_decide_and_says_so(
     again.close()
 
 
+@pytest.mark.faults
 async def test_a_damaged_deciding_bundle_gives_way_to_the_one_before(stand, bundle, calm) -> None:
     digest = stand.offered(bundle)
     for _ in range(5):

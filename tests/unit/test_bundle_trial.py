@@ -17,6 +17,7 @@ from edge.model_bundles.trial import (
     Judged,
     Overridden,
     Reached,
+    Recalled,
     Slots,
     Started,
     TrialRules,
@@ -200,6 +201,56 @@ def test_the_same_wish_under_a_newer_number_lets_the_trial_run() -> None:
 def test_wishing_what_decides_already_ends_the_way_without_a_trial() -> None:
     found = at(prepared("STAGED"), replace(WISH, digest=OLD, generation=2))
     assert (found.trial, found.deciding, found.generation) == (None, OLD, 2)
+
+
+def test_the_bundle_before_comes_back_at_once_when_it_is_recalled() -> None:
+    committed = at(in_trial(), *[GOOD] * 30)
+    back = at(committed, Recalled(digest=OLD, generation=2))
+    assert (back.current, back.previous, back.trial, back.release_counter) == (OLD, NEW, None, 7)
+    assert at(back, Recalled(digest=NEW, generation=2)) == back
+    gone = at(committed, Recalled(digest=OLD, generation=2, opens=False))
+    assert (state(gone), reason(gone), gone.deciding) == ("REJECTED", "BUNDLE_ABSENT", NEW)
+    strange = at(committed, Recalled(digest=OTHER, generation=2))
+    assert (state(strange), strange.deciding) == ("REJECTED", NEW)
+
+
+def test_a_recall_ends_a_running_trial_first_and_a_shadow_at_once() -> None:
+    recall = Recalled(digest=OLD, generation=2)
+    ending = at(in_trial(), recall)
+    assert (state(ending), reason(ending)) == ("ROLLING_BACK", "SUPERSEDED")
+    settled = at(ending, WentBack(), recall)
+    assert (settled.trial, settled.deciding, settled.generation) == (None, OLD, 2)
+    assert at(prepared(), recall).trial is None
+
+
+def test_a_shadow_of_no_garments_and_no_time_is_none() -> None:
+    wish = replace(WISH, rules=replace(QUICK, shadow_garments=0))
+    found = at(prepared(wish=wish))
+    assert (state(found), found.deciding) == ("TRIAL", NEW)
+    timed = replace(WISH, rules=replace(QUICK, shadow_garments=0, shadow_s=60))
+    assert state(prepared(wish=timed)) == "SHADOW"
+
+
+def test_a_candidate_that_passes_what_the_old_one_rejects_never_decides() -> None:
+    both, missed = (
+        Judged(rejected=True, old_rejected=True),
+        Judged(rejected=False, old_rejected=True),
+    )
+    found = at(prepared(), both, both, both, missed, missed, missed)
+    assert state(found) == "SHADOW"
+    found = at(found, missed)
+    assert (state(found), reason(found)) == ("FAILED", "REJECTS_MISSED")
+
+
+def test_a_candidate_that_ends_its_process_again_and_again_is_given_up() -> None:
+    for until in ("SELF_TEST", "SHADOW"):
+        found = at(prepared(until), *[Started()] * 10)
+        assert (state(found), reason(found), found.deciding) == (
+            "FAILED", "PROCESS_RESTARTED", OLD,
+        )  # fmt: skip
+    fresh = at(prepared(), *[Started()] * 9, *[GOOD] * 20)
+    assert fresh.trial is not None
+    assert (state(fresh), fresh.trial.restarts) == ("TRIAL", 0)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import type { Approval, ApprovalLine, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, MyAccess, NotificationPage, Organization, Person, Piece, RegistryProblem, SignInMethods, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Approval, ApprovalLine, Calibration, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, MyAccess, NamedKind, NotificationPage, Organization, Person, Piece, RegistryProblem, SignInMethods, TaughtBank, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
 import { act, read } from "@/api/client";
 import { keepResults } from "@/live/floor_patch";
 
@@ -23,6 +23,7 @@ export const keys = {
   notifications: ["notifications"] as const,
   wishes: ["notification-wishes"] as const,
   jobs: ["jobs"] as const,
+  learned: ["learned"] as const,
   webhooks: ["webhooks"] as const,
   deliveries: (id: string) => ["webhooks", "deliveries", id] as const,
   conversations: ["conversations"] as const,
@@ -158,6 +159,21 @@ export const jobsQuery = (queue: string, state: string) =>
     queryFn: ({ signal }) => read<Job[]>(`/jobs?queue=${encodeURIComponent(queue)}&state=${state}&limit=50`, signal),
     refetchInterval: BUSY_MS,
   });
+
+export const taughtBanksQuery = queryOptions({
+  queryKey: [...keys.learned, "banks"],
+  queryFn: ({ signal }) => read<TaughtBank[]>("/taught-banks", signal),
+});
+
+export const namedKindsQuery = queryOptions({
+  queryKey: [...keys.learned, "kinds"],
+  queryFn: ({ signal }) => read<NamedKind[]>("/named-kinds", signal),
+});
+
+export const calibrationsQuery = queryOptions({
+  queryKey: [...keys.learned, "calibrations"],
+  queryFn: ({ signal }) => read<Calibration[]>("/calibrations", signal),
+});
 
 export const webhookSubscriptionsQuery = queryOptions({
   queryKey: [...keys.webhooks, "subscriptions"],

@@ -23,6 +23,9 @@ export type WishesChange = Schemas["ChangeNotificationWishes"];
 
 export type Explanation = Answer<Schemas["Explanation"]>;
 export type Job = Answer<Schemas["JobView"]>;
+export type TaughtBank = Answer<Schemas["TaughtBankView"]>;
+export type NamedKind = Answer<Schemas["NamedKindView"]>;
+export type Calibration = Answer<Schemas["CalibrationView"]>;
 export type JobQueue = Answer<Schemas["JobQueueView"]>;
 export type WebhookSubscription = Answer<Schemas["SubscriptionView"]>;
 export type WebhookEndpoint = Answer<Schemas["EndpointView"]>;

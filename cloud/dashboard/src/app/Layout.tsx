@@ -75,6 +75,7 @@ function PersonMenu() {
         <Menu.Item component={Link} to="/account/notifications">{t("layout.notifications")}</Menu.Item>
         <Menu.Item component={Link} to="/account">{t("layout.account")}</Menu.Item>
         <Menu.Divider />
+        <Menu.Item component={Link} to="/learned">{t("layout.learned")}</Menu.Item>
         <Menu.Item component={Link} to="/jobs">{t("layout.jobs")}</Menu.Item>
         <Menu.Item component={Link} to="/webhooks">{t("layout.webhooks")}</Menu.Item>
         <Menu.Divider />

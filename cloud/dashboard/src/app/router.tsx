@@ -105,6 +105,11 @@ const jobs = createRoute({
   path: "/jobs",
   component: lazyRouteComponent(() => import("@/features/jobs/JobsPage"), "JobsPage"),
 });
+const learned = createRoute({
+  getParentRoute: () => inside,
+  path: "/learned",
+  component: lazyRouteComponent(() => import("@/features/learned/LearnedPage"), "LearnedPage"),
+});
 const wishes = createRoute({
   getParentRoute: () => inside,
   path: "/account/notifications",
@@ -132,7 +137,7 @@ const piece = createRoute({
 
 export function buildRouter(client: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals, jobs, wishes, webhooks, conversations])]),
+    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals, jobs, learned, wishes, webhooks, conversations])]),
     context: { client },
     defaultPreload: false,
     scrollRestoration: true,

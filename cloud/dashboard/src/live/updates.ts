@@ -8,6 +8,12 @@ import { patchFloor } from "@/live/floor_patch";
 
 const OF_STATIONS = new Set(["station_registered", "station_enrolled", "station_revoked"]);
 const OF_DISPUTES = new Set(["station_event_disputed", "station_dispute_resolved"]);
+const BY_BEGINNING: readonly (readonly [string, QueryKey])[] = [
+  ["job_", keys.jobs],
+  ["webhook_", keys.webhooks],
+  ["session_", keys.conversations],
+];
+const OF_LEARNED = new Set(["flaw_named", "style_taught", "bank_withdrawn", "station_calibrated"]);
 const OF_COUNTS = new Set([
   "step_started",
   "step_finished",
@@ -29,9 +35,8 @@ export function touched(event: LiveEvent): QueryKey[] {
   if (typeof order === "string" && order) found.push(keys.workOrder(order), keys.workOrders);
   if (typeof event.payload.approval_id === "string" && event.payload.approval_id) found.push(keys.approvals);
   if (event.type === "notification_raised") found.push(keys.notifications);
-  if (event.type.startsWith("job_")) found.push(keys.jobs);
-  if (event.type.startsWith("webhook_")) found.push(keys.webhooks);
-  if (event.type.startsWith("session_")) found.push(keys.conversations);
+  for (const [beginning, key] of BY_BEGINNING) if (event.type.startsWith(beginning)) found.push(key);
+  if (OF_LEARNED.has(event.type)) found.push(keys.learned);
   if (OF_DISPUTES.has(event.type)) found.push(keys.disputes);
   if (OF_STATIONS.has(event.type) || OF_COUNTS.has(event.type)) found.push(keys.floor);
   return found;

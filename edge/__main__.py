@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from edge.composition import cloud_doors, compose_calibration, compose_offline, run_station
+from edge.composition import compose_calibration, compose_offline, run_station
+from edge.composition.station_commands import cloud_doors
 from edge.interfaces.calibration import add_calibration_commands
 from edge.interfaces.cloud_commands.commands import add_cloud_commands
 from edge.interfaces.kiosk.command import add_run_command

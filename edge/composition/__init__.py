@@ -16,7 +16,6 @@ from edge.composition.vision import (
     compose_reader,
     compose_ruler,
 )
-from edge.interfaces.cloud_commands.commands import CloudDoors
 from edge.settings import (
     EdgeSettings,
     child_environment,
@@ -26,7 +25,7 @@ from edge.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
     from edge.infrastructure.camera_desk import CameraDesk
     from edge.infrastructure.grpc_uplink import UplinkSettings
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     Loops = dict[str, Coroutine[object, object, None]]
 
 __all__ = [
-    "cloud_doors",
     "compose_board",
     "compose_calibration",
     "compose_inspection",
@@ -206,11 +204,13 @@ def run_sync() -> None:
     import asyncio
 
     from edge.infrastructure.json_log import log_to_stderr
+    from edge.infrastructure.station_log import log_to_files
     from edge.infrastructure.sync_process import stop_requested
 
     silence_grpc()
     settings = read_settings()
     log_to_stderr(settings.log_level)
+    log_to_files(settings.station_home, "sync")
 
     async def serve() -> None:
         async with (
@@ -225,45 +225,6 @@ def run_sync() -> None:
         # Whoever started us starts us again; a damaged file is found and moved aside then.
         logging.getLogger("kyndof.sync").exception("agent failed")
         raise SystemExit(1) from errors
-
-
-def _enrol(token: str, serial: str, ca_fingerprint: str) -> dict[str, str]:
-    from edge.infrastructure.identity_by_hand import enrol_by_hand
-
-    settings = read_settings()
-    return enrol_by_hand(
-        settings.station_home,
-        settings.cloud.enrolment_address,
-        settings.station,
-        (token, serial, ca_fingerprint),
-    )
-
-
-def _status() -> dict[str, object]:
-    from edge.infrastructure.sqlite_outbox_reading import read_status
-
-    return read_status(read_settings().station_home)
-
-
-def _export(target: Path) -> dict[str, object]:
-    from dataclasses import asdict
-
-    from edge.infrastructure.station_export import export_station
-    from edge.infrastructure.system_time import SystemClock
-
-    home = read_settings().station_home
-    return asdict(export_station(home, target.absolute(), SystemClock(), AGENT_VERSION))
-
-
-def _events(stream: str, after: int) -> "Iterator[dict[str, object]]":
-    from edge.infrastructure.sqlite_outbox_reading import export_events
-
-    return export_events(read_settings().station_home, stream, after)
-
-
-def cloud_doors() -> CloudDoors:
-    """Return what the commands about the cloud open."""
-    return CloudDoors(sync=run_sync, enrol=_enrol, status=_status, events=_events, export=_export)
 
 
 # run: camera, scanner, guide, kiosk, spool and producer
@@ -281,11 +242,13 @@ def run_station() -> None:
 
     from edge.infrastructure.clock_floor import read_floor
     from edge.infrastructure.json_log import log_to_stderr
+    from edge.infrastructure.station_log import log_to_files
     from edge.infrastructure.station_loops import run_until
     from edge.infrastructure.sync_process import stop_requested
 
     settings = read_settings()
     log_to_stderr(settings.log_level)
+    log_to_files(settings.station_home, "run")
     read_floor(settings.station_home / "clock.json")
 
     async def serve() -> None:

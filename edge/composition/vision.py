@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edge.settings import EdgeSettings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -115,8 +115,15 @@ def compose_offline() -> "OfflineWork":
         code_picture=code_picture,
         stopwatch=time.perf_counter,
         language=settings.language,
+        station_checks=_station_checks,
     )
     return PictureWork(tools)
+
+
+def _station_checks() -> "dict[str, Callable[[], str]]":
+    from edge.composition.station_commands import compose_checks
+
+    return compose_checks()
 
 
 def compose_ruler(settings: EdgeSettings) -> "StationRuler":

@@ -234,7 +234,13 @@ class SqliteOutbox:
             f"INSERT OR IGNORE INTO seen SELECT event_id, ? FROM events WHERE {older[0]}",  # noqa: S608
             (now_ms, *older[1]),
         )
-        db.execute(f"DELETE FROM events WHERE {older[0]}", older[1])  # noqa: S608 - constants
+        removed = db.execute(f"DELETE FROM events WHERE {older[0]}", older[1])  # noqa: S608
+        if removed.rowcount > 0:
+            db.execute(
+                "INSERT INTO meta VALUES ('shed', ?) ON CONFLICT (key)"
+                " DO UPDATE SET value = CAST(value AS INTEGER) + excluded.value",
+                (str(removed.rowcount),),
+            )
 
     def _write_heads(
         self, db: sqlite3.Connection, heads: dict[str, _Head], touched: set[str], now_ms: int
@@ -343,7 +349,7 @@ class SqliteOutbox:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('started_over', ?)", (reason,))
             db.execute("UPDATE meta SET value = ? WHERE key = 'outbox_id'", (self._ids.new("obx"),))
-            db.execute("UPDATE meta SET value = '0' WHERE key = 'epoch'")
+            db.execute("UPDATE meta SET value = '0' WHERE key IN ('epoch', 'shed')")
             now_ms = int(self._clock.now().timestamp() * 1000)
             for state in self.state().streams:
                 self._renumber(db, state, now_ms)

@@ -46,8 +46,8 @@ class OfflineWork(Protocol):
         """Learn a style from good pieces."""
         ...
 
-    def self_test(self) -> int:
-        """Check this installation."""
+    def self_test(self, *, station: bool) -> int:
+        """Check this installation, and with ``station`` all that the station works with."""
         ...
 
 
@@ -91,6 +91,11 @@ def add_offline_commands(app: typer.Typer, work: Callable[[], OfflineWork]) -> N
         raise typer.Exit(work().teach(wish, pictures))
 
     @app.command("self-test")
-    def self_test() -> None:
-        """Check this installation: bundle, judging, code reading, storage."""
-        raise typer.Exit(work().self_test())
+    def self_test(
+        station: Annotated[
+            bool,
+            typer.Option("--station", help="Camera, broker, cloud, disk, clock, certificate too."),
+        ] = False,
+    ) -> None:
+        """Check this installation: bundle, judging, code reading, storage; exit 1 if one fails."""
+        raise typer.Exit(work().self_test(station=station))

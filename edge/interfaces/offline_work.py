@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -28,6 +28,7 @@ from edge.inspection.teaching import FEWEST_PIECES, Lesson
 from edge.inspection.verdict import InspectionResult
 from edge.interfaces.offline import TeachWish
 from edge.model_bundles.errors import BundleError
+from edge.outbox.errors import OutboxError
 from edge.scanning.ports import CodeReader
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class OfflineTools:
     code_picture: Callable[[str], NDArray[np.uint8]]
     stopwatch: Stopwatch
     language: str
+    station_checks: Callable[[], Mapping[str, Callable[[], str]]] = dict
 
 
 class PictureWork:
@@ -79,9 +81,10 @@ class PictureWork:
         _guarded(self._tools, lambda: _teach(self._tools, wish, pictures))
         return 0
 
-    def self_test(self) -> int:
-        """Check this installation."""
-        return _self_test(self._tools)
+    def self_test(self, *, station: bool) -> int:
+        """Check this installation, and with ``station`` all that the station works with."""
+        code = _self_test(self._tools)
+        return max(code, _station_test(self._tools)) if station else code
 
 
 class _SelfTestError(Exception):
@@ -282,6 +285,20 @@ def _self_test(tools: OfflineTools) -> int:
             code = FAILED
         else:
             typer.echo(said(tools, "offline.self_test.passed", step=title))
+    return code
+
+
+def _station_test(tools: OfflineTools) -> int:
+    code = 0
+    for name, check in tools.station_checks().items():
+        title = said(tools, f"offline.self_test.{name}")
+        try:
+            seen = check()
+        except OutboxError as problem:
+            typer.echo(said(tools, "offline.self_test.failed", step=title, problem=problem))
+            code = FAILED
+        else:
+            typer.echo(said(tools, "offline.self_test.passed", step=f"{title} ({seen})"))
     return code
 
 

@@ -91,6 +91,12 @@ class ExportNotWrittenError(OutboxError):
     code = "EXPORT_NOT_WRITTEN"
 
 
+class CheckFailedError(OutboxError):
+    """A part of the station does not work; the sentence says what."""
+
+    code = "CHECK_FAILED"
+
+
 class MediaIndexError(OutboxError):
     """The index of pictures cannot be read or written now; events go on without it."""
 

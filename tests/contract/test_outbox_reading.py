@@ -55,5 +55,5 @@ def test_the_commands_print_json_and_say_what_is_missing_in_two_languages(tmp_pa
     home = tmp_path / "stations" / "CUT-01"
     with opened(home) as outbox:
         outbox.append([event(1)])
-        assert json.loads(edge("status").stdout)["streams"]
+        assert json.loads(edge("status", "--json").stdout)["streams"]
         assert json.loads(edge("export").stdout)["seq"] == 1

@@ -1,13 +1,16 @@
-"""The commands of `kyndof-edge` that deal with the cloud: sync, enrol, status, export."""
+"""The commands of `kyndof-edge` that deal with the cloud: sync, enrol, status, logs, export."""
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from edge.interfaces.cloud_commands.shown import status_lines
 from edge.outbox.errors import OutboxError
 
 Result = TypeVar("Result")
@@ -21,21 +24,38 @@ class CloudDoors:
     sync: Callable[[], None]
     enrol: Callable[[str, str, str], Mapping[str, str]]
     status: Callable[[], Mapping[str, object]]
+    logs: Callable[[int, str, bool], Iterable[Mapping[str, object]]]
     events: Callable[[str, int], Iterable[Mapping[str, object]]]
     export: Callable[[Path], Mapping[str, object]]
+    language: Callable[[], str]
+
+
+class Level(Enum):
+    """Levels of log lines."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+def texts_of(language: str) -> dict[str, str]:
+    """Return the sentences of a language."""
+    found: dict[str, str] = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
+    return found
 
 
 def say(code: str, reason: str = "") -> None:
     """Say a code's sentence on the standard error stream, Korean first."""
     for language in ("ko", "en"):
-        texts = json.loads((TEXTS / f"{language}.json").read_text(encoding="utf-8"))
-        typer.echo(texts.get(code, code), err=True)
+        typer.echo(texts_of(language).get(code, code), err=True)
     if reason:
         typer.echo(f"{code}: {reason}", err=True)
 
 
 def add_cloud_commands(app: typer.Typer, doors: CloudDoors) -> None:
     """Add the commands to the application."""
+    _add_looking(app, doors)
 
     @app.command()
     def sync() -> None:
@@ -51,11 +71,6 @@ def add_cloud_commands(app: typer.Typer, doors: CloudDoors) -> None:
         """Exchange a join token for this station's certificate."""
         typer.echo(json.dumps(_guarded(lambda: doors.enrol(token, serial, ca_fingerprint))))
         say("ENROLLED")
-
-    @app.command()
-    def status() -> None:
-        """Print what waits in the outbox and how the link stands, as JSON."""
-        typer.echo(json.dumps(_guarded(doors.status), ensure_ascii=False, indent=2))
 
     @app.command()
     def export(
@@ -82,6 +97,32 @@ def add_cloud_commands(app: typer.Typer, doors: CloudDoors) -> None:
             target = file
             typer.echo(json.dumps(_guarded(lambda: doors.export(target))))
             say("EXPORTED")
+
+
+def _add_looking(app: typer.Typer, doors: CloudDoors) -> None:
+    @app.command()
+    def status(
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ) -> None:
+        """Say how the station stands: identity, link, outbox, disk, clock, bundle, last errors."""
+        found = _guarded(doors.status)
+        if as_json:
+            typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        else:
+            typer.echo("\n".join(status_lines(found, texts_of(doors.language()))))
+
+    @app.command()
+    def logs(
+        count: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many lines.")] = 50,
+        level: Annotated[Level, typer.Option(help="Least level.")] = Level.INFO,
+        follow: Annotated[
+            bool, typer.Option("--follow", "-f", help="Go on with new ones.")
+        ] = False,
+    ) -> None:
+        """Print the last log lines of this station's processes, one JSON object a line."""
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in doors.logs(count, level.value, follow):
+                typer.echo(json.dumps(line, ensure_ascii=False))
 
 
 def _guarded(act: Callable[[], Result]) -> Result:

@@ -122,7 +122,7 @@ class EventUplink:
         except BaseExceptionGroup as errors:
             raise _first(errors) from errors
         except grpc.aio.AioRpcError as error:
-            raise LinkLostError(error.code().name, error.details() or "") from error
+            raise _lost(error.code().name, error.details() or "") from error
         finally:
             call.cancel()
             await self._persist()
@@ -352,13 +352,21 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, grpc.aio.AioRpcError):
-        return LinkLostError(error.code().name, error.details() or "")
+        return _lost(error.code().name, error.details() or "")
     return error
+
+
+def _lost(code: str, detail: str) -> LinkLostError:
+    """Name the end of a connection; another device that is this station is an alarm."""
+    if detail == "fenced":
+        _alarm("STATION_FENCED", reason="another outbox of this station is connected")
+        return LinkLostError("STATION_FENCED", detail)
+    return LinkLostError(code, detail)
 
 
 async def _ended(call: Call) -> LinkLostError:
     code = await call.code()
-    return LinkLostError(code.name, await call.details() or "the cloud closed the stream")
+    return _lost(code.name, await call.details() or "the cloud closed the stream")
 
 
 def _go_away(response: StreamEventsResponse) -> LinkLostError:

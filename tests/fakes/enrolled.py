@@ -18,8 +18,9 @@ from tests.fakes.intake import SERIAL, Device, IntakeWorld
 class Station:
     """A station's identity on its disk, enrolled some days ago."""
 
-    def __init__(self, world: IntakeWorld, folder: Path) -> None:
+    def __init__(self, world: IntakeWorld, folder: Path, name: str = "CUT-01") -> None:
         self.world = world
+        self.name = name
         self.identity = IdentityFolder(folder / "identity")
         self.addresses = CloudAddresses(
             intake=f"127.0.0.1:{world.servers.port}",
@@ -32,7 +33,7 @@ class Station:
         self.station_id = ""
 
     async def enrol(self, days_ago: float) -> "Station":
-        view = await self.world.register()
+        view = await self.world.register(self.name)
         self.station_id = view.station_id
         now = self.world.core.clock.moment
         self.world.core.clock.moment = now - timedelta(days=days_ago)
@@ -42,7 +43,7 @@ class Station:
             serial=SERIAL,
             ca_fingerprint=self.world.authority.fingerprint,
         )
-        await enrol(self.addresses.enrolment, "CUT-01", token, self.identity)
+        await enrol(self.addresses.enrolment, self.name, token, self.identity)
         self.world.core.clock.moment = now
         return self
 

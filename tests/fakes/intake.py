@@ -262,7 +262,7 @@ class IntakeWorld:
 
 @asynccontextmanager
 async def intake_over(
-    database: DatabaseUrls, folder: Path, patience: Patience = FAST
+    database: DatabaseUrls, folder: Path, patience: Patience = FAST, knocks: int = 60
 ) -> AsyncIterator[IntakeWorld]:
     """Open both doors on free ports, as composition does."""
     await add_organization(database.owner, DEMO, "demo", "worker@demo.example")
@@ -312,7 +312,7 @@ async def intake_over(
                     host="127.0.0.1", port=0, setting="KYNDOF_GRPC__ENROLMENT_PORT"
                 ),
                 patience=patience,
-                knocks_by_peer=Rate(burst_count=60, per_minute_count=60),
+                knocks_by_peer=Rate(burst_count=knocks, per_minute_count=knocks),
             )
         )
         servers = intake.servers

@@ -121,20 +121,27 @@ class EventSync(EventSyncServiceServicer):
             )
             stream = LiveStream(station=caller.key, outbox_id=hello.outbox_id, epoch=opening.epoch)
             former = live.enter(stream)
-        if former is not None and former.outbox_id != stream.outbox_id:
-            LOG.warning("two outboxes of one station", extra={"station": caller.station_id})
-            await bus.send(
-                ReportStationFault(
-                    station_id=caller.station_id,
-                    code="outbox_fenced",
-                    detail=f"epoch {former.epoch} was replaced by epoch {stream.epoch} while alive",
-                ),
-                caller.context,
-            )
+        if former is not None:
+            await self._suspect(caller, former, stream)
         await bus.send(
             RecordStationPresence(station_id=caller.station_id, online=True), caller.context
         )
         return stream, opening
+
+    async def _suspect(self, caller: Caller, former: LiveStream, stream: LiveStream) -> None:
+        """Put on record what looks like two devices that are one station."""
+        code, detail = "", ""
+        if former.outbox_id != stream.outbox_id:
+            code = "outbox_fenced"
+            detail = f"epoch {former.epoch} was replaced by epoch {stream.epoch} while alive"
+        elif self._parts.live.is_shared(caller.key, asyncio.get_running_loop().time()):
+            code = "outbox_shared"
+            detail = f"epoch {stream.epoch} is connected from several places in turn"
+        if not code:
+            return
+        LOG.warning("two devices of one station", extra={"station": caller.station_id})
+        fault = ReportStationFault(station_id=caller.station_id, code=code, detail=detail)
+        await self._parts.bus.send(fault, caller.context)
 
     async def _farewell(self, caller: Caller) -> None:
         """Say that a station went, unless it comes back at once."""

@@ -1,9 +1,14 @@
 """Which stations speak at this moment: one stream each."""
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 
 from cloud.stations.queries import StationKey
+
+#: So many replacements within so many seconds are no broken connection.
+TURNS = 4
+TURNS_S = 60.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -29,6 +34,7 @@ class LiveStreams:
     def __init__(self) -> None:
         self._open: dict[StationKey, LiveStream] = {}
         self._opening: dict[StationKey, asyncio.Lock] = {}
+        self._replaced: dict[StationKey, deque[float]] = {}
 
     def opening(self, station: StationKey) -> asyncio.Lock:
         """Return the lock under which a station's streams open one after another."""
@@ -49,6 +55,18 @@ class LiveStreams:
             former.end("fenced" if former.outbox_id != stream.outbox_id else "replaced")
         self._open[stream.station] = stream
         return former
+
+    def is_shared(self, station: StationKey, now_s: float) -> bool:
+        """Note that an outbox came while it was here; say whether two devices take turns.
+
+        A broken connection comes back once. Copies of one disk chase each other away for ever.
+        """
+        times = self._replaced.setdefault(station, deque(maxlen=TURNS))
+        times.append(now_s)
+        if len(times) < TURNS or now_s - times[0] > TURNS_S:
+            return False
+        times.clear()
+        return True
 
     def leave(self, stream: LiveStream) -> bool:
         """Forget a stream; say whether the station has no other one now."""

@@ -71,20 +71,13 @@ class ModelAgent:
         standing = self._files.standing()
         if standing is None:
             return None
-        state = f"TRIAL_STATE_{standing.state or 'UNSPECIFIED'}"
         generation = max(standing.generation, self._generation)
-        return ModelReport(
-            assigned_digest=standing.assigned_digest,
-            rollout_id=standing.rollout_id,
-            state=TrialState.Value(state),
-            reason=standing.reason,
-            running_digest=standing.running_digest,
-            garments=standing.garments,
-            rejects=standing.rejects,
-            errors=standing.errors,
-            overrides=standing.overrides,
-            observed_generation=generation,
-        )
+        try:
+            return _report(standing, generation)
+        except (TypeError, ValueError) as error:
+            # A file that was not ours to write: the next one is.
+            LOG.warning("standing unreadable", extra={"reason": str(error)})
+            return None
 
     async def run(self, channel: grpc.aio.Channel) -> None:
         """Fetch what is wished until the channel is closed."""
@@ -184,6 +177,21 @@ class ModelAgent:
             candidate = {slots.trial.digest} if slots.trial is not None else set()
             self._files.tidy(frozenset({slots.current, slots.previous, note.digest, *candidate}))
         self._files.note_fetch(note)
+
+
+def _report(standing: ModelStanding, generation: int) -> ModelReport:
+    return ModelReport(
+        assigned_digest=standing.assigned_digest,
+        rollout_id=standing.rollout_id,
+        state=TrialState.Value(f"TRIAL_STATE_{standing.state or 'UNSPECIFIED'}"),
+        reason=standing.reason,
+        running_digest=standing.running_digest,
+        garments=standing.garments,
+        rejects=standing.rejects,
+        errors=standing.errors,
+        overrides=standing.overrides,
+        observed_generation=generation,
+    )
 
 
 def to_rules(rules: WireRules) -> TrialRules:

@@ -1,5 +1,6 @@
 """A bundle's way at a station, on real files and networks; the fault matrix's rows 36, 40, 41."""
 
+import io
 import os
 import subprocess
 import sys
@@ -8,11 +9,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.composition import compose_inspection
 from edge.infrastructure import slots_file
 from edge.infrastructure.bundle_self_test import BundleSelfTest
+from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
+from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
 from edge.infrastructure.system_time import SystemClock
 from edge.inspection.standard import DefectStandard, InspectionStandard
 from edge.inspection.style_bank import StyleBank
@@ -375,6 +379,29 @@ def test_a_good_bundle_passes_its_self_test(bundle) -> None:
 def test_a_bad_network_fails_in_its_own_process(tmp_path, network, terms, code) -> None:
     made = network if isinstance(network, bytes) else getattr(broken_networks, network)()
     assert outcome(self_test(), broken(tmp_path, made, **terms)) == code
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("off", "code"), [(0.0, "passed"), (9.0, "SELF_TEST_GOLDEN"), (np.nan, "SELF_TEST_GOLDEN")]
+)
+def test_answers_that_came_along_must_be_matched(tmp_path, off, code) -> None:
+    detector = OnnxDefectDetector(OnnxBundleFolders("").base(), threads=1)
+    tiles = np.random.default_rng(3).integers(0, 255, (2, 64, 96, 3), dtype=np.uint8)
+    mean, whitening = np.zeros(24, np.float32), np.eye(24, dtype=np.float32)
+    distances, logits = detector.judge(detector.features(tiles), mean, whitening)
+    file = io.BytesIO()
+    np.savez(
+        file,
+        tiles=tiles,
+        mean=mean,
+        whitening=whitening,
+        distances=distances + np.float32(off),
+        logits=logits,
+        tolerance=np.float32(1e-3),
+    )
+    made = make_bundle(tmp_path / "golden", files={"golden.npz": file.getvalue()})
+    assert outcome(self_test(), made) == code
 
 
 @pytest.mark.parametrize(

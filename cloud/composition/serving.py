@@ -262,6 +262,7 @@ def rest_routers(
         outside_accounts,
         pieces,
         registry,
+        rollouts,
         sessions,
         sign_in,
         stations,
@@ -272,7 +273,7 @@ def rest_routers(
     rooms = (
         work_orders, labels, pieces, inspections, floor, stations, disputes, registry, bus_door,
         sessions, webhooks, members, keys_and_tokens, approvals, authority, jobs,
-        notifications, learning,
+        notifications, learning, rollouts,
     )  # fmt: skip
     http = settings.http
     return [

@@ -102,11 +102,15 @@ class Company:
         """Register so many stations that are there, and publish the keys."""
         self.keys.make()
         await self.send(PublishTrust(versions=self.keys.versions()), SYSTEM)
-        for number in range(count):
+        await self.more(count)
+        return self
+
+    async def more(self, count: int) -> None:
+        """Register more stations that are there."""
+        for number in range(len(self.stations), len(self.stations) + count):
             name = f"ST-{number:02}"
             self.stations[name] = (await self.world.register(name)).station_id
         await self.here(*self.stations)
-        return self
 
     async def send(self, command: Command, context: CommandContext = LEAD) -> object:
         return await self.world.core.bus.send(command, context)

@@ -78,6 +78,13 @@ WHERE p.organization_id = $1 AND p.rollout_id = $2 AND p.station_id = ANY($3)
   AND w.organization_id = p.organization_id AND w.station_id = p.station_id
   AND w.rollout_id = p.rollout_id
 """
+# A word from before the newest one, come by another way, changes nothing.
+_RUNNING = """
+UPDATE station_wishes SET running_digest = $3, model_observed_at = $4
+WHERE organization_id = $1 AND station_id = $2 AND $5 >= coalesce(
+  (SELECT max(p.observed_generation) FROM rollout_stations p
+   WHERE p.organization_id = $1 AND p.station_id = $2), 0)
+"""
 _REPORT = """
 UPDATE rollout_stations SET state = $4, code = $5, garments = $6, rejects = $7, errors = $8,
   overrides = $9, observed_generation = $10, reported_at = $11,
@@ -380,12 +387,12 @@ class PostgresRolloutStore:
         """Keep a report; return the station's name when its state changed."""
         if report.running_digest:
             await self._connection.execute(
-                """UPDATE station_wishes SET running_digest = $3, model_observed_at = $4
-                   WHERE organization_id = $1 AND station_id = $2""",
+                _RUNNING,
                 self._organization_id,
                 report.station_id,
                 report.running_digest,
                 at,
+                report.observed_generation,
             )
         row = await self._connection.fetchrow(
             """SELECT p.state, p.observed_generation, s.name FROM rollout_stations p
@@ -398,7 +405,6 @@ class PostgresRolloutStore:
             report.station_id,
             report.assigned_digest,
         )
-        # A word from before the newest one came by another way.
         if row is None or report.observed_generation < row["observed_generation"]:
             return None
         await self._connection.execute(

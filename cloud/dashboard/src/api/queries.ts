@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import type { Approval, ApprovalLine, Calibration, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, MyAccess, NamedKind, NotificationPage, Organization, Person, Piece, RegistryProblem, SignInMethods, TaughtBank, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Approval, ApprovalLine, Calibration, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, ModelBundle, MyAccess, NamedKind, NotificationPage, Organization, Person, Piece, RegistryProblem, Rollout, RolloutDefaults, SignInMethods, Station, TaughtBank, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
 import { act, read } from "@/api/client";
 import { keepResults } from "@/live/floor_patch";
 
@@ -29,6 +29,8 @@ export const keys = {
   conversations: ["conversations"] as const,
   conversation: (id: string) => ["conversations", id] as const,
   registryProblems: ["registry-problems"] as const,
+  rollouts: ["rollouts"] as const,
+  stations: ["stations"] as const,
 };
 
 export const meQuery = queryOptions({
@@ -192,6 +194,38 @@ export const deliveriesQuery = (id: string) =>
     queryFn: ({ signal }) => read<WebhookDelivery[]>(`/webhooks/subscriptions/${encodeURIComponent(id)}/deliveries?limit=50`, signal),
     refetchInterval: QUIET_MS,
   });
+
+/** Released bundles change with the rollouts' key: an event of either makes both old. */
+export const modelBundlesQuery = queryOptions({
+  queryKey: [...keys.rollouts, "bundles"],
+  queryFn: ({ signal }) => read<ModelBundle[]>("/model-bundles?limit=100", signal),
+});
+
+export const rolloutDefaultsQuery = queryOptions({
+  queryKey: [...keys.rollouts, "defaults"],
+  queryFn: ({ signal }) => read<RolloutDefaults>("/rollout-defaults", signal),
+  staleTime: Infinity,
+});
+
+export const rolloutsQuery = queryOptions({
+  queryKey: [...keys.rollouts, "list"],
+  queryFn: ({ signal }) => read<Rollout[]>("/rollouts?limit=20", signal),
+});
+
+const ENDED = new Set(["DONE", "HALTED", "DRAFT", "SIGNED"]);
+
+/** Garments are counted without an event: while a rollout is on its way it is asked for again. */
+export const rolloutQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...keys.rollouts, "one", id],
+    queryFn: ({ signal }) => read<Rollout>(`/rollouts/${encodeURIComponent(id)}`, signal),
+    refetchInterval: ({ state }) => (state.data && ENDED.has(state.data.stage) ? false : BUSY_MS),
+  });
+
+export const stationsQuery = queryOptions({
+  queryKey: keys.stations,
+  queryFn: ({ signal }) => read<Station[]>("/stations?limit=500", signal),
+});
 
 const CONVERSATIONS_COUNT = 50;
 

@@ -76,6 +76,7 @@ function PersonMenu() {
         <Menu.Item component={Link} to="/account">{t("layout.account")}</Menu.Item>
         <Menu.Divider />
         <Menu.Item component={Link} to="/learned">{t("layout.learned")}</Menu.Item>
+        <Menu.Item component={Link} to="/rollouts">{t("layout.rollouts")}</Menu.Item>
         <Menu.Item component={Link} to="/jobs">{t("layout.jobs")}</Menu.Item>
         <Menu.Item component={Link} to="/webhooks">{t("layout.webhooks")}</Menu.Item>
         <Menu.Divider />

@@ -127,6 +127,11 @@ const conversations = createRoute({
     typeof search.open === "string" ? { open: search.open } : {},
   component: lazyRouteComponent(() => import("@/features/conversations/ConversationsPage"), "ConversationsPage"),
 });
+const rollouts = createRoute({
+  getParentRoute: () => inside,
+  path: "/rollouts",
+  component: lazyRouteComponent(() => import("@/features/rollouts/RolloutsPage"), "RolloutsPage"),
+});
 const piece = createRoute({
   getParentRoute: () => inside,
   path: "/pieces/$pieceId",
@@ -137,7 +142,7 @@ const piece = createRoute({
 
 export function buildRouter(client: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals, jobs, learned, wishes, webhooks, conversations])]),
+    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals, jobs, learned, wishes, webhooks, rollouts, conversations])]),
     context: { client },
     defaultPreload: false,
     scrollRestoration: true,

@@ -12,6 +12,8 @@ const BY_BEGINNING: readonly (readonly [string, QueryKey])[] = [
   ["job_", keys.jobs],
   ["webhook_", keys.webhooks],
   ["session_", keys.conversations],
+  ["rollout_", keys.rollouts],
+  ["model_", keys.rollouts],
 ];
 const OF_LEARNED = new Set(["flaw_named", "style_taught", "bank_withdrawn", "station_calibrated"]);
 const OF_COUNTS = new Set([

@@ -44,7 +44,7 @@ REQUIREMENTS: dict[str, Part] = {
     "MQT": Part(title="MQTT"),
     "BUF": Part(title="Durable buffer"),
     "SYN": Part(title="Sync"),
-    "FLT": Part(title="Fleet", missing="remote configuration and logs"),
+    "FLT": Part(title="Fleet", missing="logs are read at the station, not gathered in the cloud"),
     "ROL": Part(title="Model rollout", missing="no page"),
     "RWK": Part(title="Rework"),
     "FBK": Part(title="Feedback", missing="gaps and disagreements as a data set"),

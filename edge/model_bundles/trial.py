@@ -73,6 +73,8 @@ OWN_RULES = TrialRules(
     upper_count=6.0,
 )
 """By which a wish is tried that brings no numbers."""
+TELLING_COUNT = 3
+"""So many garments in a row say something of a bundle."""
 MISSED_COUNT = 3
 """So many garments that only the old one rejects, and more than half of those, end a candidate."""
 RESTARTS_BEFORE = 10
@@ -352,13 +354,17 @@ def _weighed(slots: Slots, trial: Trial, now: datetime) -> Slots:
         return _failed(slots, trial, reason)
     rules, tally = trial.rules, trial.tally
     lasted = now - tally.since
-    if trial.state is TrialState.SHADOW:
-        if tally.garments < rules.shadow_garments or lasted < timedelta(seconds=rules.shadow_s):
-            return slots
+    shadow = trial.state is TrialState.SHADOW
+    asked = rules.shadow_garments if shadow else rules.trial_garments
+    asked_s = rules.shadow_s if shadow else rules.trial_s
+    if tally.garments < asked or lasted < timedelta(seconds=asked_s):
+        return slots
+    if tally.rejects == tally.garments >= TELLING_COUNT:
+        # A short trial may end before the line is crossed; nothing but rejects is no bundle.
+        return _failed(slots, trial, "REJECTS_ALL")
+    if shadow:
         fresh = replace(trial, state=TrialState.TRIAL, tally=Tally(since=now), restarts=0)
         return replace(slots, trial=fresh)
-    if tally.garments < rules.trial_garments or lasted < timedelta(seconds=rules.trial_s):
-        return slots
     return replace(
         slots,
         current=trial.digest,

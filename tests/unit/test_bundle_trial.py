@@ -242,6 +242,13 @@ def test_a_candidate_that_passes_what_the_old_one_rejects_never_decides() -> Non
     assert (state(found), reason(found)) == ("FAILED", "REJECTS_MISSED")
 
 
+def test_a_trial_too_short_for_the_line_commits_nothing_that_only_rejects() -> None:
+    short = replace(WISH, rules=replace(QUICK, shadow_garments=0, trial_garments=3))
+    found = at(prepared(wish=short), *[REJECTED] * 3)
+    assert (state(found), reason(found)) == ("ROLLING_BACK", "REJECTS_ALL")
+    assert state(at(prepared(wish=short), REJECTED, REJECTED, GOOD)) == "COMMITTED"
+
+
 def test_a_candidate_that_ends_its_process_again_and_again_is_given_up() -> None:
     for until in ("SELF_TEST", "SHADOW"):
         found = at(prepared(until), *[Started()] * 10)

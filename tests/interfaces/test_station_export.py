@@ -1,10 +1,12 @@
 """What a station that is cut off gives by hand arrives once, and only from whom it says."""
 
+import asyncio
 import hashlib
+import json
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, ignore_patterns
 
 import cv2
 import numpy as np
@@ -12,9 +14,12 @@ import pytest
 from kyndof_wire.export.v1.export_pb2 import ExportFrame
 from kyndof_wire.floor.v1.floor_pb2 import BadgeScanned, StationSnapshot
 from kyndof_wire.sync.v1.sync_pb2 import Event
+from typer.testing import CliRunner, Result
 
+from cloud.composition.doors import terminal_doors
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.interfaces.edge_intake.station_export import StationImport
+from cloud.interfaces.terminal.app import build_terminal
 from cloud.stations.commands import RevokeStation
 from cloud.stations.errors import (
     CertificateRevokedError,
@@ -30,6 +35,7 @@ from edge.outbox.errors import ExportNotWrittenError, NotEnrolledError, OutboxMi
 from edge.outbox.record import IncomingEvent
 from tests.fakes.core import DEMO, OTHER, context_of
 from tests.fakes.enrolled import Station
+from tests.fakes.floor import ROOT
 from tests.fakes.intake import Device, IntakeWorld, floor_event, intake_over
 
 pytestmark = [pytest.mark.requirement("SYN", "BUF"), pytest.mark.timeout(90)]
@@ -241,3 +247,42 @@ async def test_what_cannot_be_exported_is_said(world: IntakeWorld, tmp_path: Pat
     copytree(floor.station.identity.current, folder.current)
     with pytest.raises(OutboxMissingError):
         export_station(tmp_path / "bare", tmp_path / "file", SystemClock(), "test")
+
+
+async def test_the_file_is_taken_in_from_the_command_line(
+    world: IntakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor = Floor(world, tmp_path / "station")
+    await floor.station.enrol(days_ago=1)
+    floor.make(5)
+    path = floor.export()
+    # Nobody holds a position here: whoever owns the machine needs none.
+    registry = tmp_path / "registry"
+    copytree(ROOT / "registry", registry, ignore=ignore_patterns("org"))
+    (registry / "org").mkdir()
+    (registry / "org" / "sales.yml").write_text(
+        "domain: sales\nroles:\n  - name: Manager\n"
+        "    rabsic: [{action: sell, responsible: true, accountable: true}]\n"
+    )
+    for name, value in {
+        "KYNDOF_HOME": str(tmp_path / "home"),
+        "KYNDOF_REGISTRY": str(registry),
+        "KYNDOF_DATABASE_URL": world.database.app,
+        "KYNDOF_PKI": str(tmp_path / "authority"),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def kyndof(*arguments: str) -> Result:
+        return CliRunner().invoke(build_terminal(terminal_doors()), list(arguments))
+
+    told = await asyncio.to_thread(kyndof, "floor", "import", str(path), "--json")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["events_new"] == 5
+    path.write_bytes(path.read_bytes()[:-1])
+    for arguments in ((str(path),), (str(path), "--organization", "nobody")):
+        refused = await asyncio.to_thread(kyndof, "floor", "import", *arguments)
+        assert refused.exit_code == 1
+        assert "EXPORT_" in refused.stderr
+    assert await floor.seqs() == [1, 2, 3, 4, 5]
+    standing = await asyncio.to_thread(kyndof, "ca", "status", "--json")
+    assert json.loads(standing.stdout)["signing"] == world.authority.fingerprint

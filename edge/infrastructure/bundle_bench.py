@@ -80,7 +80,6 @@ class BundleBench:
         self._slots = Slots(current=parts.configured.digest)
         self._loaded: dict[str, LoadedBundle] = {}
         self._last: ModelStanding | None = None
-        self._version = 0
         self._open()
 
     # Who judges
@@ -118,9 +117,10 @@ class BundleBench:
             return self._slots
 
     @property
-    def version(self) -> int:
-        """A number that rises with each change."""
-        return self._version
+    def loaded_count(self) -> int:
+        """How many bundles have sessions in memory."""
+        with self._lock:
+            return len(self._loaded)
 
     # What happens
 
@@ -164,7 +164,6 @@ class BundleBench:
             )
         self._parts.keeper.keep(slots, must=must)
         self._slots = slots
-        self._version += 1
         if not same:
             _LOG.info("bundle", extra={"state": state, "deciding": slots.deciding})
         needed = {slots.current, slots.deciding}

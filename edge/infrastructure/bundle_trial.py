@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from edge.infrastructure.bundle_bench import BundleBench
+from edge.infrastructure.freed_memory import give_back_memory
 from edge.infrastructure.model_files import ModelFiles, ModelWish
 from edge.infrastructure.model_shelf import ModelShelf
 from edge.inspection.errors import InspectionError
@@ -50,6 +51,7 @@ class BundleTrial:
         self._files = files
         self._shelf = shelf
         self._self_test = self_test
+        self._loaded_count = bench.loaded_count
 
     async def run(self) -> None:
         """Do step after step until cancelled."""
@@ -72,6 +74,10 @@ class BundleTrial:
             self._go_on(trial)
         self._tidy(self._bench.slots)
         self._bench.say()
+        loaded_count = self._bench.loaded_count
+        if loaded_count < self._loaded_count:
+            give_back_memory()
+        self._loaded_count = loaded_count
         return self._bench.slots != before
 
     def _take_up(self, wish: ModelWish) -> None:

@@ -33,6 +33,7 @@ _ROLLOUT = "unit/test_rollout.py::test_"
 _FETCH = "contract/test_bundle_download.py::test_"
 _STATION = "contract/test_bundle_trial_at_station.py::test_"
 _LIVES = "contract/test_bundle_trial_kills.py::test_"
+_FLEET = "contract/test_rollouts_on_postgres.py::test_"
 _WISHES = "contract/test_bundle_rollout_by_agent.py::test_"
 
 ROWS: dict[int, FaultRow] = {
@@ -317,25 +318,31 @@ ROWS: dict[int, FaultRow] = {
             f"{_STATION}an_all_rejecting_bundle_that_skipped_the_shadow_is_taken_back",
             f"{_STATION}an_all_passing_bundle_is_found_by_what_the_old_one_rejects",
             f"{_STATION}an_all_passing_bundle_on_trial_is_taken_back_when_people_overrule_it",
+            f"{_FLEET}three_points_more_rejects_halt_the_canary_and_everybody_goes_back",
         ),
     ),
     37: FaultRow(
         fault="a good bundle is tried two hundred times",
         holds="rarely halted; the benchmark rollout_simulation says how rarely",
         tier="N",
-        missing="as a test it comes with rollouts in the cloud",
+        tests=("unit/test_rollout_standing.py::test_of_two_hundred_equal_bundles_few_are_halted",),
     ),
     38: FaultRow(
         fault="a station falls silent during a wave",
         holds="counts as failed at its deadline; the rollout does not hang",
         tests=(
             f"{_ROLLOUT}who_is_there_and_silent_past_the_deadline_has_failed_and_who_is_away_has_not",
+            f"{_FLEET}a_station_that_is_there_and_silent_at_its_deadline_has_failed",
+            f"{_FLEET}a_station_that_is_away_is_not_judged_and_gets_its_time_when_it_is_back",
         ),
     ),
     39: FaultRow(
         fault="the report after a commit is lost",
         holds="no rollback; told later",
-        tests=(f"{_WISHES}a_wished_bundle_is_fetched_tried_and_reported_committed",),
+        tests=(
+            f"{_WISHES}a_wished_bundle_is_fetched_tried_and_reported_committed",
+            f"{_FLEET}a_report_that_comes_late_counts_and_an_older_one_does_not",
+        ),
     ),
     40: FaultRow(
         fault="three quick restarts outside a rollout",

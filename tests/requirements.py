@@ -45,7 +45,7 @@ REQUIREMENTS: dict[str, Part] = {
     "BUF": Part(title="Durable buffer"),
     "SYN": Part(title="Sync"),
     "FLT": Part(title="Fleet", missing="logs are read at the station, not gathered in the cloud"),
-    "ROL": Part(title="Model rollout", missing="no page"),
+    "ROL": Part(title="Model rollout"),
     "RWK": Part(title="Rework"),
     "FBK": Part(title="Feedback", missing="gaps and disagreements as a data set"),
     "TRN": Part(title="Retraining", planned="comes with learning"),

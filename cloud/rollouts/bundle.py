@@ -125,28 +125,28 @@ def check_files(manifest: Manifest, files: tuple[BundleFile, ...], chunks: tuple
 def _object(data: dict[str, Any], name: str) -> dict[str, Any]:
     found = data.get(name)
     if not isinstance(found, dict):
-        raise ModelBundleInvalidError("the manifest lacks it", field=name)
+        raise ModelBundleInvalidError(f"the manifest lacks {name}", field=name)
     return found
 
 
 def _text(data: dict[str, Any], name: str, shape: re.Pattern[str]) -> str:
     found = data.get(name)
     if not isinstance(found, str) or not shape.fullmatch(found):
-        raise ModelBundleInvalidError("not a usable text", field=name)
+        raise ModelBundleInvalidError(f"{name} is not usable", field=name)
     return found
 
 
 def _positive(data: dict[str, Any], name: str) -> int:
     found = data.get(name)
     if not isinstance(found, int) or isinstance(found, bool) or not 0 < found < 2**31:
-        raise ModelBundleInvalidError("not a whole number above zero", field=name)
+        raise ModelBundleInvalidError(f"{name} is no whole number above zero", field=name)
     return found
 
 
 def _number(data: dict[str, Any], name: str) -> float:
     found = data.get(name)
     if not isinstance(found, int | float) or isinstance(found, bool) or not 0 < found < 1e9:
-        raise ModelBundleInvalidError("not a number above zero", field=name)
+        raise ModelBundleInvalidError(f"{name} is no number above zero", field=name)
     return float(found)
 
 
@@ -154,7 +154,7 @@ def _moment(data: dict[str, Any], name: str) -> datetime:
     try:
         found = datetime.fromisoformat(str(data.get(name)))
     except ValueError as error:
-        raise ModelBundleInvalidError("not a moment", field=name) from error
+        raise ModelBundleInvalidError(f"{name} is no moment", field=name) from error
     if found.tzinfo is None:
         raise ModelBundleInvalidError("a moment without a time zone", field=name)
     return found

@@ -7,7 +7,7 @@ from cloud.rollouts.errors import RolloutStageError, RolloutUnknownError
 from cloud.rollouts.events import RolloutMoved
 from cloud.rollouts.ports import RolloutStore
 from cloud.rollouts.queries import RolloutStationView, RolloutView, StageNumbers
-from cloud.rollouts.rollout import RolloutStage
+from cloud.rollouts.rollout import RolloutStage, TrialState
 from cloud.rollouts.standing import Participant, Plan, Rollout, lines_of
 
 
@@ -95,7 +95,7 @@ def rollout_view(
         reason=rollout.reason,
         station_count=len(stations),
         numbers=_numbers(rollout, plan),
-        stations=tuple(map(_station, stations)),
+        stations=tuple(_station(one, rollout.model_digest) for one in stations),
     )
 
 
@@ -119,13 +119,17 @@ def _numbers(rollout: Rollout, plan: Plan | None) -> StageNumbers | None:
     )
 
 
-def _station(one: Participant) -> RolloutStationView:
+def _station(one: Participant, digest: str) -> RolloutStationView:
+    state = one.state
+    if one.withdrawn and state is not None and one.running_digest != digest:
+        # A recall ends the trial without a last word about it.
+        state = state if one.is_settled("") else TrialState.ROLLED_BACK
     return RolloutStationView(
         station_id=one.station_id,
         station_name=one.station_name,
         wave=one.wave.value,
         online=one.online,
-        state=one.state.value if one.state else "",
+        state=state.value if state else "",
         code=one.code,
         running_digest=one.running_digest,
         previous_digest=one.previous_digest,

@@ -83,7 +83,7 @@ function Numbers({ rollout }: { rollout: Rollout }) {
         <i style={{ left: `${low}%` }} /><i style={{ left: `${high}%` }} /><b style={{ left: `${at}%` }} />
       </div>
       <div className={classes.facts}>
-        <span>{t("rollouts.lower", { count: Math.max(0, numbers.lower_count).toFixed(1) })}</span>
+        {numbers.lower_count >= 0 ? <span>{t("rollouts.lower", { count: numbers.lower_count.toFixed(1) })}</span> : null}
         <span>{t("rollouts.upper", { count: numbers.upper_count.toFixed(1) })}</span>
         <span>{t("rollouts.evaluated", { committed: numbers.committed, evaluated: numbers.evaluated })}</span>
         <span>{t("rollouts.failed", { count: numbers.failed })}</span>

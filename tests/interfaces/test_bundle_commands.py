@@ -1,0 +1,95 @@
+"""`kyndof bundle` makes keys, signs a folder, and says what is wrong with one."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import edge.model_bundles
+from cloud.composition.doors import terminal_doors
+from cloud.infrastructure.signing.bundle_keys import FolderBundleKeys
+from cloud.infrastructure.signing.bundle_signing import BundleFolderError, pack_folder
+from cloud.infrastructure.system_time import SystemClock
+from cloud.interfaces.terminal.app import build_terminal
+from cloud.rollouts.errors import ModelBundleInvalidError
+from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
+
+pytestmark = pytest.mark.requirement("ROL", "TER")
+BASE = Path(edge.model_bundles.__file__).parent / "base"
+
+
+def kyndof(*arguments: str) -> Result:
+    return CliRunner().invoke(build_terminal(terminal_doors()), ["bundle", *arguments])
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KYNDOF_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    copy = tmp_path / "cotton"
+    shutil.copytree(BASE, copy)
+    return copy
+
+
+def test_keys_are_made_once_rotated_and_never_readable_by_others(home: Path) -> None:
+    first = json.loads(kyndof("keys", "--json").stdout)
+    assert (first["version"], json.loads(kyndof("keys", "--json").stdout)) == (1, first)
+    (old,) = first["keys"]
+    second = json.loads(kyndof("keys", "--rotate", "--json").stdout)
+    assert [key["key_id"] for key in second["keys"]][1:] == [old["key_id"]]
+    third = json.loads(kyndof("keys", "--rotate", "--retire", old["key_id"], "--json").stdout)
+    assert old["key_id"] not in {key["key_id"] for key in third["keys"]}
+    files = list((home / "bundle-keys").glob("*.pem"))
+    assert len(files) == 4
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_a_folder_is_prepared_signed_and_opened_by_a_station(home: Path, folder: Path) -> None:
+    early = kyndof("sign", str(folder))
+    assert (early.exit_code, "the manifest lacks limits" in early.stderr) == (1, True)
+    assert (
+        kyndof("prepare", str(folder), "--counter", "3", "--label", "cotton@1.2.0").exit_code == 0
+    )
+    signed = json.loads(kyndof("sign", str(folder), "--json").stdout)
+    keys = FolderBundleKeys(home / "bundle-keys", SystemClock())
+    (home / "release.pem").write_text(keys.trust().release_keys[0].public_key_pem)
+    opened = OnnxBundleFolders(str(home / "release.pem")).signed(str(folder))
+    assert (opened.digest, opened.label) == (signed["model_digest"], "cotton@1.2.0")
+
+
+def test_what_was_changed_after_its_signature_or_signed_by_a_stranger_is_not_packed(
+    home: Path, folder: Path, tmp_path: Path
+) -> None:
+    keys = FolderBundleKeys(home / "bundle-keys", SystemClock())
+    kyndof("prepare", str(folder), "--counter", "1")
+    now = SystemClock().now()
+    kyndof("keys")
+    with pytest.raises(BundleFolderError):
+        pack_folder(folder, keys.trust(), now)
+    kyndof("sign", str(folder))
+    assert pack_folder(folder, keys.trust(), now).key_id == keys.signing_key()[0]
+    strangers = FolderBundleKeys(tmp_path / "strangers", SystemClock())
+    strangers.make()
+    with pytest.raises(ModelBundleInvalidError):
+        pack_folder(folder, strangers.trust(), now)
+    (folder / "labels.json").write_bytes(b"{}")
+    with pytest.raises(ModelBundleInvalidError):
+        pack_folder(folder, keys.trust(), now)
+    (folder / "more").symlink_to(folder / "card.md")
+    with pytest.raises(BundleFolderError):
+        pack_folder(folder, keys.trust(), now)
+
+
+def test_production_names_the_setting_of_its_keys(
+    home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KYNDOF_ENVIRONMENT", "production")
+    told = kyndof("sign", str(folder))
+    assert (told.exit_code, "KYNDOF_BUNDLE_KEYS" in told.stderr) == (1, True)
+    assert not (home / "bundle-keys").exists()

@@ -27,6 +27,9 @@ _THREAD_SHARE = 0.35
 _MISSING_BELOW = 0.5
 _DARK_MISSING_BELOW = 0.68
 _LEAST_RUN_SHARE = 0.55
+# Where a stitch is missing, the marks at its ends look less like the usual one than most do.
+_LIKE_MOST = 0.93
+_BESIDE_STITCHES = 0.6
 _WINDOW_STITCHES = 0.9
 _MOST_SCATTER = 0.17
 _DARK_ABOVE_GROOVE_RATIO = 0.15
@@ -155,6 +158,7 @@ def folded_rhythm(strip: Lines, pitch_mm: float, turns: Lines, row: int) -> Rhyt
             usual,
             _warped(marks, likeness, turns, pitch_mm)[placed],
             float(np.median(strip)),
+            _beside_unlike(marks, likeness, turns, pitch_mm)[placed],
         ),
         row_count=row,
     )
@@ -239,10 +243,23 @@ def _between_marks(marks: Lines, pitch_mm: float) -> slice:
     return slice(round(ends_mm[0] / ALONG_MM), round(ends_mm[1] / ALONG_MM) + 1)
 
 
-def _skipped(cloth: Lines, usual: Lines, turns: Lines, ground: float) -> int | None:
+def _beside_unlike(
+    marks: Lines, likeness: Lines, turns: Lines, pitch_mm: float
+) -> NDArray[np.bool_]:
+    """Columns as many as ``turns`` (N,) beside a mark (M,) mm with less ``likeness`` than most."""
+    unlike = marks[likeness < _LIKE_MOST * float(np.median(likeness))]
+    place = np.arange(len(turns)) * ALONG_MM
+    away = np.abs(place[:, None] - unlike[None, :]).min(axis=1, initial=np.inf)
+    return np.asarray(away < _BESIDE_STITCHES * pitch_mm)
+
+
+def _skipped(
+    cloth: Lines, usual: Lines, turns: Lines, ground: float, doubted: NDArray[np.bool_]
+) -> int | None:
     """Count stitches of ``cloth`` (rows, columns) without thread by the ``usual`` (rows, bins) one.
 
-    ``ground`` is the cloth's brightness.
+    ``ground`` is the cloth's brightness; only where a place is ``doubted`` (N,) too is one
+    missing, or a short stitch between two whole ones would be.
 
     None where thread does not stand out of the cloth, or is dark and might be groove alone.
     """
@@ -273,13 +290,16 @@ def _skipped(cloth: Lines, usual: Lines, turns: Lines, ground: float) -> int | N
     limit = (
         np.clip(1 - 5 * scatter, _MISSING_BELOW, _DARK_MISSING_BELOW) if dark else _MISSING_BELOW
     )
-    return _runs((share < limit) & seen, seen, turns)
+    return _runs((share < limit) & seen, seen, turns, doubted)
 
 
-def _runs(missing: NDArray[np.bool_], seen: NDArray[np.bool_], turns: Lines) -> int:
+def _runs(
+    missing: NDArray[np.bool_], seen: NDArray[np.bool_], turns: Lines, doubted: NDArray[np.bool_]
+) -> int:
     """Count stitches in runs of ``missing`` (N,), places not ``seen`` (N,) going with either.
 
-    A run at an end of the seam is the end of the seam.
+    A run counts where some of it is ``doubted`` (N,); one at an end of the seam is the end of the
+    seam.
     """
     count, start, last, begun = 0, -1, -1, False
     for column in np.flatnonzero(seen).tolist():
@@ -287,7 +307,7 @@ def _runs(missing: NDArray[np.bool_], seen: NDArray[np.bool_], turns: Lines) -> 
             start = column if start < 0 else start
             last = column
             continue
-        if start >= 0 and begun:
+        if start >= 0 and begun and doubted[start : last + 1].any():
             count += _stitches(float(turns[last] - turns[start]))
         start, begun = -1, True
     return count

@@ -154,11 +154,15 @@ class StationView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """``known``, ``revoked`` or ``unknown``, and the names that belong to the station."""
+    """``known``, ``revoked`` or ``unknown``, and the names that belong to the station.
+
+    ``retired`` says that the station is good and only this certificate is not, any more.
+    """
 
     status: str
     station_name: str = ""
     detail: str = ""
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

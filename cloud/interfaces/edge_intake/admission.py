@@ -7,10 +7,12 @@ import grpc.aio
 
 from cloud.commands.command import CommandContext, Source
 from cloud.interfaces.edge_intake.ports import Bus, CertificateReader
+from cloud.stations.commands import ReportStationFault
 from cloud.stations.queries import Standing, StationKey, StationStanding
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 DENIED = grpc.StatusCode.PERMISSION_DENIED
+MOST_SUSPECTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Admission:
     def __init__(self, bus: Bus, certificates: CertificateReader) -> None:
         self._bus = bus
         self._certificates = certificates
+        self._suspected: set[str] = set()
 
     async def admit(self, context: grpc.aio.ServicerContext) -> Caller:  # type: ignore[type-arg]
         """Return who calls, or end the call."""
@@ -63,6 +66,7 @@ class Admission:
         key = StationKey(organization_id=facts.organization_id, station_id=facts.station_id)
         standing = await self._standing(key, facts.serial)
         if standing.status != "known":
+            await self._suspect(key, facts.serial, standing)
             await context.abort(DENIED, f"{standing.status}: {standing.detail}")
         return Caller(
             organization_id=facts.organization_id,
@@ -70,6 +74,20 @@ class Admission:
             station_name=standing.station_name,
             certificate_serial=facts.serial,
         )
+
+    async def _suspect(self, key: StationKey, serial: str, standing: Standing) -> None:
+        """Put on record, once, that somebody uses a certificate that was given up."""
+        if not standing.retired or serial in self._suspected:
+            return
+        if len(self._suspected) >= MOST_SUSPECTED:
+            self._suspected.clear()
+        self._suspected.add(serial)
+        fault = ReportStationFault(
+            station_id=key.station_id,
+            code="retired_certificate_used",
+            detail=f"certificate {serial}",
+        )
+        await self._bus.send(fault, station_context(key))
 
     async def objection(self, caller: Caller) -> str:
         """Say why a caller must go now; empty when it may stay."""

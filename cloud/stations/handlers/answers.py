@@ -49,7 +49,9 @@ async def station_standing(query: StationStanding, unit: UnitOfWork) -> Standing
         )
         is None
     ):
-        return Standing(status="revoked", detail="the certificate was replaced or revoked")
+        return Standing(
+            status="revoked", detail="the certificate was replaced or revoked", retired=True
+        )
     return Standing(status="known", station_name=station.name)
 
 

@@ -10,7 +10,7 @@ from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.mqtt_agent import BrokerAddress, MqttAgent
 from edge.infrastructure.system_time import SystemClock
 from edge.outbox.record import AppendOutcome
-from tests.fakes.floor import STATION, until
+from tests.fakes.floor import PASSWORD, STATION, until
 from tests.fakes.tiny_broker import TinyBroker
 from tests.simulators.sample_events import sample_event
 
@@ -44,7 +44,9 @@ class GatedOutbox:
 async def test_nothing_is_confirmed_before_it_is_stored() -> None:
     async with TinyBroker() as broker:
         outbox = GatedOutbox()
-        address = BrokerAddress(host="127.0.0.1", port=broker.port, username="u", password="p")
+        address = BrokerAddress(
+            host="127.0.0.1", port=broker.port, username=STATION, password=PASSWORD
+        )
         agent = MqttAgent(STATION, address, outbox, SystemClock(), lambda: None)
         running = asyncio.create_task(agent.run())
         try:

@@ -1,4 +1,4 @@
-"""A broker of one client that shows what the client says and when: nothing is routed, nothing kept."""
+"""A broker of one client that shows what it says and when: nothing is routed, nothing kept."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from tests.simulators.raw_mqtt import _length, _packet, _whole, publish_packet
 
 
 class TinyBroker:
-    """Accepts one agent; `acknowledged` are the packet ids that it confirmed, `said` its messages."""
+    """Accepts one agent; `acknowledged` are packet ids that it confirmed, `said` its messages."""
 
     def __init__(self) -> None:
         self.acknowledged: list[int] = []

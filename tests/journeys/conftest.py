@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,10 @@ async def browser() -> AsyncIterator[Browser]:
         chromium = await playwright.chromium.launch(executable_path=_CHROMIUM, args=_QUIET)
         yield chromium
         await chromium.close()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that no other run closes to PostgreSQL's user, as pytest does with its own."""
+    with tempfile.TemporaryDirectory(prefix="kyndof-", ignore_cleanup_errors=True) as name:
+        yield Path(name)

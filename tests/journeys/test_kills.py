@@ -33,13 +33,13 @@ async def killed(folder, kills) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-async def test_whoever_is_killed_no_promised_event_is_lost_or_doubled(tmp_path) -> None:
+async def test_whoever_is_killed_no_promised_event_is_lost_or_doubled(folder) -> None:
     few = {"agent": 5, "producer": 5, "broker": 5, "serve": 4, "backend": 3, "postmaster": 2}
-    await killed(tmp_path, few)
+    await killed(folder, few)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-async def test_fifty_kills_of_each_lose_and_double_nothing(tmp_path) -> None:
+async def test_fifty_kills_of_each_lose_and_double_nothing(folder) -> None:
     many = {"agent": 50, "producer": 50, "broker": 20, "serve": 20, "backend": 15, "postmaster": 5}
-    await killed(tmp_path, many)
+    await killed(folder, many)

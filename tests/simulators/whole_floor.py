@@ -64,6 +64,7 @@ class WholeFloor:
         self.producer = ProducerProcess(self.home, broker.port, self.truth)
         self.agent: AgentProcess | None = None
         self.station_id = ""
+        self.trouble = ""
         self._links: list[Path] = []
 
     @classmethod
@@ -135,20 +136,28 @@ class WholeFloor:
 
     async def committed(self) -> int:
         """How many numbered facts PostgreSQL holds; 0 while it cannot be asked."""
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        try:
             rows = await self.site.ask(
                 "SELECT count(*) FROM station_events WHERE type = 'scan_refused'"
                 " AND standing = 'accepted'"
             )
-            return int(rows[0][0])
-        return 0
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            self.trouble = f"{type(error).__name__}: {error}"
+            return 0
+        self.trouble = ""
+        return int(rows[0][0])
+
+    async def unlocked_count(self, connection: asyncpg.Connection) -> int:
+        """How far the log got, asked by whoever holds the lock on it."""
+        await connection.execute("SET LOCAL row_security = off")
+        return int(await connection.fetchval("SELECT count(*) FROM station_events"))
 
     async def until_committed(self, count: int, within_s: float = 90) -> int:
         """Wait until so many have arrived."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + within_s
         while (found := await self.committed()) < count:
-            assert loop.time() < until_s, f"{found} of {count} after {within_s} s"
+            assert loop.time() < until_s, f"{found} of {count} after {within_s} s {self.trouble}"
             await asyncio.sleep(0.1)
         return found
 
@@ -175,10 +184,11 @@ class WholeFloor:
 
     def show_logs(self) -> None:
         """Print what the processes said last; pytest shows it with the failure."""
-        for process in (self.producer, self.agent, self.broker):
-            if process is not None and process.log.exists():
-                lines = process.log.read_text(errors="replace").splitlines()[-20:]
-                print(f"--- {process.log.name}\n" + "\n".join(line[:800] for line in lines))
+        logs = [p.log for p in (self.producer, self.agent, self.broker) if p is not None]
+        for log in (*logs, self.site.home / "postgres" / "postgres.log"):
+            if log.exists():
+                lines = log.read_text(errors="replace").splitlines()[-20:]
+                print(f"--- {log.name}\n" + "\n".join(line[:800] for line in lines))
 
 
 def _below(pid: int) -> list[psutil.Process]:

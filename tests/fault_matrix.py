@@ -28,6 +28,7 @@ _UPLINK = "contract/test_outbox_uplink.py::test_"
 _SYNC = "interfaces/test_event_sync.py::test_"
 _ENROL = "interfaces/test_enrolment.py::test_"
 _ROTATION = "interfaces/test_certificate_rotation.py::test_"
+_IDENTITY = "interfaces/test_identity_faults.py::test_"
 _TRIAL = "unit/test_bundle_trial.py::test_"
 _ROLLOUT = "unit/test_rollout.py::test_"
 _FETCH = "contract/test_bundle_download.py::test_"
@@ -144,12 +145,17 @@ ROWS: dict[int, FaultRow] = {
             f"{_UPLINK}an_outbox_restored_from_an_old_copy_becomes_a_new_one",
             f"{_SYNC}an_event_that_comes_again_under_a_new_epoch_counts_once",
             "contract/test_mqtt_producer.py::test_a_spool_set_back_goes_on_under_a_new_name",
+            f"{_IDENTITY}an_outbox_that_was_deleted_or_set_back_loses_and_doubles_nothing",
         ),
     ),
     15: FaultRow(
         fault="two clones of a station at once",
         holds="one of them is accepted; an alarm",
-        tests=(f"{_SYNC}of_two_outboxes_with_one_certificate_the_newer_stays",),
+        tests=(
+            f"{_SYNC}of_two_outboxes_with_one_certificate_the_newer_stays",
+            f"{_IDENTITY}of_two_copies_of_a_station_one_is_let_in_and_it_is_told_within_ten_seconds",
+            f"{_IDENTITY}two_copies_of_one_disk_are_found_out",
+        ),
     ),
     16: FaultRow(
         fault="a half-open line",
@@ -168,24 +174,30 @@ ROWS: dict[int, FaultRow] = {
     18: FaultRow(
         fault="a line that is up three seconds and down two",
         holds="progress whenever it is up; few connects, few events sent twice",
-        tests=(f"{_NETWORK}a_line_that_is_cut_again_and_again_gets_everything_across",),
+        tests=(
+            "journeys/test_slow_and_broken_lines.py::test_a_flapping_line_gets_on_whenever_it_is_up",
+            "journeys/test_slow_and_broken_lines.py::test_ten_minutes_of_flapping_get_everything_across",
+            f"{_NETWORK}a_line_that_is_cut_again_and_again_gets_everything_across",
+        ),
     ),
     19: FaultRow(
         fault="a backlog of a week",
         holds="the present comes through while it drains; memory stays flat",
         tier="N",
-        missing="its test is being written",
+        tests=("journeys/test_slow_and_broken_lines.py::test_the_present_overtakes_a_million",),
     ),
     20: FaultRow(
         fault="a slow cloud: the log is locked",
         holds="what is under way stays bounded, nothing is lost, no storm of connects",
-        missing="its test is being written",
+        tests=(
+            "journeys/test_slow_and_broken_lines.py::test_a_cloud_whose_log_is_locked_is_waited_for",
+        ),
     ),
     21: FaultRow(
         fault="two hundred stations come back at once",
         holds="all are served; how soon and how evenly is the benchmark fleet_reconnect",
         tier="N",
-        missing="its test is being written",
+        tests=("journeys/test_slow_and_broken_lines.py::test_a_whole_fleet_comes_back_at_once",),
     ),
     22: FaultRow(
         fault="poison: events nobody can read, unknown schemas, ten megabytes",
@@ -194,6 +206,7 @@ ROWS: dict[int, FaultRow] = {
             f"{_SYNC}an_event_that_nobody_can_read_stops_nothing",
             "interfaces/test_fuzzed_stations.py::test_ten_thousand_wrong_frames_are_refused_with_a_code_and_write_nothing",
             f"{_UPLINK}rejected_events_are_kept_and_do_not_stop_the_stream",
+            "contract/test_flooded_agent.py::test_ten_megabytes_are_refused_and_harm_nothing",
         ),
     ),
     23: FaultRow(
@@ -222,23 +235,27 @@ ROWS: dict[int, FaultRow] = {
     26: FaultRow(
         fault="the clock stands at 1970, jumps, goes back",
         holds="the order is the same; TLS works from the floor of the clock",
-        missing="the clock's floor comes with the station's identity",
+        tests=(f"{_IDENTITY}whatever_the_clock_says_order_stays_and_the_cloud_is_reached",),
     ),
     27: FaultRow(
         fault="a certificate ended while the station was off",
         holds="renewed by the old key; after too long by a token",
-        missing="comes with the station's identity",
+        tests=(f"{_IDENTITY}an_agent_off_for_45_days_comes_back_alone_and_after_100_by_a_token",),
     ),
     28: FaultRow(
         fault="a crash at each step of a rotation",
         holds="always a usable pair, no event lost",
-        missing="comes with the station's identity; power cuts of the pair are row 7",
+        tests=(
+            f"{_IDENTITY}a_rotation_killed_at_any_point_leaves_a_pair_that_opens_the_door",
+            f"{_IDENTITY}nothing_is_lost_while_the_agent_dies_and_its_certificate_is_renewed",
+        ),
     ),
     29: FaultRow(
         fault="a join token used twice, late, by the wrong device, by many at once",
         holds="one certificate",
         tests=(
             f"{_ENROL}of_twenty_devices_with_one_token_one_gets_in",
+            f"{_IDENTITY}of_a_hundred_devices_with_one_token_one_gets_in",
             f"{_ENROL}a_second_key_with_the_same_token_is_refused_and_on_record",
             f"{_ENROL}unknown_foreign_and_late_tokens_are_refused",
         ),
@@ -248,6 +265,7 @@ ROWS: dict[int, FaultRow] = {
         holds="its stream is closed within seconds and stays closed",
         tests=(
             f"{_SYNC}a_revoked_station_is_sent_away_and_stays_out",
+            f"{_IDENTITY}a_revoked_station_is_out_within_ten_seconds_and_is_given_nothing_more",
             "contract/test_outbox_enrolment.py::test_a_revoked_station_says_why_it_is_refused",
         ),
     ),
@@ -255,7 +273,9 @@ ROWS: dict[int, FaultRow] = {
         fault="the authority is rolled over",
         holds="no station is shut out meanwhile",
         tier="N",
-        missing="comes with the station's identity",
+        tests=(
+            "interfaces/test_authority_rollover.py::test_a_new_authority_takes_over_and_no_station_is_away_for_five_seconds",
+        ),
     ),
     32: FaultRow(
         fault="a bundle's download is cut, slow, wrong",
@@ -363,7 +383,9 @@ ROWS: dict[int, FaultRow] = {
     42: FaultRow(
         fault="a flood of thirty thousand messages a second",
         holds="memory stays bounded; the station's own events get through",
-        missing="its test is being written",
+        tests=(
+            "contract/test_flooded_agent.py::test_a_flood_neither_fills_the_memory_nor_drowns_events",
+        ),
     ),
     43: FaultRow(
         fault="a newer aiomqtt, grpcio or protobuf",

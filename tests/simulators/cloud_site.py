@@ -98,7 +98,7 @@ class CloudSite:
         """Process id of serve."""
         return self.supervisor.children["serve"].pid
 
-    async def ready(self, within_s: float = 60) -> None:
+    async def ready(self, within_s: float = 120) -> None:
         """Wait until serve answers."""
         url = f"http://127.0.0.1:{self.settings.http.port}/health/live"
         async with httpx.AsyncClient() as client, asyncio.timeout(within_s):

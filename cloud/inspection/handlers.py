@@ -22,7 +22,13 @@ from cloud.inspection.queries import (
     InspectionView,
     ListInspections,
 )
-from cloud.inspection.reading import Measurement, StitchReading, is_critical
+from cloud.inspection.reading import (
+    CorrectionChange,
+    Measurement,
+    StitchReading,
+    is_critical,
+    is_kind_name,
+)
 
 _MOST_AT_ONCE = 100
 
@@ -89,6 +95,8 @@ async def correct_inspection(command: CorrectInspection, unit: UnitOfWork) -> In
     known = {reading.name for reading in view.measurements}
     known |= {reading.seam for reading in view.stitches}
     for index, change in enumerate(command.changes):
+        if change.kind == "finding_renamed":
+            _judge_new_name(change, len(view.findings), f"changes[{index}]")
         if change.kind.endswith("_corrected") and change.name not in known:
             raise CorrectionInvalidError(
                 f"the inspection holds no reading {change.name}",
@@ -126,6 +134,15 @@ async def correct_inspection(command: CorrectInspection, unit: UnitOfWork) -> In
         unit.record(fact)
     await unit.store(InspectionStore).correct(command, by, at)
     return await find_inspection(FindInspection(inspection_id=command.inspection_id), unit)
+
+
+def _judge_new_name(change: CorrectionChange, findings_count: int, field: str) -> None:
+    if change.finding_index is None or not 0 <= change.finding_index < findings_count:
+        raise CorrectionInvalidError(
+            "the inspection holds no such finding", field=f"{field}.finding_index"
+        )
+    if not is_kind_name(change.name):
+        raise CorrectionInvalidError("that is no name of a kind", field=f"{field}.name")
 
 
 async def find_inspection(query: FindInspection, unit: UnitOfWork) -> InspectionView:

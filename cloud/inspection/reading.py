@@ -1,11 +1,13 @@
 """What a machine saw and measured, as it said it."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["PASS", "FAIL", "REVIEW", "CANNOT_MEASURE"]
 Verdict: TypeAlias = Literal["PASS", "FAIL", "REVIEW"]
 Score: TypeAlias = float
+_KIND = re.compile(r"[^\W_](?:[\w \-]{0,38}[^\W_])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A place that differs from a good piece; ``area_mm2`` is absent without calibration."""
+    """A place that differs from a good piece; ``area_mm2`` is absent without calibration.
+
+    ``description`` is what it is like in the words of the bundle: base64 of float32, or empty.
+    """
 
     defect_class: str
     score: Score
@@ -26,6 +31,7 @@ class Finding:
     area_px: float = 0.0
     area_mm2: float | None = None
     severity: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +84,25 @@ class CorrectionChange:
     """One thing that a person saw differently.
 
     ``name`` is a defect class, a point of measure or a seam; ``value_mm`` what the person measured.
+    ``finding_index`` is which finding was renamed, from 0.
     """
 
-    kind: Literal["finding_added", "finding_rejected", "measurement_corrected", "stitch_corrected"]
+    kind: Literal[
+        "finding_added",
+        "finding_rejected",
+        "finding_renamed",
+        "measurement_corrected",
+        "stitch_corrected",
+    ]
     name: str
+    finding_index: int | None = None
     value_mm: float | None = None
     polygon_px: tuple[Point, ...] = ()
+
+
+def is_kind_name(word: str) -> bool:
+    """Say whether a word can name a kind of flaw."""
+    return bool(_KIND.fullmatch(word)) and word != "unknown_anomaly"
 
 
 def is_critical(

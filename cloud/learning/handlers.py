@@ -6,6 +6,7 @@ from math import isfinite
 
 from cloud.commands.command import Command, Query
 from cloud.commands.ports import Handler, UnitOfWork
+from cloud.inspection.reading import is_kind_name
 from cloud.learning.bank import LARGEST_BANK_BYTES, is_style
 from cloud.learning.commands import NameFlaw, RecordCalibration, TeachStyle, WithdrawBank
 from cloud.learning.errors import (
@@ -18,7 +19,7 @@ from cloud.learning.errors import (
     WithdrawalInvalidError,
 )
 from cloud.learning.events import BankWithdrawn, FlawNamed, StationCalibrated, StyleTaught
-from cloud.learning.naming import MOST_FINDINGS, examples_by_bundle, is_description, is_name
+from cloud.learning.naming import MOST_FINDINGS, examples_by_bundle, is_description
 from cloud.learning.ports import (
     BankReader,
     BankStore,
@@ -48,7 +49,7 @@ async def name_flaw(command: NameFlaw, unit: UnitOfWork) -> None:
         NamingInvalidError: no name, no description, or one in the words of another bundle.
     """
     store = unit.store(NamingStore)
-    if command.kind and not is_name(command.kind):
+    if command.kind and not is_kind_name(command.kind):
         raise NamingInvalidError("that is no name of a kind", field="kind")
     if command.kind and not is_description(command.description):
         raise NamingInvalidError(

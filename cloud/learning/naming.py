@@ -1,6 +1,5 @@
 """What people call flaws, and which of their words count."""
 
-import re
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,6 @@ MOST_NUMBERS = 128
 MOST_FINDINGS = 10_000
 MOST_BUNDLES = 3
 MOST_OF_A_KIND = 200
-_KIND = re.compile(r"[^\W_](?:[\w \-]{0,38}[^\W_])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +31,6 @@ class NamedFinding:
 
     bundle_digest: str
     description: bytes = b""
-
-
-def is_name(kind: str) -> bool:
-    """Say whether a word can name a kind of flaw."""
-    return bool(_KIND.fullmatch(kind)) and kind != "unknown_anomaly"
 
 
 def is_description(content: bytes) -> bool:
@@ -62,7 +55,7 @@ def examples_by_bundle(
 
 
 def _examples(newest_first: Sequence[Naming]) -> Mapping[str, Sequence[bytes]]:
-    described = [one for one in newest_first if one.kind and one.description]
+    described = [one for one in newest_first if one.kind and is_description(one.description)]
     lengths = Counter(len(one.description) for one in described)
     found: defaultdict[str, list[bytes]] = defaultdict(list)
     for one in described:

@@ -385,6 +385,7 @@ def to_station(result: InspectionResult, standard: Standard, board: str) -> reco
                 area_mm2=found.area_mm2,
                 severity=found.severity or "",
                 confidence_ratio=found.confidence_ratio,
+                description=found.description,
             )
             for found in result.findings
         ),

@@ -135,6 +135,7 @@ def _readings(record: InspectionRecord, message: floor.InspectionRecorded) -> No
             area_px=found.area_px,
             area_mm2=found.area_mm2,
             severity=found.severity,
+            description=found.description,
         )
     for measured in record.measurements:
         message.measurements.add(

@@ -47,10 +47,19 @@ def named(
         return tuple(findings)
     found = list(findings)
     for place, finding in enumerate(found[:MOST_NAMED]):
-        kind, ratio = _kind(finding, looked, detector, usable)
+        features, own = _own(finding, looked, detector)
+        if not own.any():
+            continue
+        description = _description(features, own, looked)
+        known = replace(finding, description=description.astype("<f4").tobytes())
+        kind, ratio = _taught(description, usable)
+        if kind == UNKNOWN and detector.kinds:
+            whitening = looked.scale.whitening
+            logits = detector.kind_logits(features[None], looked.middle, whitening)[0]
+            kind, ratio = kind_of(logits[own], detector.kinds, detector.kind_confidence_ratio)
         if kind != UNKNOWN:
-            sure = round(ratio, 2)
-            found[place] = replace(finding, defect_class=kind, confidence_ratio=sure)
+            known = replace(known, defect_class=kind, confidence_ratio=round(ratio, 2))
+        found[place] = known
     return tuple(found)
 
 
@@ -77,22 +86,14 @@ def kind_of(
     return (kinds[best] if sure > confidence_ratio else UNKNOWN), sure
 
 
-def _kind(
-    finding: Finding, looked: Looked, detector: DefectDetector, prototypes: Sequence[Prototypes]
+def _taught(
+    description: NDArray[np.float32], prototypes: Sequence[Prototypes]
 ) -> tuple[str, float]:
-    features, own = _own(finding, looked, detector)
-    if not own.any():
-        return UNKNOWN, 0.0
-    description = _description(features, own, looked)
+    """Name a flaw described by (D,) float32 as people do; unknown where nobody named its like."""
     fitting = [one for one in prototypes if one.means.shape[1] == len(description)]
     answers = [one.name(description) for one in fitting]
     best = max(answers, key=lambda answer: answer.confidence_ratio, default=None)
-    if best is not None and best.kind != UNKNOWN:
-        return best.kind, best.confidence_ratio
-    if not detector.kinds:
-        return UNKNOWN, 0.0
-    logits = detector.kind_logits(features[None], looked.middle, looked.scale.whitening)[0]
-    return kind_of(logits[own], detector.kinds, detector.kind_confidence_ratio)
+    return (UNKNOWN, 0.0) if best is None else (best.kind, best.confidence_ratio)
 
 
 def _description(

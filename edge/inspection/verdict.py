@@ -76,7 +76,8 @@ class StitchReading:
 class Finding:
     """A place that departs from the style's good pieces.
 
-    ``score`` is a robust z value, ``area_mm2`` is None without a calibrated plane.
+    ``score`` is a robust z value, ``area_mm2`` is None without a calibrated plane. ``description``
+    is what it is like, little-endian float32, empty where it was not looked at alone.
     """
 
     defect_class: str
@@ -86,6 +87,7 @@ class Finding:
     area_mm2: float | None = None
     severity: Severity | None = None
     confidence_ratio: float | None = None
+    description: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

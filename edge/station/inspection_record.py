@@ -36,7 +36,10 @@ class InspectionTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A place that differs from a good piece; areas in px² and mm²."""
+    """A place that differs from a good piece; areas in px² and mm².
+
+    ``description`` is what it is like, little-endian float32, in the words of the bundle.
+    """
 
     defect_class: str
     defect_score: float
@@ -45,6 +48,7 @@ class Finding:
     area_mm2: float | None
     severity: str
     confidence_ratio: float | None = None
+    description: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

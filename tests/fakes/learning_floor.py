@@ -11,6 +11,7 @@ from kyndof_wire.floor.v1 import floor_pb2
 from kyndof_wire.sync.v1 import sync_pb2
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.inspection.commands import CorrectInspection, CorrectionChange
 from cloud.learning.commands import WithdrawBank
 from cloud.production.work_order import PieceDraft
 from cloud.stations.queries import StationKey
@@ -52,11 +53,15 @@ class Factory:
     def __init__(self, world: IntakeWorld, floors: list[Floor]) -> None:
         self.world, self.floors = world, floors
 
-    async def found(self, number: int, at: int = 0) -> str:
+    async def found(self, number: int, at: int = 0, description: bytes = b"") -> str:
         """Let a station find a flaw in a piece; return the inspection."""
         floor = self.floors[at]
         begun = floor.started(number)
         inspected, done = floor.inspected_and_finished(number, verdict="REVIEW")
+        if description:
+            message = floor_pb2.InspectionRecorded.FromString(inspected.payload)
+            message.findings[0].description = description
+            inspected.payload = message.SerializeToString()
         await floor.say(begun, inspected, done, outbox_id=f"outbox-{at}")
         return floor_pb2.InspectionRecorded.FromString(inspected.payload).inspection_id
 
@@ -86,6 +91,13 @@ class Factory:
 
     async def withdraw(self, bank_id: str, reason: str) -> None:
         await self.world.core.bus.send(WithdrawBank(bank_id=bank_id, reason=reason), LEAD)
+
+    async def rename(self, inspection_id: str, kind: str, index: int | None = 0) -> None:
+        change = CorrectionChange(kind="finding_renamed", name=kind, finding_index=index)
+        command = CorrectInspection(
+            inspection_id=inspection_id, verdict="FAIL", reason="돋보기로 봄", changes=(change,)
+        )
+        await self.world.core.bus.send(command, LEAD)
 
     async def kinds(self, at: int = 0) -> list[tuple[str, ...]]:
         package = await self.package(at)

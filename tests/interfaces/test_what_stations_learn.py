@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from ulid import ULID
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
+from cloud.inspection.errors import CorrectionInvalidError
 from cloud.learning.errors import BankUnknownError, BankWithdrawnError, WithdrawalInvalidError
-from cloud.learning.queries import ListCalibrations, ListTaughtBanks
+from cloud.learning.queries import ListCalibrations, ListNamedKinds, ListTaughtBanks
 from edge.inspection.prototypes import Prototypes
 from tests.fakes.core import OTHER, context_of
 from tests.fakes.learning_floor import (
@@ -207,3 +209,32 @@ async def test_the_cloud_knows_how_each_station_was_calibrated(factory: Factory)
     assert codes == ["CALIBRATION_INVALID", "CALIBRATION_INVALID", "PAYLOAD_INVALID"]
     other = context_of("lead@other.example", organization_id=OTHER)
     assert await factory.world.core.bus.ask(ListCalibrations(), other) == ()
+
+
+async def test_a_finding_renamed_in_a_correction_is_a_naming_too(factory: Factory) -> None:
+    found = [await factory.found(n, description=numbers(shake=n)) for n in range(4)]
+    await factory.say(*(naming(one, "hole", n) for n, one in enumerate(found[:2])))
+    await factory.settled()
+    assert await factory.kinds(1) == [()]
+    await factory.rename(found[2], "hole")
+    assert await factory.kinds(1) == [("hole",)]
+    await factory.rename(found[0], "stain")
+    assert await factory.kinds(1) == [()]
+    for index, word in ((1, "hole"), (-1, "hole"), (None, "hole"), (0, "<b>"), (0, "")):
+        with pytest.raises(CorrectionInvalidError):
+            await factory.rename(found[3], word, index)
+    # What the station could not describe is called so, and teaches nothing.
+    await factory.rename(found[3], "hole")
+    assert await factory.kinds(1) == [("hole",)]
+    kinds = await factory.world.core.bus.ask(ListNamedKinds(), LEAD)
+    assert [(kind.kind, kind.naming_count) for kind in kinds] == [("hole", 3), ("stain", 1)]
+
+
+async def test_a_description_of_an_impossible_length_costs_only_itself(factory: Factory) -> None:
+    inspection_id = await factory.found(0, description=b"\0" * 191)
+    await factory.settled()
+    assert await factory.floors[0].disputes() == []
+    (row,) = await factory.world.rows("SELECT findings FROM inspections")
+    assert json.loads(row["findings"])[0]["description"] == ""
+    await factory.rename(inspection_id, "hole")
+    assert await factory.kinds(1) == [()]

@@ -31,12 +31,27 @@ ON CONFLICT (organization_id, naming_id) DO NOTHING
 RETURNING 1
 """
 
-# The newest word on each finding; one that takes a name back leaves nothing.
+# The newest word on each finding, said at a station or in a correction; one that takes a name back
+# leaves nothing.
 _NEWEST = """
+WITH words AS (
+  SELECT inspection_id, finding_index, kind, bundle_digest, description, named_at, naming_id
+  FROM flaw_namings WHERE organization_id = $1
+  UNION ALL
+  SELECT i.inspection_id, (change ->> 'finding_index')::integer, change ->> 'name',
+         i.bundle_digest,
+         decode(coalesce(i.findings -> (change ->> 'finding_index')::integer ->> 'description',
+                         ''), 'base64'),
+         c.corrected_at, to_char(c.position, 'FM0000000000')
+  FROM inspection_corrections c
+  JOIN inspections i USING (organization_id, inspection_id)
+  CROSS JOIN LATERAL jsonb_array_elements(c.changes) AS change
+  WHERE c.organization_id = $1 AND c.changes @> '[{"kind": "finding_renamed"}]'
+    AND change ->> 'kind' = 'finding_renamed'
+)
 SELECT kind, bundle_digest, description, named_at FROM (
   SELECT DISTINCT ON (inspection_id, finding_index) kind, bundle_digest, description, named_at
-  FROM flaw_namings WHERE organization_id = $1
-  ORDER BY inspection_id, finding_index, named_at DESC, naming_id DESC
+  FROM words ORDER BY inspection_id, finding_index, named_at DESC, naming_id DESC
 ) word WHERE kind <> '' ORDER BY named_at DESC LIMIT 5000
 """
 

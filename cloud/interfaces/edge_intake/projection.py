@@ -1,5 +1,6 @@
 """Which command a fact from the floor becomes."""
 
+import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ SHOWN = frozenset(
         "station_snapshot",
     }
 )
+#: 128 numbers of four bytes.
+LARGEST_DESCRIPTION_BYTES = 512
 
 
 def command_of(station: StationKey, event: LoggedEvent) -> Command:
@@ -204,7 +207,14 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "area_px": finding.area_px,
         "area_mm2": _given(finding, "area_mm2"),
         "severity": finding.severity,
+        "description": _described(finding.description),
     }
+
+
+def _described(content: bytes) -> str:
+    """Return a description as text; one of an impossible length is left out, not its inspection."""
+    is_possible = len(content) <= LARGEST_DESCRIPTION_BYTES and len(content) % 4 == 0
+    return base64.b64encode(content).decode("ascii") if is_possible else ""
 
 
 def _measurement(reading: Measurement) -> dict[str, Any]:

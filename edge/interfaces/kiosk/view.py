@@ -8,7 +8,7 @@ from edge.interfaces.kiosk.texts import say_both
 from edge.station.alarms import Alarm
 from edge.station.bundle_line import BundleLine
 from edge.station.guide_state import Refusal, Shown, Work
-from edge.station.inspection_record import InspectionRecord, PointPx
+from edge.station.inspection_record import Finding, InspectionRecord, PointPx
 from edge.station.work_package import PieceOfOrder, Step
 from edge.station.workstation import Workstation
 
@@ -142,10 +142,7 @@ def _verdict(station: Workstation, shown: Shown, work: Work) -> Json:
         "stitches": [
             asdict(s) | {"seam_px": [_point(p) for p in s.seam_px]} for s in record.stitches
         ],
-        "findings": [
-            asdict(f) | {"score": f.defect_score, "polygon_px": [_point(p) for p in f.polygon_px]}
-            for f in record.findings
-        ],
+        "findings": [_finding(f) for f in record.findings],
         "reasons": [{"code": code, **say_both(f"reason.{code}")} for code in record.reasons],
         "anomaly_score": record.anomaly_score,
         "threshold_score": record.threshold_score,
@@ -189,3 +186,13 @@ def _next(station: Workstation, work: Work) -> dict[str, str]:
             return say_both("next.rework", details)
     key = "step" if standing.state in _OPEN else standing.state.lower()
     return say_both(f"next.{key}", details)
+
+
+def _finding(found: Finding) -> Mapping[str, object]:
+    """Return what the page shows of a finding; what it is like says nothing to people."""
+    told = asdict(found)
+    del told["description"]
+    return told | {
+        "score": found.defect_score,
+        "polygon_px": [_point(p) for p in found.polygon_px],
+    }

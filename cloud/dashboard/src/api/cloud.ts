@@ -3244,15 +3244,18 @@ export interface components {
          * @description One thing that a person saw differently.
          *
          *     ``name`` is a defect class, a point of measure or a seam; ``value_mm`` what the person measured.
+         *     ``finding_index`` is which finding was renamed, from 0.
          */
         CorrectionChange: {
             /**
              * Kind
              * @enum {string}
              */
-            kind: "finding_added" | "finding_rejected" | "measurement_corrected" | "stitch_corrected";
+            kind: "finding_added" | "finding_rejected" | "finding_renamed" | "measurement_corrected" | "stitch_corrected";
             /** Name */
             name: string;
+            /** Finding Index */
+            finding_index?: number | null;
             /** Value Mm */
             value_mm?: number | null;
             /**
@@ -3872,6 +3875,8 @@ export interface components {
         /**
          * Finding
          * @description A place that differs from a good piece; ``area_mm2`` is absent without calibration.
+         *
+         *     ``description`` is what it is like in the words of the bundle: base64 of float32, or empty.
          */
         Finding: {
             /** Defect Class */
@@ -3895,6 +3900,11 @@ export interface components {
              * @default
              */
             severity?: string;
+            /**
+             * Description
+             * @default
+             */
+            description?: string;
         };
         /**
          * FloorCounts

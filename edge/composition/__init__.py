@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.composition.bundles import Judging, compose_judging, compose_model_agent
-from edge.composition.configuration import compose_configuration
+from edge.composition.configuration import Configured, compose_configuration, compose_tuning
 from edge.composition.desk import compose_desk, compose_learned
 from edge.composition.vision import (
     compose_board,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from edge.infrastructure.spool_journal import SpoolJournal
     from edge.infrastructure.sqlite_outbox_thread import OutboxThread
     from edge.infrastructure.sqlite_spool import SqliteSpool
-    from edge.infrastructure.station_loops import ScanQueue, StationLoops
+    from edge.infrastructure.station_loops import CodeWatch, ScanQueue, StationLoops
     from edge.infrastructure.sync_agent import SyncAgent
     from edge.interfaces.kiosk.app import Kiosk
     from edge.interfaces.kiosk.desk import Desk
@@ -184,6 +184,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         media=media,
         reporter=LinkReporter(home / "link.json", status, outbox, mqtt.alarm, clock),
         clock_file=home / "clock.json",
+        tuning=compose_tuning(settings, media, outbox),
         trim_s=trim_interval_s(settings.outbox.retention_h * 3600),
     )
     with (
@@ -296,13 +297,12 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         producer = MqttProducer(_broker(settings), journal, station.heard, clock, UlidFactory())
         scans = ScanQueue(station)
         plugged, scanning = open_scanner(parse_scanner(settings.scanner), scans.offer)
-        manager = stack.enter_context(service_manager(service_manager_address(), _LOOPS))
         around = Surroundings(
             files=StationFiles(home, clock),
             desk=desk,
             producer=producer,
             scanner_plugged=plugged,
-            manager=manager,
+            manager=stack.enter_context(service_manager(service_manager_address(), _LOOPS)),
         )
         loops = StationLoops(station, around)
         agent = AgentChild(
@@ -310,6 +310,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         )
         acts = compose_desk(settings, station, desk, judging.inspector, learned)
         kiosk = _kiosk(settings, acts, desk, pictures, loops)
+        codes = _codes(station, desk, scans)
         server = KioskServer(kiosk, door)
         stack.callback(server.stop)
         parts: Loops = {
@@ -319,9 +320,12 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             "tick": loops.tick(),
             "scans": scans.run(),
             "agent": agent.run(),
-            "configuration": compose_configuration(settings, desk, station).run(),
+            "codes": codes.run(),
+            "configuration": compose_configuration(
+                settings, Configured(desk=desk, station=station, kiosk=kiosk, codes=codes)
+            ).run(),
         } | judging.loops(station)
-        yield parts | scanning | _codes(settings, station, desk, scans)
+        yield parts | scanning
 
 
 def _broker(settings: EdgeSettings) -> "BrokerAddress":
@@ -428,14 +432,9 @@ def _kiosk(
     return Kiosk(acts.station, doors, acts, host=settings.kiosk.host, language=settings.language)
 
 
-def _codes(
-    settings: EdgeSettings, station: "Workstation", desk: "CameraDesk", scans: "ScanQueue"
-) -> "Loops":
-    """Return the loop that reads codes from the camera's frames; none where it is not wanted."""
+def _codes(station: "Workstation", desk: "CameraDesk", scans: "ScanQueue") -> "CodeWatch":
+    """Return the loop that reads codes from the camera's frames."""
     from edge.infrastructure.camera_codes import CameraCodes
     from edge.infrastructure.station_loops import CodeWatch
 
-    if not settings.scan_with_camera:
-        return {}
-    read = CameraCodes(compose_reader()).read
-    return {"codes": CodeWatch(station, desk, read, scans.offer).run()}
+    return CodeWatch(station, desk, CameraCodes(compose_reader()).read, scans.offer)

@@ -112,6 +112,11 @@ class CameraDesk:
         source = self._source
         return None if source is None else source.capabilities()
 
+    @property
+    def is_device(self) -> bool:
+        """Say whether files of settings mean something to this camera."""
+        return self._own.kind in {"v4l2", "picamera2"}
+
     def trouble(self) -> str | None:
         """Return the alarm's code while no fresh frame is there."""
         if self._address.kind == "none":

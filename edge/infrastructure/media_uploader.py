@@ -25,6 +25,7 @@ from kyndof_wire.media.v1.media_pb2_grpc import MediaServiceStub
 from edge.infrastructure.media_index import SqliteMediaIndex
 from edge.infrastructure.media_orphans import facts_wait, old_pictures
 from edge.outbox.errors import MediaIndexError, OutboxError
+from edge.outbox.pace import part_bytes
 from edge.outbox.ports import Outbox
 from edge.outbox.record import MediaDue
 from edge.outbox.retention import MediaRecord, MediaState, choose_evictions
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from kyndof_wire.media.v1.media_pb2_grpc import MediaServiceAsyncStub
 
 LOG = logging.getLogger("kyndof.media")
-PART_BYTES = 1 << 20
 CALL_S = 15.0
 UPLOAD_S = 120.0
 IDLE_S = 1.0
@@ -78,8 +78,14 @@ class MediaUploader:
         self._outbox = outbox
         self._limit_bytes = limit_bytes
         self._spool = spool
+        self._bytes_per_s: Callable[[], float | None] = _unlimited
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="media")
         self._index: SqliteMediaIndex | None = None
+
+    def tune(self, limit_bytes: int, bytes_per_s: Callable[[], float | None]) -> None:
+        """Use another bound of the folder, and ask ``bytes_per_s`` how fast pictures may leave."""
+        self._limit_bytes = limit_bytes
+        self._bytes_per_s = bytes_per_s
 
     async def _run(self, act: Callable[[SqliteMediaIndex], Result]) -> Result:
         def in_thread() -> Result:
@@ -239,7 +245,10 @@ class MediaUploader:
         offer: OfferMediaResponse,
     ) -> None:
         await self._mark(record, MediaState.UPLOADING)
-        await stub.UploadMedia(_parts(path, offer.upload_id, offer.offset_bytes), timeout=UPLOAD_S)
+        slowest = self._bytes_per_s()
+        patience_s = UPLOAD_S + (record.size_bytes / slowest if slowest else 0)
+        parts = _parts(path, offer.upload_id, offer.offset_bytes, self._bytes_per_s)
+        await stub.UploadMedia(parts, timeout=patience_s)
         answer = await stub.CompleteMedia(
             CompleteMediaRequest(upload_id=offer.upload_id, sha256=record.sha256), timeout=CALL_S
         )
@@ -270,12 +279,24 @@ def _inspect(path: Path, sha256: bytes) -> tuple[str, str, int]:
     return "", content_type(content[:8]), len(content)
 
 
-async def _parts(path: Path, upload_id: str, offset: int) -> AsyncIterator[UploadMediaRequest]:
-    """Yield a file's bytes from an offset, at most 1 MiB each."""
+def _unlimited() -> float | None:
+    return None
+
+
+async def _parts(
+    path: Path, upload_id: str, offset: int, bytes_per_s: Callable[[], float | None]
+) -> AsyncIterator[UploadMediaRequest]:
+    """Yield a file's bytes from an offset, at most 1 MiB each and never faster than allowed."""
     with path.open("rb") as file:
         file.seek(offset)
-        while data := await asyncio.to_thread(file.read, PART_BYTES):
+        while True:
+            limit = bytes_per_s()
+            data = await asyncio.to_thread(file.read, part_bytes(limit))
+            if not data:
+                return
             yield UploadMediaRequest(
                 upload_id=upload_id, offset_bytes=offset, data=data, crc32=zlib.crc32(data)
             )
             offset += len(data)
+            if limit is not None:
+                await asyncio.sleep(len(data) / limit)

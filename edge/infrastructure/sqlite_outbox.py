@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kyndof_wire.sync.v1.sync_pb2 import Event
@@ -80,6 +80,10 @@ class SqliteOutbox:
         self.salvaged_count = 0
         self._tracks: dict[str, ProducerTrack] = {}
         self._open()
+
+    def keep_for(self, retention_ms: int) -> None:
+        """Keep acknowledged events so long from now on."""
+        self._bounds = replace(self._bounds, retention_ms=retention_ms)
 
     def _open(self) -> None:
         self._db, moved = open_file(

@@ -46,6 +46,10 @@ class OutboxThread:
             await self._run(self._file.close)
         self._executor.shutdown(wait=False)
 
+    async def keep_for(self, retention_ms: int) -> None:
+        """Keep acknowledged events so long from now on."""
+        await self._run(lambda: self._outbox.keep_for(retention_ms))
+
     @property
     def _outbox(self) -> SqliteOutbox:
         if self._file is None:

@@ -230,12 +230,13 @@ class CodeWatch:
         self._read = read
         self._offer = offer
         self._in_view = LabelsInView()
+        self.is_on = True
 
     async def run(self) -> None:
         """Look at new frames until cancelled."""
         looked_at = -1
         while True:
-            wanted = self._station.reads_camera_codes()
+            wanted = self.is_on and self._station.reads_camera_codes()
             if not wanted:
                 self._in_view.pause()
             frame = await asyncio.to_thread(self._desk.newest) if wanted else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from kyndof_wire.sync.v1.sync_pb2 import DiskReport
 
 from edge.infrastructure.clock_floor import keep_floor
+from edge.infrastructure.configuration_tuning import AgentTuning
 from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.grpc_link import CloudLink
 from edge.infrastructure.identity_enrolment import EnrolmentWatcher
@@ -38,6 +39,7 @@ class SyncAgent:
     media: MediaUploader
     reporter: LinkReporter
     clock_file: Path
+    tuning: AgentTuning
     trim_s: float = TRIM_S
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,6 +60,7 @@ class SyncAgent:
                     ("report", self.reporter.run()),
                     ("trim", self._trim()),
                     ("clock", keep_floor(self.clock_file)),
+                    ("tuning", self.tuning.run()),
                 )
             ]
             LOG.info("ready")

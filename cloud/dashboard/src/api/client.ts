@@ -81,6 +81,11 @@ export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await answered("GET", path, { signal })).answer as T;
 }
 
+/** GET `path` with the mark under which it may be changed. */
+export async function readTagged(path: string, signal?: AbortSignal): Promise<{ answer: unknown; tag: string }> {
+  return answered("GET", path, { signal });
+}
+
 /** GET the mark of what lies at `path`, which a change of it must bring along. */
 export async function readTag(path: string): Promise<string> {
   return (await answered("GET", path, {})).tag;

@@ -1,7 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import type { Approval, ApprovalLine, Calibration, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, ModelBundle, MyAccess, NamedKind, NotificationPage, Organization, Person, Piece, RegistryProblem, Rollout, RolloutDefaults, SignInMethods, Station, TaughtBank, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
-import { act, read } from "@/api/client";
+import type { Approval, ApprovalLine, Calibration, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, ModelBundle, MyAccess, NamedKind, NotificationPage, Organization, Person, Piece, RegistryProblem, Rollout, RolloutDefaults, SignInMethods, Station, StationConfiguration, TaughtBank, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
+import { act, read, readTagged } from "@/api/client";
 import { keepResults } from "@/live/floor_patch";
 
 export const keys = {
@@ -28,6 +28,8 @@ export const keys = {
   deliveries: (id: string) => ["webhooks", "deliveries", id] as const,
   conversations: ["conversations"] as const,
   conversation: (id: string) => ["conversations", id] as const,
+  configurations: ["station-configuration"] as const,
+  configuration: (id: string) => ["station-configuration", id] as const,
   registryProblems: ["registry-problems"] as const,
   rollouts: ["rollouts"] as const,
   stations: ["stations"] as const,
@@ -143,6 +145,17 @@ export const wishesQuery = queryOptions({
   queryKey: keys.wishes,
   queryFn: ({ signal }) => read<Wishes>("/notifications/wishes", signal),
 });
+
+export const configurationQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.configuration(id),
+    queryFn: async ({ signal }) => {
+      const { answer, tag } = await readTagged(`/stations/${encodeURIComponent(id)}/configuration`, signal);
+      return { answer: answer as StationConfiguration, tag };
+    },
+    // That a station came or went is no event of its configuration.
+    refetchInterval: ({ state }) => (state.data?.answer.standing === "away" ? QUIET_MS : false),
+  });
 
 const BUSY_MS = 3000;
 const QUIET_MS = 10_000;

@@ -58,6 +58,9 @@ export type FloorStation = Answer<Schemas["FloorStation"]> & {
 };
 export type Floor = Omit<Answer<Schemas["FloorView"]>, "stations"> & { stations: FloorStation[] };
 
+export type StationConfiguration = Answer<Schemas["StationConfigurationView"]>;
+export type ConfigurationField = Answer<Schemas["ConfigurationFieldView"]>;
+
 export interface StationResult {
   verdict: string;
   piece_id: string;

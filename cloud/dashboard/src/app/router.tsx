@@ -60,6 +60,11 @@ const inside = createRoute({
 });
 
 const floor = createRoute({ getParentRoute: () => inside, path: "/", component: FloorPage });
+const configuration = createRoute({
+  getParentRoute: () => inside,
+  path: "/stations/$stationId/configuration",
+  component: lazyRouteComponent(() => import("@/features/stations/ConfigurationPage"), "ConfigurationPage"),
+});
 const workOrders = createRoute({
   getParentRoute: () => inside,
   path: "/work-orders",
@@ -142,7 +147,7 @@ const piece = createRoute({
 
 export function buildRouter(client: QueryClient) {
   return createRouter({
-    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, workOrders, newWorkOrder, workOrder, piece, disputes, approvals, jobs, learned, wishes, webhooks, rollouts, conversations])]),
+    routeTree: root.addChildren([login, openId, password, invitation, inside.addChildren([account, slackReturn, device, floor, configuration, workOrders, newWorkOrder, workOrder, piece, disputes, approvals, jobs, learned, wishes, webhooks, rollouts, conversations])]),
     context: { client },
     defaultPreload: false,
     scrollRestoration: true,

@@ -129,7 +129,10 @@ export function StationCard({ station }: { station: FloorStation }) {
             {station.name} · {station.stages.map((stage) => name("stage", stage)).join(" · ")}
           </span>
         </div>
-        <Presence station={station} />
+        <div className={classes.side}>
+          <Presence station={station} />
+          <Link to="/stations/$stationId/configuration" params={{ stationId: station.station_id }} className="k-link" aria-label={t("floor.settings_of", { station: station.name })}>{t("floor.settings")}</Link>
+        </div>
       </header>
       <Alarms codes={alarms} />
       <Work station={station} />

@@ -52,6 +52,7 @@ class ArtifactFetcher:
         self._trust = trust
         self._check = check
         self._timing = timing or FetchTiming()
+        self._one_at_a_time = asyncio.Lock()
 
     async def fetch(self, stub: "ArtifactServiceAsyncStub", digest: str) -> None:
         """Fetch what is missing and install the whole; what lies here already is checked anew.
@@ -61,6 +62,10 @@ class ArtifactFetcher:
             AioRpcError, TimeoutError: the way to the cloud was cut; what came stays.
             OSError: the disk refused.
         """
+        async with self._one_at_a_time:
+            await self._fetch(stub, digest)
+
+    async def _fetch(self, stub: "ArtifactServiceAsyncStub", digest: str) -> None:
         await self._follow_trust(stub)
         if (self._models / digest).is_dir():
             await asyncio.to_thread(self._check(), self._models / digest)

@@ -302,7 +302,8 @@ async def test_a_link_planted_in_an_installed_bundle_is_found(station, small, tm
 @pytest.mark.faults
 async def test_two_at_once_do_not_mix(station, large, small) -> None:
     first, second = station.shelf.put(large), station.shelf.put(sign(small, RELEASE))
-    await asyncio.gather(station.fetch(first), station.fetch(second))
+    fetcher = station.fetcher()
+    await asyncio.gather(*(fetcher.fetch(station.stub, digest) for digest in (first, second)))
     assert digest_of(station.models / first) == first
     assert digest_of(station.models / second) == second
     assert (BASE / "manifest.json").is_file()

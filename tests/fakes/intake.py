@@ -220,7 +220,7 @@ class IntakeWorld:
         address = f"127.0.0.1:{self.servers.enrolment_port}"
         async with grpc.aio.secure_channel(address, credentials, OPTIONS) as channel:
             response: EnrolResponse = await EnrolmentServiceStub(channel).Enrol(
-                EnrolRequest(join_token=token, csr_der=device.csr_der, serial=serial), timeout=10
+                EnrolRequest(join_token=token, csr_der=device.csr_der, serial=serial), timeout=60
             )
         device.certificate_pem, device.ca_pem = response.certificate_pem, response.ca_pem
         return response

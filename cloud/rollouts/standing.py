@@ -51,7 +51,7 @@ class TrialNumbers:
         """
         seconds = (self.shadow_s, self.trial_s)
         ratios = (self.error_ratio, self.slow_ratio, self.override_ratio)
-        counts = (self.shadow_garments, self.trial_garments)
+        counts = (self.shadow_garments, self.trial_garments, self.failing_restarts)
         if not all(isfinite(one) and 0 <= one <= 30 * 86_400 for one in seconds):
             raise RolloutInvalidError("times lie between 0 and 30 days", field="trial")
         if not all(0 <= one <= 1 for one in ratios):

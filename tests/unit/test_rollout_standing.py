@@ -102,6 +102,7 @@ def test_the_first_verdict_holds_whatever_comes_after_it() -> None:
         TrialNumbers(trial_garments=-1),
         TrialNumbers(error_ratio=1.5),
         TrialNumbers(failing_restarts=0),
+        TrialNumbers(failing_restarts=2**40),
     ],
 )
 def test_numbers_that_no_station_could_keep_to_are_refused(wrong: TrialNumbers) -> None:

@@ -31,7 +31,7 @@ async def killed(folder, kills) -> None:
         print(f"{len(outcome.ok)} ok, {len(outcome.unknown)} given up before their commit")
 
 
-@pytest.mark.faults
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 async def test_whoever_is_killed_no_promised_event_is_lost_or_doubled(folder) -> None:
     few = {"agent": 5, "producer": 5, "broker": 5, "serve": 4, "backend": 3, "postmaster": 2}

@@ -50,7 +50,7 @@ async def survives_flapping(folder, rounds) -> None:
         assert sent_twice[0][0] <= 0.1 * len(outcome.ok) + 500
 
 
-@pytest.mark.faults
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 async def test_a_flapping_line_gets_on_whenever_it_is_up(folder) -> None:
     await survives_flapping(folder, rounds=6)
@@ -62,7 +62,7 @@ async def test_ten_minutes_of_flapping_get_everything_across(folder) -> None:
     await survives_flapping(folder, rounds=120)
 
 
-@pytest.mark.faults
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 async def test_a_cloud_whose_log_is_locked_is_waited_for(folder) -> None:
     async with WholeFloor.start(folder) as floor:

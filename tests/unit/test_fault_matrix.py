@@ -60,7 +60,7 @@ def test_a_row_of_every_commit_is_shown_by_a_test_that_runs_with_every_commit() 
         number
         for number, row in ROWS.items()
         if row.tier == "P"
-        and row.tests
+        and not row.missing
         and all("soak" in (found(name) or {"soak"}) for name in row.tests)
     ]
     assert not late, "these rows are shown by long runs only"

@@ -21,6 +21,9 @@ from cloud.rollouts.bundle import (
 from cloud.rollouts.errors import ModelBundleInvalidError
 from cloud.rollouts.trust import Trust
 
+#: What a bank of good pieces was taught with: where these stay the same, it holds on.
+TAUGHT_WITH = ("model.onnx", "judges.onnx", "preprocess.json", "thresholds.json")
+
 
 class BundleFolderError(Exception):
     """The folder is no bundle; the sentence says why."""
@@ -54,19 +57,25 @@ class PackedBundle:
 def complete_manifest(folder: Path, wish: ManifestWish) -> None:
     """Write what a release needs into the folder's manifest, and its files' digests anew.
 
+    Banks taught with the bundle that the manifest named hold for the new one as long as the
+    networks that score and their settings are the same; otherwise styles are taught again.
+
     Raises:
         BundleFolderError: the folder has no manifest that can be read.
     """
     contents = _contents(folder)
     try:
         manifest = json.loads(contents[MANIFEST])
+        before, compat = dict(manifest["files"]), dict(manifest.get("compat", {}))
         manifest["files"] = {
             name: hashlib.sha256(data).hexdigest()
             for name, data in sorted(contents.items())
             if name not in {MANIFEST, SIGNATURE}
         }
-        manifest["compat"] = manifest.get("compat", {})
-    except (ValueError, TypeError, AttributeError) as error:
+        former = {hashlib.sha256(contents[MANIFEST]).hexdigest(), *compat.get("banks_of", [])}
+        same = all(before.get(name) == manifest["files"].get(name) for name in TAUGHT_WITH)
+        manifest["compat"] = compat | {"banks_of": sorted(former) if same else []}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleFolderError(f"{folder / MANIFEST} cannot be read: {error}") from error
     manifest["release_counter"] = wish.release_counter
     manifest["expires_at"] = wish.expires_at.isoformat(timespec="seconds")

@@ -64,6 +64,9 @@ class CloudSettings(BaseModel):
     enrolment_address: str = Field(
         "127.0.0.1:8444", description="host:port of the enrolment service (server certificate)."
     )
+    join_token: Path | None = Field(
+        None, description="File with the join token; unset for join-token.json in the data folder."
+    )
     heartbeat_s: float = Field(5, gt=0, description="Seconds between heartbeats to the cloud.")
     silence_s: float = Field(
         15, gt=0, description="Seconds without a word from the cloud after which a link is dead."
@@ -143,6 +146,11 @@ class EdgeSettings(BaseSettings):
     def station_home(self) -> Path:
         """Folder of this station's identity, spool, outbox, pictures and bundles."""
         return self.home / "stations" / self.station
+
+    @property
+    def join_token_file(self) -> Path:
+        """Where the agent looks for a join token."""
+        return self.cloud.join_token or self.station_home / "join-token.json"
 
     @classmethod
     def settings_customise_sources(

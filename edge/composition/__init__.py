@@ -15,6 +15,7 @@ from edge.composition.vision import (
     compose_offline,
     compose_reader,
     compose_ruler,
+    draw_scanner_sheet,
 )
 from edge.settings import (
     EdgeSettings,
@@ -52,6 +53,7 @@ __all__ = [
     "compose_reader",
     "compose_station",
     "compose_sync",
+    "draw_scanner_sheet",
     "run_station",
     "run_sync",
 ]
@@ -176,7 +178,11 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         mqtt=mqtt,
         link=CloudLink(addresses, identity, (uplink, fleet, media.run), clock, status),
         enrolment=EnrolmentWatcher(
-            home / "join-token.json", addresses.enrolment, settings.station, identity, status
+            settings.join_token_file,
+            addresses.enrolment,
+            settings.station,
+            identity,
+            status,
         ),
         rotation=IdentityRotation(
             addresses, identity, clock, status, RotationRules(check_s=settings.cloud.renew_check_s)

@@ -29,6 +29,7 @@ def _enrol(token: str, serial: str, ca_fingerprint: str) -> dict[str, str]:
     read_floor(settings.station_home / "clock.json")
     return enrol_by_hand(
         settings.station_home,
+        settings.join_token_file,
         settings.cloud.enrolment_address,
         settings.station,
         (token, serial, ca_fingerprint),

@@ -99,6 +99,18 @@ def load_bundle(
     return LoadedBundle(bundle=bundle, pipeline=InspectionPipeline(parts), watch=watch)
 
 
+def draw_scanner_sheet(profile: str) -> bytes:
+    """Draw the set-up sheet of a scanner's profile as PDF.
+
+    Raises:
+        ScannerProfileError: there is no such profile, or it is wrong.
+    """
+    from edge.infrastructure.device_profiles import read_scanner_profile
+    from edge.infrastructure.scanner_sheet import scanner_sheet
+
+    return scanner_sheet(read_scanner_profile(read_settings().firmware_config, profile), profile)
+
+
 def compose_offline() -> "OfflineWork":
     """Build what the commands without camera and network do."""
     from edge.infrastructure.opencv_pictures import OpenCvPictureFiles

@@ -165,7 +165,7 @@ def _pdf(pages: list[_Page]) -> bytes:
             ).encode()
         )
         parts.append(f"<< /Length {len(drawn)} >>\nstream\n".encode() + drawn + b"\nendstream")
-    return _numbered(parts)
+    return numbered(parts)
 
 
 def _drawn(page: _Page) -> bytes:
@@ -204,7 +204,7 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "()\\" else sign for sign in text)
 
 
-def _numbered(parts: list[bytes]) -> bytes:
+def numbered(parts: list[bytes]) -> bytes:
     """Join objects to a file with its table of places."""
     out = bytearray(b"%PDF-1.4\n")
     places = []

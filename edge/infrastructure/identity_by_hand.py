@@ -20,7 +20,7 @@ POLL_S = 0.2
 
 
 def enrol_by_hand(
-    home: Path, address: str, station_name: str, given: tuple[str, str, str]
+    home: Path, token_path: Path, address: str, station_name: str, given: tuple[str, str, str]
 ) -> dict[str, str]:
     """Enrol with a token, its serial and the authority's fingerprint; return who we are.
 
@@ -41,7 +41,6 @@ def enrol_by_hand(
             identity.settle()
             return asdict(asyncio.run(enrol(address, station_name, token, identity)))
     except StationTakenError:
-        token_path = home / "join-token.json"
         write_join_token(token_path, token)
         return asdict(_wait(token_path, identity))
 

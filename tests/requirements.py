@@ -70,6 +70,6 @@ REQUIREMENTS: dict[str, Part] = {
     "ENC": Part(title="Encryption"),
     "AUD": Part(title="Audit"),
     "OBS": Part(title="Observability", missing="metrics and traces"),
-    "DEP": Part(title="Deployment", missing="Kubernetes and Ansible"),
+    "DEP": Part(title="Deployment", missing="Kubernetes"),
     "DOC": Part(title="Documents", missing="runbook and deployment"),
 }

@@ -11,7 +11,7 @@ from tests.journeys.appliance import STATION, CloudAlone, Service, play
 from tests.journeys.factory import CHECKOUT, eventually, free_ports
 from tests.simulators.debian_root import DebianRoot, missing, not_allowed
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(840), pytest.mark.requirement("DEP")]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(840), pytest.mark.requirement("DEP")]
 
 
 @pytest.fixture

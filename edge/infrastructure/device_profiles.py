@@ -90,7 +90,7 @@ class LightProfile(_Titled):
 
     colour_temperature_k: int = Field(ge=2000, le=10000)
     colour_rendering_index: int = Field(ge=0, le=100)
-    illuminance_lux: float = Field(gt=0)
+    illuminance_lux: int = Field(gt=0)
     flicker_free: bool
     signal: SignalLight | None = None
 

@@ -42,7 +42,7 @@ place=$(mktemp -d)
 mount -t tmpfs -o size=2g,mode=755 kyndof-base "$place"
 debootstrap --variant=minbase --include="$1" "$2" "$place/root" "$3" >&2
 cp /etc/resolv.conf "$place/root/etc/resolv.conf"
-rm -rf "$place"/root/var/cache/apt/archives/*.deb
+find "$place/root/var/cache/apt/archives" -name '*.deb' -delete
 tar -C "$place/root" -cf "$4.new" .
 mv "$4.new" "$4"
 """

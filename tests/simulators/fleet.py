@@ -52,7 +52,11 @@ class SimulatedStation:
         self._credentials = credentials
         timing = DeliveryTiming(backoff_cap_s=LONGEST_PAUSE_S)
         settings = UplinkSettings(
-            limits=DeliveryLimits(), timing=timing, agent_version="simulated", disk=DiskReport
+            # Small batches: how evenly a cloud serves shows only over many of them.
+            limits=DeliveryLimits(batch_events=50),
+            timing=timing,
+            agent_version="simulated",
+            disk=DiskReport,
         )
         self.uplink = WatchedUplink(self.outbox, SystemClock(), settings, lambda: None)
         self._backoff = Backoff(timing)

@@ -2,7 +2,7 @@
 
 import json
 import locale
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 
@@ -17,16 +17,16 @@ class _Say:
     def speak(self, language: str) -> None:
         """Speak this language from now on, ``ko`` or ``en``."""
         self.__dict__["language"] = language
-        self.__dict__.pop("_texts", None)
-
-    @cached_property
-    def _texts(self) -> dict[str, str]:
-        file = Path(__file__).parent / "texts" / f"{self.language}.json"
-        found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-        return found
 
     def __call__(self, key: str, **places: object) -> str:
-        return self._texts[key].format_map(places)
+        return _texts(self.language)[key].format_map(places)
+
+
+@cache
+def _texts(language: str) -> dict[str, str]:
+    file = Path(__file__).parent / "texts" / f"{language}.json"
+    found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return found
 
 
 say = _Say()

@@ -103,8 +103,12 @@ def _add_signing(
         expires_days: Annotated[
             int, typer.Option(min=1, help="Nobody begins with it later.")
         ] = 365,
-        latency_ms: Annotated[float, typer.Option(min=1, help="Longest judgement.")] = 2000.0,
-        memory_mb: Annotated[int, typer.Option(min=1, help="Most memory.")] = 2048,
+        latency_ms: Annotated[
+            float, typer.Option(min=1, help="Longest time of one tile of 512 px.")
+        ] = 2000.0,
+        memory_mb: Annotated[
+            int, typer.Option(min=1, help="What loading and running it may add.")
+        ] = 2048,
         label: Annotated[str, typer.Option(help="NAME@VERSION; else as the manifest has it.")] = "",
     ) -> None:
         """Write into the manifest of FOLDER what a release needs, and its files' digests anew."""

@@ -53,6 +53,10 @@ class BundleStore(Protocol):
         """Say whether a station of the organization is wished this bundle."""
         ...
 
+    async def is_person(self, login: str) -> bool:
+        """Say whether somebody of the organization signs in so."""
+        ...
+
     async def trust_after(self, version: int) -> Sequence[SignedTrust]:
         """Return versions of the trusted keys, oldest first."""
         ...

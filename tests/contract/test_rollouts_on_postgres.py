@@ -326,6 +326,7 @@ async def test_what_is_no_bundle_of_ours_is_not_released(company: Company) -> No
         changed(manifest=other.manifest),
         changed(manifest=other.manifest, files=other.files, key_id="f" * 16),
         changed(manifest=other.manifest, files=other.files, signed_by=" "),
+        changed(manifest=other.manifest, files=other.files, signed_by="nobody@demo.example"),
         changed(manifest=other.manifest, files=other.files[:-1]),
         changed(manifest=other.manifest, files=other.files, chunk_sha256=()),
     ):

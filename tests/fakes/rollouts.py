@@ -38,7 +38,7 @@ BASE = Path(edge.model_bundles.__file__).parent / "base"
 LEAD = context_of("lead@demo.example")
 OWNER = context_of("owner@demo.example")
 SYSTEM = CommandContext(organization_id=DEMO, user="system", source=Source.SYSTEM)
-SIGNER = "signer@demo.example"
+SIGNER = "worker@demo.example"
 
 
 def bundle_folder(place: Path, keys: FolderBundleKeys, counter: int = 1) -> Path:

@@ -161,6 +161,11 @@ class PostgresBundleStore:
         )
         return [_bundle(row) for row in rows]
 
+    async def is_person(self, login: str) -> bool:
+        """Say whether somebody of the organization signs in so."""
+        sql = "SELECT true FROM persons WHERE organization_id = $1 AND login = $2 AND active"
+        return bool(await self._connection.fetchval(sql, self._organization_id, login))
+
     async def is_wished(self, model_digest: str) -> bool:
         """Say whether a station of the organization is wished this bundle."""
         found = await self._connection.fetchval(

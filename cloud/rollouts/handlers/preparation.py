@@ -65,7 +65,8 @@ async def release_bundle(command: ReleaseBundle, unit: UnitOfWork) -> ModelBundl
     """Let a bundle be rolled out; the same one again changes nothing.
 
     Raises:
-        ModelBundleInvalidError: manifest or files are not usable, or no trusted key signed it.
+        ModelBundleInvalidError: manifest or files are not usable, no trusted key signed it, or the
+            signer is nobody of the organization.
         ModelBundleExpiredError: its time is over.
         ModelBundleOlderError: the release counter does not rise.
     """
@@ -82,8 +83,11 @@ async def release_bundle(command: ReleaseBundle, unit: UnitOfWork) -> ModelBundl
     keys = read_trust(trust[-1].trust_json).release_keys if trust else ()
     if not any(key.key_id == command.key_id and now < key.not_after for key in keys):
         raise ModelBundleInvalidError("no trusted key of today signed it", field="key_id")
-    if not command.signed_by.strip():
-        raise ModelBundleInvalidError("say who signed the bundle", field="signed_by")
+    if not await store.is_person(command.signed_by):
+        # Who signed approves no rollout of it: a login that nobody has would keep nobody out.
+        raise ModelBundleInvalidError(
+            "say which person signed the bundle", field="signed_by", actual=command.signed_by
+        )
     newest = await store.newest_counter(manifest.name)
     if manifest.release_counter <= newest:
         raise ModelBundleOlderError("the release counter must rise", newest=newest)

@@ -85,8 +85,15 @@ class _Hands:
             return len(told.versions)
 
     async def prepare(self, folder: Path, words: ManifestWords) -> None:
-        from cloud.infrastructure.signing.bundle_signing import ManifestWish, complete_manifest
+        from cloud.infrastructure.signing.bundle_signing import (
+            BundleFolderError,
+            ManifestWish,
+            complete_manifest,
+            keep_golden,
+        )
         from cloud.infrastructure.system_time import SystemClock
+        from cloud.infrastructure.training.golden_pictures import golden_tiles
+        from edge.infrastructure.bundle_golden import GoldenPicturesError, golden_file
 
         name, _, version = words.label.partition("@")
         wish = ManifestWish(
@@ -97,7 +104,18 @@ class _Hands:
             name=name,
             version=version,
         )
-        await asyncio.to_thread(complete_manifest, folder, wish)
+
+        def written() -> None:
+            try:
+                golden = golden_file(folder, golden_tiles())
+            except GoldenPicturesError as error:
+                raise BundleFolderError(
+                    f"the networks in {folder} answer nothing: {error}"
+                ) from error
+            keep_golden(folder, golden)
+            complete_manifest(folder, wish)
+
+        await asyncio.to_thread(written)
 
     async def sign(self, folder: Path) -> Signed:
         from cloud.infrastructure.signing.bundle_signing import sign_folder

@@ -3,7 +3,6 @@
 It answers with one line of JSON; whatever ends it otherwise ends no station.
 """
 
-import io
 import json
 import resource
 import sys
@@ -12,21 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edge.infrastructure.bundle_golden import GOLDEN, answers_of, match_golden
 from edge.infrastructure.confined_process import NotConfinedError, confine
 from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
 from edge.infrastructure.plain_folder import read_folder
 from edge.model_bundles.bundle import Bundle, opened
 from edge.model_bundles.errors import BundleError, SelfTestError
 
-GOLDEN = "golden.npz"
 TILE_PX = 512
 RUNS = 100
 _FIRST_RUNS = 3
 _SLOW_RUNS_STOP = 2
 _SLACK_BYTES = 128 << 20
-_Answers = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,7 +51,8 @@ def _tried(folder: Path, digest: str, threads: int) -> Mapping[str, object]:
     confine((bundle.terms.memory_mb << 20) + _SLACK_BYTES)
     try:
         detector = OnnxDefectDetector(bundle, threads)
-        _match_golden(bundle, detector)
+        if GOLDEN in bundle.files:
+            match_golden(bundle.files[GOLDEN], detector)
         p99_ms = _warm(bundle, detector)
     except SelfTestError:
         raise
@@ -80,45 +78,6 @@ def _lacks_memory(problem: BaseException) -> bool:
     )
 
 
-def _run(
-    detector: OnnxDefectDetector,
-    tiles: NDArray[np.uint8],
-    mean: NDArray[np.float32],
-    whitening: NDArray[np.float32],
-) -> _Answers:
-    """Send ``tiles`` (N, H, W, 3) through all networks; returns (N, H/8, W/8) float32 twice."""
-    features = detector.features(tiles)
-    distances, logits = detector.judge(features, mean, whitening)
-    kinds = detector.kind_logits(features, mean, whitening)
-    for name, answer in (
-        ("features", features),
-        ("distances", distances),
-        ("logits", logits),
-        ("kinds", kinds),
-    ):
-        if not np.isfinite(answer).all():
-            raise SelfTestError("SELF_TEST_NAN", f"{name} are not all numbers")
-    return distances, logits
-
-
-def _match_golden(bundle: Bundle, detector: OnnxDefectDetector) -> None:
-    """Compare with the answers that came along, where any did."""
-    if GOLDEN not in bundle.files:
-        return
-    try:
-        with np.load(io.BytesIO(bundle.files[GOLDEN]), allow_pickle=False) as golden:
-            given = {name: golden[name] for name in golden.files}
-        wanted = given["distances"], given["logits"]
-        tolerance = float(given["tolerance"])
-        found = _run(detector, given["tiles"], given["mean"], given["whitening"])
-    except (ValueError, KeyError, OSError, EOFError) as problem:
-        raise SelfTestError("SELF_TEST_GOLDEN", f"unreadable: {problem}") from problem
-    for expected, answer in zip(wanted, found, strict=True):
-        off = float(np.abs(expected - answer).max()) if expected.shape == answer.shape else np.inf
-        if not off <= tolerance:
-            raise SelfTestError("SELF_TEST_GOLDEN", f"off by {off:.4g}, allowed {tolerance:.4g}")
-
-
 def _warm(bundle: Bundle, detector: OnnxDefectDetector) -> float:
     """Run it on noise and on nothing; return the 99th percentile in ms of one tile."""
     chance = np.random.default_rng(1)
@@ -129,7 +88,7 @@ def _warm(bundle: Bundle, detector: OnnxDefectDetector) -> float:
     took_ms: list[float] = []
     for number in range(RUNS + _FIRST_RUNS):
         begun_s = time.perf_counter()
-        _run(detector, flat if number % 5 == 0 else tiles, mean, whitening)
+        answers_of(detector, flat if number % 5 == 0 else tiles, mean, whitening)
         if number >= _FIRST_RUNS:
             took_ms.append((time.perf_counter() - begun_s) * 1e3)
         # Two slow ones of a hundred settle it: nobody waits for the rest.

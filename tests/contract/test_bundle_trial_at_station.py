@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cloud.infrastructure.training.golden_pictures import golden_tiles
 from edge.composition import compose_inspection
 from edge.infrastructure import slots_file
+from edge.infrastructure.bundle_golden import golden_file
 from edge.infrastructure.bundle_self_test import BundleSelfTest
-from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
-from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
 from edge.infrastructure.system_time import SystemClock
 from edge.inspection.standard import DefectStandard, InspectionStandard
 from edge.inspection.style_bank import StyleBank
@@ -26,7 +26,7 @@ from edge.settings import EdgeSettings
 from tests.fakes import broken_networks
 from tests.fakes.desk import Cloths
 from tests.fakes.floor import environment
-from tests.fakes.releases import BASE_DIGEST, digest_of, make_bundle
+from tests.fakes.releases import BASE, BASE_DIGEST, digest_of, make_bundle
 from tests.fakes.trial_stand import RULES, STYLE, TrialStand
 
 pytestmark = [pytest.mark.requirement("ROL"), pytest.mark.timeout(180)]
@@ -381,27 +381,53 @@ def test_a_bad_network_fails_in_its_own_process(tmp_path, network, terms, code) 
     assert outcome(self_test(), broken(tmp_path, made, **terms)) == code
 
 
+OTHER_RUNTIME = """
+import sys
+from edge.infrastructure import bundle_child, onnx_defect_detector
+true = onnx_defect_detector.OnnxDefectDetector.judge
+def judge(self, *given):
+    distances, logits = true(self, *given)
+    return distances, logits * 1.01
+onnx_defect_detector.OnnxDefectDetector.judge = judge
+sys.exit(bundle_child.main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture(scope="module")
+def golden() -> bytes:
+    return golden_file(BASE, golden_tiles())
+
+
+def with_golden(folder: Path, golden: bytes, **changed) -> Path:
+    """A bundle with golden pictures, some of their arrays changed before it got its manifest."""
+    with np.load(io.BytesIO(golden)) as kept:
+        arrays = dict(kept)
+    file = io.BytesIO()
+    np.savez(file, **{name: changed.get(name, lambda own: own)(arrays[name]) for name in arrays})
+    return make_bundle(folder / "golden", files={"golden.npz": file.getvalue()})
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    ("off", "code"), [(0.0, "passed"), (9.0, "SELF_TEST_GOLDEN"), (np.nan, "SELF_TEST_GOLDEN")]
+    ("changed", "code"),
+    [
+        ({}, "passed"),
+        ({"distances": lambda own: own + 9.0}, "SELF_TEST_GOLDEN"),
+        ({"logits": lambda own: own * np.nan}, "SELF_TEST_GOLDEN"),
+        ({"kinds": lambda own: own[::-1]}, "SELF_TEST_GOLDEN"),
+        ({"tiles": lambda own: own[:, ::-1]}, "SELF_TEST_GOLDEN"),
+        ({"tolerance": lambda own: own * np.nan}, "SELF_TEST_GOLDEN"),
+    ],
+    ids=["untouched", "distances", "logits", "kinds", "tiles", "tolerance"],
 )
-def test_answers_that_came_along_must_be_matched(tmp_path, off, code) -> None:
-    detector = OnnxDefectDetector(OnnxBundleFolders("").base(), threads=1)
-    tiles = np.random.default_rng(3).integers(0, 255, (2, 64, 96, 3), dtype=np.uint8)
-    mean, whitening = np.zeros(24, np.float32), np.eye(24, dtype=np.float32)
-    distances, logits = detector.judge(detector.features(tiles), mean, whitening)
-    file = io.BytesIO()
-    np.savez(
-        file,
-        tiles=tiles,
-        mean=mean,
-        whitening=whitening,
-        distances=distances + np.float32(off),
-        logits=logits,
-        tolerance=np.float32(1e-3),
-    )
-    made = make_bundle(tmp_path / "golden", files={"golden.npz": file.getvalue()})
-    assert outcome(self_test(), made) == code
+def test_answers_that_came_along_must_be_matched(tmp_path, golden, changed, code) -> None:
+    assert outcome(self_test(), with_golden(tmp_path, golden, **changed)) == code
+
+
+@pytest.mark.faults
+def test_a_runtime_that_answers_otherwise_fails_the_bundle(tmp_path, golden) -> None:
+    other = self_test(command=[sys.executable, "-c", OTHER_RUNTIME])
+    assert outcome(other, with_golden(tmp_path, golden)) == "SELF_TEST_GOLDEN"
 
 
 @pytest.mark.parametrize(

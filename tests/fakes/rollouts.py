@@ -17,6 +17,7 @@ from cloud.infrastructure.signing.bundle_signing import (
     ManifestWish,
     PackedBundle,
     complete_manifest,
+    keep_golden,
     pack_folder,
     sign_folder,
 )
@@ -46,6 +47,7 @@ def bundle_folder(place: Path, keys: FolderBundleKeys, counter: int = 1) -> Path
     folder = place / f"cotton-{counter}"
     shutil.copytree(BASE, folder)
     (folder / "card.md").write_text(f"# cotton {counter}\n", encoding="utf-8")
+    keep_golden(folder, b"looked at by stations only")
     keys.make()
     complete_manifest(
         folder,

@@ -1,9 +1,11 @@
 """`kyndof bundle` makes keys, signs a folder, and says what is wrong with one."""
 
+import io
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -14,7 +16,13 @@ from cloud.infrastructure.signing.bundle_signing import BundleFolderError, pack_
 from cloud.infrastructure.system_time import SystemClock
 from cloud.interfaces.terminal.app import build_terminal
 from cloud.rollouts.errors import ModelBundleInvalidError
+from edge.infrastructure.bundle_golden import match_golden
 from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
+from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
+from edge.infrastructure.plain_folder import read_folder
+from edge.model_bundles.bundle import opened
+from edge.model_bundles.errors import SelfTestError
+from tests.fakes import broken_networks
 
 pytestmark = pytest.mark.requirement("ROL", "TER")
 BASE = Path(edge.model_bundles.__file__).parent / "base"
@@ -61,6 +69,53 @@ def test_a_folder_is_prepared_signed_and_opened_by_a_station(home: Path, folder:
     (home / "release.pem").write_text(keys.trust().release_keys[0].public_key_pem)
     opened = OnnxBundleFolders(str(home / "release.pem")).signed(str(folder))
     assert (opened.digest, opened.label) == (signed["model_digest"], "cotton@1.2.0")
+
+
+def golden(folder: Path) -> tuple[bytes, OnnxDefectDetector]:
+    bundle = opened(read_folder(folder), "signature")
+    return bundle.files["golden.npz"], OnnxDefectDetector(bundle, 1)
+
+
+def test_preparing_writes_golden_pictures_that_the_same_networks_match(
+    home: Path, folder: Path
+) -> None:
+    bare = kyndof("sign", str(folder))
+    kyndof("prepare", str(folder), "--counter", "1")
+    content, detector = golden(folder)
+    match_golden(content, detector)
+    with np.load(io.BytesIO(content)) as kept:
+        assert kept["tiles"].shape == (32, 128, 128, 3)
+    kyndof("prepare", str(folder), "--counter", "1")
+    assert (bare.exit_code, golden(folder)[0]) == (1, content)
+    (folder / "golden.npz").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    del manifest["files"]["golden.npz"]
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    told = kyndof("sign", str(folder))
+    assert (told.exit_code, "golden.npz" in told.stderr) == (1, True)
+
+
+def test_networks_that_answer_otherwise_than_when_they_were_prepared_are_found_out(
+    home: Path, folder: Path
+) -> None:
+    kyndof("prepare", str(folder), "--counter", "1")
+    content, _ = golden(folder)
+    (folder / "judges.onnx").write_bytes(broken_networks.shifted(0.5))
+    (folder / "golden.npz").unlink()
+    kyndof("prepare", str(folder), "--counter", "1")
+    _, other = golden(folder)
+    with pytest.raises(SelfTestError) as refused:
+        match_golden(content, other)
+    assert refused.value.code == "SELF_TEST_GOLDEN"
+
+
+def test_a_folder_whose_networks_do_not_run_is_not_prepared(home: Path, folder: Path) -> None:
+    before = (folder / "manifest.json").read_bytes()
+    for network in (b"none", broken_networks.not_a_number()):
+        (folder / "judges.onnx").write_bytes(network)
+        told = kyndof("prepare", str(folder), "--counter", "1")
+        assert (told.exit_code, "answer nothing" in told.stderr) == (1, True)
+    assert (folder / "manifest.json").read_bytes() == before
 
 
 def test_what_was_changed_after_its_signature_or_signed_by_a_stranger_is_not_packed(

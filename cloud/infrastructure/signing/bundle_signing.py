@@ -21,6 +21,8 @@ from cloud.rollouts.bundle import (
 from cloud.rollouts.errors import ModelBundleInvalidError
 from cloud.rollouts.trust import Trust
 
+#: Pictures with the answers that the networks gave where the bundle was prepared.
+GOLDEN = "golden.npz"
 #: What a bank of good pieces was taught with: where these stay the same, it holds on.
 TAUGHT_WITH = ("model.onnx", "judges.onnx", "preprocess.json", "thresholds.json")
 
@@ -87,11 +89,16 @@ def complete_manifest(folder: Path, wish: ManifestWish) -> None:
     (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
+def keep_golden(folder: Path, content: bytes) -> None:
+    """Put golden pictures into the folder of a bundle; its manifest is completed afterwards."""
+    (folder / GOLDEN).write_bytes(content)
+
+
 def sign_folder(folder: Path, key: Path) -> str:
     """Check the manifest, sign every file and return the manifest's digest.
 
     Raises:
-        BundleFolderError: the folder is no bundle.
+        BundleFolderError: the folder is no bundle, or brings no golden pictures.
         ModelBundleInvalidError: manifest and files do not agree, or the manifest lacks something.
     """
     (folder / SIGNATURE).unlink(missing_ok=True)
@@ -99,6 +106,8 @@ def sign_folder(folder: Path, key: Path) -> str:
     contents[SIGNATURE] = b" "
     manifest = read_manifest(_text(contents))
     check_files(manifest, _files(contents), _chunks(contents))
+    if GOLDEN not in contents:
+        raise BundleFolderError(f"{folder} holds no {GOLDEN}: run `kyndof bundle prepare {folder}`")
     config = model_signing.signing.Config()  # type: ignore[no-untyped-call]
     config.use_elliptic_key_signer(private_key=key)
     config.set_hashing_config(_hashing(folder)).sign(folder, folder / SIGNATURE)

@@ -34,10 +34,10 @@ class _Defaults:
 
 def rollout_stores(settings: CloudSettings) -> "dict[type, Callable[[Any, str], object]]":
     """Return bundles, rollouts, and the numbers that this installation asks of them."""
-    from cloud.infrastructure.postgres.rollout_store import STORES
+    from cloud.infrastructure.postgres import bundle_store, rollout_store
 
     chosen = PRODUCTION if settings.environment == "production" else ONE_MACHINE
-    return {**STORES, **bundle_ports(chosen)}
+    return {**bundle_store.STORES, **rollout_store.STORES, **bundle_ports(chosen)}
 
 
 def bundle_ports(chosen: Defaults) -> "dict[type, Callable[[Any, str], object]]":

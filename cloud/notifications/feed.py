@@ -30,7 +30,8 @@ class Route:
     """Who is told of one type of event, by which letter, and what it is about.
 
     ``whom`` reads persons from the event; without it, they are the holders of ``letter`` for
-    ``action``, a domain and a command's type. ``letter`` "" means that the event says it.
+    ``action``, a domain and a command's type. ``letter`` "" means that the event says it. ``when``
+    is a field of the event with the values that are told of; without it, all are.
     """
 
     letter: str
@@ -38,6 +39,7 @@ class Route:
     shown: tuple[str, ...]
     whom: Whom | None = None
     action: tuple[str, str] = ("", "")
+    when: tuple[str, frozenset[str]] = ("", frozenset())
 
 
 def _field(name: str) -> Whom:
@@ -88,13 +90,20 @@ ROUTES: Mapping[str, Route] = {
     "rework_escalated": Route(
         letter="A", subject="piece_id", shown=_PIECE, action=("production", "order_rework")
     ),
+    "rollout_moved": Route(
+        letter="A",
+        subject="rollout_id",
+        shown=("name", "version", "next_stage", "code", "reason"),
+        action=("rollouts", "halt_rollout"),
+        when=("next_stage", frozenset({"HALTED", "ROLLING_BACK", "DONE"})),
+    ),
 }  # fmt: skip
 
 
 def told_of(event: RecordedEvent, positions: Positions) -> RaiseNotifications | None:
     """Return the command that tells of ``event``; None when nobody is to be told."""
     route, payload = ROUTES.get(event.type), event.payload
-    if route is None:
+    if route is None or not _is_told(route, payload):
         return None
     letter = route.letter or str(payload.get("letter", ""))
     if route.whom is not None:
@@ -115,6 +124,11 @@ def told_of(event: RecordedEvent, positions: Positions) -> RaiseNotifications | 
             if payload.get(name) not in (None, "")
         },
     )
+
+
+def _is_told(route: Route, payload: Payload) -> bool:
+    field, values = route.when
+    return not field or str(payload.get(field)) in values
 
 
 class NotificationFeed:

@@ -30,6 +30,14 @@ class ModelWish:
     line: Line | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsualRatios:
+    """How often garments are rejected, and how often people overrule a verdict."""
+
+    reject_ratio: float
+    override_ratio: float
+
+
 class BundleStore(Protocol):
     """Released bundles and the keys that vouch for them."""
 
@@ -113,8 +121,8 @@ class RolloutStore(Protocol):
         """Return the rollout of each station that has one which has begun and not ended."""
         ...
 
-    async def reject_ratio(self, station_ids: Sequence[str]) -> float | None:
-        """Return the share of rejects among the last garments; ``None``: there are too few."""
+    async def usual_ratios(self, station_ids: Sequence[str]) -> UsualRatios | None:
+        """Count over the last garments; ``None``: there are too few."""
         ...
 
     async def assign(

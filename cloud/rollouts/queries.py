@@ -76,7 +76,8 @@ class StageNumbers:
     """The stage's garments against its two lines, in rejects.
 
     At or above ``upper_count`` the stage is halted, at or below ``lower_count`` it holds; both are
-    for ``garments``. ``most_count`` is when the line in the middle decides.
+    for ``garments``. ``most_count`` is when the line in the middle decides. At or above
+    ``override_upper_count`` overruled verdicts the stage is halted as well.
     """
 
     evaluated: int
@@ -89,6 +90,8 @@ class StageNumbers:
     lower_count: float
     most_count: int
     shift: str
+    overrides: int
+    override_upper_count: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ class RolloutView:
     canary_station_id: str
     trial: TrialNumbers
     baseline_ratio: float
+    override_baseline_ratio: float
     deadline_s: float
     soak_s: float
     canary_garments: int

@@ -7,11 +7,12 @@ nothing until its deadline has failed. Nothing here reads a clock or keeps anyth
 reports give the same answer however often they are weighed.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from math import ceil
+from math import ceil, inf
 
 from cloud.rollouts.errors import RolloutInvalidError
 from cloud.rollouts.shift_test import ShiftLines, ShiftVerdict, shift_lines
@@ -69,7 +70,9 @@ class RolloutRules:
 
     ``canary_false_ratio``, ``wave_false_ratio`` and ``station_false_ratio`` bound how often a
     network as good as the old one is halted: by the canary's test, by each wave's pooled test, and
-    by all the stations' own tests together.
+    by all the stations' own tests together; ``override_false_ratio`` by each stage's test of how
+    often people overrule it. That share has risen when it is twice the usual one, and by
+    ``override_shift_ratio`` at least.
     """
 
     shift_ratio: float = 0.03
@@ -81,14 +84,17 @@ class RolloutRules:
     most_wave_garments: int = 20_000
     committed_ratio: float = 0.95
     failed_ratio: float = 0.05
+    override_false_ratio: float = 0.001
+    override_shift_ratio: float = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationTrial:
     """What is known of one station in a rollout.
 
-    ``garments`` and ``rejects`` count what the new network decided there. ``running_digest`` is
-    the bundle that the deciding process read from its own memory.
+    ``garments`` and ``rejects`` count what the new network decided there, ``overrides`` how often
+    people decided otherwise. ``running_digest`` is the bundle that the deciding process read from
+    its own memory.
     """
 
     station_id: str
@@ -98,6 +104,15 @@ class StationTrial:
     garments: int
     rejects: int
     deadline_at: datetime
+    overrides: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTests:
+    """What a stage's garments are asked: have rejects risen, has overruling?"""
+
+    rejects: ShiftLines
+    overrides: ShiftLines
 
 
 class Weight(StrEnum):
@@ -120,6 +135,7 @@ class Weighing:
     away: int = 0
     garments: int = 0
     rejects: int = 0
+    overrides: int = 0
     shift: ShiftVerdict = ShiftVerdict.UNDECIDED
 
 
@@ -191,8 +207,25 @@ def station_lines(rules: RolloutRules, baseline_ratio: float, stations_count: in
     )
 
 
+def override_lines(rules: RolloutRules, baseline_ratio: float) -> ShiftLines:
+    """Return the test of how often people overrule a stage's verdicts.
+
+    Only its upper line is asked, for as long as the stage lasts: nothing is promoted by it, so it
+    needs no end. Staying below, a share that has not risen crosses it in ``override_false_ratio``
+    of all rollouts at most, however long it is asked (Wald's bound).
+    """
+    drawn = shift_lines(
+        baseline_ratio=baseline_ratio,
+        shift_ratio=max(baseline_ratio, rules.override_shift_ratio),
+        false_ratio=rules.override_false_ratio,
+        missed_ratio=rules.missed_ratio,
+        most_count=rules.most_wave_garments,
+    )
+    return replace(drawn, lower_count=inf, most_count=sys.maxsize)
+
+
 def weigh(
-    stage: RolloutStage, trials: Sequence[StationTrial], digest: str, lines: ShiftLines,
+    stage: RolloutStage, trials: Sequence[StationTrial], digest: str, tests: StageTests,
     rules: RolloutRules, now: datetime,
 ) -> Weighing:  # fmt: skip
     """Say whether ``stage`` waits, is left or is halted.
@@ -201,7 +234,7 @@ def weigh(
         stage: one of ``WAVES``.
         trials: the stations of this stage alone.
         digest: the bundle that is rolled out.
-        lines: the canary's test or the wave's.
+        tests: the canary's or the wave's.
         rules: shares that decide.
         now: to know who is silent past the deadline.
 
@@ -217,18 +250,47 @@ def weigh(
     away = sum(not trial.online and not _is_settled(trial, digest) for trial in trials)
     garments = sum(trial.garments for trial in trials)
     rejects = sum(trial.rejects for trial in trials)
-    shift = lines.judge(rejects, garments)
+    overrides = min(garments, sum(trial.overrides for trial in trials))
+    shift = tests.rejects.judge(rejects, garments)
     evaluated = len(trials) - away
     seen = Weighing(
         weight=Weight.WAIT, evaluated=evaluated, committed=committed, failed=failed, away=away,
-        garments=garments, rejects=rejects, shift=shift,
+        garments=garments, rejects=rejects, overrides=overrides, shift=shift,
     )  # fmt: skip
     code = _objection(stage, seen, rules)
+    if not code and tests.overrides.judge(overrides, garments) is ShiftVerdict.RISEN:
+        code = "OVERRIDES_RISEN"
     if code:
         return replace(seen, weight=Weight.HALT, code=code)
     enough = evaluated > 0 and committed >= rules.committed_ratio * evaluated
     decided = stage is not RolloutStage.CANARY or shift is ShiftVerdict.SAME
     return replace(seen, weight=Weight.PROMOTE) if enough and decided else seen
+
+
+def lost_after(
+    passed: Mapping[RolloutStage, Sequence[StationTrial]], digest: str, rules: RolloutRules,
+    now: datetime,
+) -> str:  # fmt: skip
+    """Return why stages that were left speak against the bundle after all; empty: they do not.
+
+    A station that had committed has failed once something else decides there, and once it says
+    that it went back; who was not done when its stage was left has its deadline as before. What a
+    stage allowed when it was left is what it allows later.
+    """
+    for stage, trials in passed.items():
+        failed = sum(_has_failed(one, digest, now) or _has_left(one, digest) for one in trials)
+        away = sum(not one.online and not _is_settled(one, digest) for one in trials)
+        if stage is RolloutStage.CANARY:
+            allowed = 1.0
+        else:
+            allowed = max(1.0, rules.failed_ratio * (len(trials) - away))
+        if failed >= allowed:
+            return "LATE_FAILURE"
+    return ""
+
+
+def _has_left(trial: StationTrial, digest: str) -> bool:
+    return trial.state is TrialState.COMMITTED and trial.running_digest not in {"", digest}
 
 
 def _objection(stage: RolloutStage, seen: Weighing, rules: RolloutRules) -> str:

@@ -10,11 +10,14 @@ from cloud.rollouts.rollout import (
     WAVES,
     RolloutRules,
     RolloutStage,
+    StageTests,
     StationTrial,
     TrialState,
     Weighing,
     Weight,
     canary_lines,
+    lost_after,
+    override_lines,
     stage_after,
     wave_lines,
     weigh,
@@ -28,6 +31,8 @@ DECIDED = frozenset(
 #: Stages at which a person may still end the rollout.
 OPEN = frozenset({*WAVES, RolloutStage.PAUSED})
 MOST_STATIONS = 2_000
+#: How often people overrule verdicts where nobody has counted it.
+USUAL_OVERRIDE_RATIO = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,7 @@ class TrialNumbers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutTerms:
-    """What a rollout was made with."""
+    """What a rollout was made with; the baselines are shares of garments."""
 
     trial: TrialNumbers
     rules: RolloutRules
@@ -70,6 +75,7 @@ class RolloutTerms:
     deadline_s: float
     soak_s: float
     roll_back_halted: bool
+    override_baseline_ratio: float = USUAL_OVERRIDE_RATIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +139,8 @@ class Rollout:
 class Participant:
     """A station in a rollout, with what it reported last.
 
-    ``garments`` and ``rejects`` are those that the new bundle decided. ``withdrawn`` says that it
-    is wished the bundle of before again.
+    ``garments`` and ``rejects`` are those that the new bundle decided, ``overrides`` those on which
+    people said otherwise. ``withdrawn`` says that it is wished the bundle of before again.
     """
 
     station_id: str
@@ -181,6 +187,15 @@ class Plan:
     extended: tuple[str, ...] = ()
 
 
+def tests_of(rollout: Rollout, stage: RolloutStage) -> StageTests:
+    """Return what a stage's garments are asked."""
+    terms = rollout.terms
+    return StageTests(
+        rejects=lines_of(rollout, stage),
+        overrides=override_lines(terms.rules, terms.override_baseline_ratio),
+    )
+
+
 def lines_of(rollout: Rollout, stage: RolloutStage) -> ShiftLines:
     """Return the test of a stage's garments."""
     terms = rollout.terms
@@ -204,28 +219,34 @@ def planned(rollout: Rollout, participants: Sequence[Participant], now: datetime
         return Plan(next_stage=rollout.stage, code=rollout.code, shift=rollout.shift)
     # A pause takes no station's time.
     moment = rollout.paused_at or now
-    here = [one for one in participants if one.wave is stage and one.assigned_at is not None]
-    lines = lines_of(rollout, stage)
+    begun = [one for one in participants if one.assigned_at is not None]
+    here = [one for one in begun if one.wave is stage]
+    tests = tests_of(rollout, stage)
     if rollout.shift is ShiftVerdict.SAME:
         # The first verdict holds, whatever comes after it.
-        lines = replace(lines, upper_count=inf, lower_count=-inf)
-    trials = [_trial(one) for one in here]
-    weighing = weigh(stage, trials, rollout.model_digest, lines, rollout.terms.rules, moment)
+        same = replace(tests.rejects, upper_count=inf, lower_count=-inf)
+        tests = replace(tests, rejects=same)
+    digest, rules = rollout.model_digest, rollout.terms.rules
+    weighing = weigh(stage, [_trial(one) for one in here], digest, tests, rules, moment)
     plan = Plan(
         next_stage=rollout.stage,
         shift=weighing.shift,
         weighing=weighing,
         extended=tuple(
             one.station_id
-            for one in here
+            for one in begun
             if not one.online
-            and not one.is_settled(rollout.model_digest)
+            and not one.is_settled(digest)
             and one.deadline_at is not None
             and one.deadline_at <= moment
         ),
     )
-    if weighing.weight is Weight.HALT:
-        return replace(plan, next_stage=RolloutStage.HALTED, code=weighing.code)
+    passed = {
+        wave: [_trial(one) for one in begun if one.wave is wave]
+        for wave in WAVES[: WAVES.index(stage)]
+    }
+    if code := weighing.code or lost_after(passed, digest, rules, moment):
+        return replace(plan, next_stage=RolloutStage.HALTED, code=code)
     if weighing.weight is not Weight.PROMOTE or rollout.stage is RolloutStage.PAUSED:
         return plan
     if now < rollout.stage_at + timedelta(seconds=rollout.terms.soak_s):
@@ -260,5 +281,6 @@ def _trial(one: Participant) -> StationTrial:
         online=one.online,
         garments=one.garments,
         rejects=min(one.rejects, one.garments),
+        overrides=min(one.overrides, one.garments),
         deadline_at=one.deadline_at,
     )

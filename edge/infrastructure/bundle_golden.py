@@ -112,6 +112,7 @@ def match_golden(content: bytes, detector: OnnxDefectDetector) -> None:
 
 
 def _distance(expected: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """How far two answers (N, H/8, W/8) or (N, H/8, W/8, K) float32 lie apart at most."""
     if expected.shape != found.shape:
         return float("inf")
     return float(np.abs(expected - found).max(initial=0.0))

@@ -17,10 +17,12 @@ import numpy as np
 from cloud.rollouts.rollout import (
     RolloutRules,
     RolloutStage,
+    StageTests,
     StationTrial,
     TrialState,
     Weight,
     canary_lines,
+    override_lines,
     stage_after,
     station_lines,
     wave_lines,
@@ -28,6 +30,7 @@ from cloud.rollouts.rollout import (
     weigh,
 )
 from cloud.rollouts.shift_test import ShiftLines, ShiftVerdict
+from cloud.rollouts.standing import USUAL_OVERRIDE_RATIO
 from tests.benchmarks.report import Report, arguments, wilson
 
 SEED = 20_261
@@ -74,12 +77,13 @@ def roll_out(chance: np.random.Generator, share: float, believed: float) -> Endi
     while stage is not RolloutStage.DONE:
         first = stage is RolloutStage.CANARY
         lines = canary_lines(rules, believed) if first else wave_lines(rules, believed)
+        tests = StageTests(rejects=lines, overrides=override_lines(rules, USUAL_OVERRIDE_RATIO))
         while True:
             for station in waves[stage]:
                 floor.work(station)
                 _judge_itself(floor, states, station, alone)
             trials = _trials(floor, states, waves[stage])
-            found = weigh(stage, trials, DIGEST, lines, rules, NOW)
+            found = weigh(stage, trials, DIGEST, tests, rules, NOW)
             if found.weight is not Weight.WAIT:
                 break
         if first:

@@ -28,6 +28,7 @@ from cloud.infrastructure.learning.kind_learner import learners
 from cloud.infrastructure.object_storage.bundle_vault import ObjectBundleVault
 from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
 from cloud.infrastructure.postgres import (
+    bundle_store,
     configuration_store,
     inspection_store,
     learning_store,
@@ -271,6 +272,7 @@ async def intake_over(
         **station_store.STORES,
         **production_store.STORES,
         **inspection_store.STORES,
+        **bundle_store.STORES,
         **rollout_store.STORES,
         **configuration_store.STORES,
         **bundle_ports(ONE_MACHINE),

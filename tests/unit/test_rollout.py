@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from cloud.rollouts.errors import RolloutInvalidError
@@ -10,11 +11,14 @@ from cloud.rollouts.rollout import (
     WAVES,
     RolloutRules,
     RolloutStage,
+    StageTests,
     StationTrial,
     TrialState,
     Weighing,
     Weight,
     canary_lines,
+    lost_after,
+    override_lines,
     stage_after,
     station_lines,
     wave_lines,
@@ -39,12 +43,17 @@ CALM = StationTrial(
 BUSY = replace(CALM, state=TrialState.TRIAL, garments=100, rejects=5)
 
 
+OVERRULED = override_lines(RULES, 0.01)
+CANARY_TESTS = StageTests(rejects=canary_lines(RULES, 0.05), overrides=OVERRULED)
+WAVE_TESTS = StageTests(rejects=wave_lines(RULES, 0.05), overrides=OVERRULED)
+
+
 def canary(*trials: StationTrial) -> Weighing:
-    return weigh(RolloutStage.CANARY, trials, NEW, canary_lines(RULES, 0.05), RULES, NOW)
+    return weigh(RolloutStage.CANARY, trials, NEW, CANARY_TESTS, RULES, NOW)
 
 
 def wave(*trials: StationTrial, stage: RolloutStage = RolloutStage.WAVE_25) -> Weighing:
-    return weigh(stage, trials, NEW, wave_lines(RULES, 0.05), RULES, NOW)
+    return weigh(stage, trials, NEW, WAVE_TESTS, RULES, NOW)
 
 
 def test_a_canary_is_left_when_it_has_committed_and_the_test_has_decided() -> None:
@@ -133,7 +142,7 @@ def test_a_canary_that_is_no_station_and_a_station_named_twice_are_refused() -> 
         with pytest.raises(RolloutInvalidError):
             waves_of(stations, "sta_2" if len(stations) == 2 else "sta_9")
     with pytest.raises(RolloutInvalidError):
-        weigh(RolloutStage.DONE, [CALM], NEW, canary_lines(RULES, 0.05), RULES, NOW)
+        weigh(RolloutStage.DONE, [CALM], NEW, CANARY_TESTS, RULES, NOW)
     with pytest.raises(RolloutInvalidError):
         canary()
 
@@ -142,3 +151,56 @@ def test_a_station_by_itself_is_the_more_careful_the_more_there_are() -> None:
     few, many = station_lines(RULES, 0.05, 2), station_lines(RULES, 0.05, 200)
     assert many.upper_count > few.upper_count
     assert many.slope_ratio == few.slope_ratio
+
+
+def late(*trials: StationTrial, stage: RolloutStage = RolloutStage.WAVE_5) -> str:
+    return lost_after({stage: trials}, NEW, RULES, NOW)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        replace(CALM, state=TrialState.ROLLED_BACK, running_digest="0" * 64),
+        replace(CALM, state=TrialState.FAILED),
+        replace(CALM, running_digest="0" * 64),
+        replace(CALM, running_digest="0" * 64, online=False),
+        replace(BUSY, deadline_at=NOW),
+    ],
+    ids=["went back", "failed", "another decides", "another decided", "silent at its deadline"],
+)
+def test_a_stage_that_was_left_still_speaks_against_the_bundle(lost: StationTrial) -> None:
+    assert late(CALM, lost) == "LATE_FAILURE"
+    assert late(lost, stage=RolloutStage.CANARY) == "LATE_FAILURE"
+
+
+def test_a_stage_that_was_left_allows_later_what_it_allowed_then() -> None:
+    away = replace(BUSY, online=False, deadline_at=NOW)
+    assert late(CALM, away, BUSY, replace(CALM, running_digest="")) == ""
+    lost = replace(CALM, state=TrialState.ROLLED_BACK)
+    assert late(*[CALM] * 59, lost, stage=RolloutStage.WAVE_25) == ""
+    assert late(*[CALM] * 57, lost, lost, lost, stage=RolloutStage.WAVE_25) == "LATE_FAILURE"
+
+
+def test_people_who_overrule_it_more_often_halt_a_stage_whatever_its_rejects_say() -> None:
+    usual = replace(CALM, overrides=10)
+    assert (wave(usual, usual).weight, wave(usual, usual).overrides) == (Weight.PROMOTE, 20)
+    often = replace(CALM, overrides=50)
+    found = wave(often, often)
+    assert (found.weight, found.code) == (Weight.HALT, "OVERRIDES_RISEN")
+    assert canary(often).code == "OVERRIDES_RISEN"
+    # One station alone says little of a large wave: its own trial says it of itself.
+    assert wave(*[replace(CALM, overrides=0)] * 20, often).weight is Weight.PROMOTE
+
+
+def test_overruling_twice_as_often_is_found_and_a_usual_share_is_not() -> None:
+    lines = override_lines(RULES, 0.05)
+    chance = np.random.default_rng(7)
+
+    def risen(share: float) -> float:
+        overruled = np.cumsum(chance.random((2_000, 4_000)) < share, axis=1)
+        garments = np.arange(1, 4_001)
+        above = overruled - lines.slope_ratio * garments >= lines.upper_count
+        return float(above.any(axis=1).mean())
+
+    assert risen(0.05) <= 0.004  # bound 0.001: 8 of 2,000 have a chance of one in a thousand
+    assert risen(0.10) >= 0.99

@@ -1,4 +1,4 @@
-"""Released bundles and rollouts in PostgreSQL."""
+"""Rollouts, and what their stations are wished, in PostgreSQL."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -8,9 +8,8 @@ from typing import Any
 
 import asyncpg
 
-from cloud.rollouts.bundle import BundleFile, ReleasedBundle
 from cloud.rollouts.commands import RecordModelReport
-from cloud.rollouts.ports import BundleStore, ModelWish, RolloutStore
+from cloud.rollouts.ports import ModelWish, RolloutStore, UsualRatios
 from cloud.rollouts.rollout import WAVES, RolloutRules, RolloutStage, TrialState
 from cloud.rollouts.shift_test import ShiftVerdict
 from cloud.rollouts.standing import (
@@ -20,39 +19,43 @@ from cloud.rollouts.standing import (
     RolloutTerms,
     TrialNumbers,
 )
-from cloud.rollouts.trust import SignedTrust
 from cloud.stations.station import SILENCE
 
 #: Over so many garments the usual share of rejects is counted, and not over fewer.
 _COUNTED, _LEAST = 2_000, 100
-_BUNDLE = """model_digest, name, version, release_counter, expires_at, signed_by, key_id,
-             size_bytes, manifest, files, chunk_sha256, released_at"""
 _ROLLOUT = """r.rollout_id, r.model_digest, b.name, b.version, r.stage, r.canary_station_id,
               r.terms, r.created_by, r.created_at, r.stage_at, r.approved_by, r.approved_at,
               r.paused_stage, r.paused_at, r.shift, r.code, r.reason"""
 _BEGUN = "('CANARY', 'WAVE_5', 'WAVE_25', 'WAVE_100', 'PAUSED', 'ROLLING_BACK')"
 
+# A verdict on which somebody decided otherwise; what the machine left to people is no such one.
+_OVERRULED = """i.verdict <> 'REVIEW' AND EXISTS (
+           SELECT 1 FROM inspection_corrections c
+           WHERE c.organization_id = i.organization_id AND c.inspection_id = i.inspection_id
+             AND c.verdict <> i.verdict)"""
 # What the bundle decided there by its inspections stands beside what the station counted: its own
 # count may end with the trial.
-_PARTICIPANTS = """
+_PARTICIPANTS = f"""
 SELECT p.station_id, s.name AS station_name, p.wave, p.state, p.code, p.previous_digest,
        p.garments, p.rejects, p.errors, p.overrides, p.assigned_at, p.deadline_at, p.reported_at,
        p.withdrawn, coalesce(w.running_digest, '') AS running_digest,
        s.status <> 'REVOKED' AND s.online AND s.last_seen_at > $3 AS online,
-       seen.garments AS seen_garments, seen.rejects AS seen_rejects
+       seen.garments AS seen_garments, seen.rejects AS seen_rejects,
+       seen.overrides AS seen_overrides
 FROM rollout_stations p
 JOIN rollouts r USING (organization_id, rollout_id)
 JOIN stations s USING (organization_id, station_id)
 LEFT JOIN station_wishes w USING (organization_id, station_id)
 LEFT JOIN LATERAL (
-  SELECT count(*) AS garments, count(*) FILTER (WHERE i.verdict = 'FAIL') AS rejects
+  SELECT count(*) AS garments, count(*) FILTER (WHERE i.verdict = 'FAIL') AS rejects,
+         count(*) FILTER (WHERE {_OVERRULED}) AS overrides
   FROM inspections i
   WHERE i.organization_id = p.organization_id AND i.station_id = p.station_id
     AND i.bundle_digest = r.model_digest AND i.inspected_at >= p.assigned_at
 ) seen ON true
 WHERE p.organization_id = $1 AND p.rollout_id = $2
 ORDER BY p.position
-"""
+"""  # noqa: S608  a constant
 _ASSIGN = """
 INSERT INTO station_wishes (organization_id, station_id, generation, work_digest, wished_at,
                             model_digest, rollout_id, trial_rules)
@@ -92,112 +95,6 @@ UPDATE rollout_stations SET state = $4, code = $5, garments = $6, rejects = $7, 
                          ELSE previous_digest END
 WHERE organization_id = $1 AND rollout_id = $2 AND station_id = $3
 """
-
-
-class PostgresBundleStore:
-    """Bundles of one organization."""
-
-    def __init__(self, connection: asyncpg.Connection, organization_id: str) -> None:
-        self._connection = connection
-        self._organization_id = organization_id
-
-    async def add(self, bundle: ReleasedBundle) -> bool:
-        """Keep a bundle; say whether it is new."""
-        added = await self._connection.fetchval(
-            f"""INSERT INTO model_bundles (organization_id, {_BUNDLE})
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb, $12, $13)
-                ON CONFLICT (organization_id, model_digest) DO NOTHING RETURNING true""",  # noqa: S608
-            self._organization_id,
-            bundle.model_digest,
-            bundle.name,
-            bundle.version,
-            bundle.release_counter,
-            bundle.expires_at,
-            bundle.signed_by,
-            bundle.key_id,
-            bundle.size_bytes,
-            bundle.manifest,
-            json.dumps([asdict(file) for file in bundle.files]),
-            list(bundle.chunk_sha256),
-            bundle.released_at,
-        )
-        return bool(added)
-
-    async def find(self, model_digest: str) -> ReleasedBundle | None:
-        """Return a bundle."""
-        row = await self._connection.fetchrow(
-            f"""SELECT {_BUNDLE} FROM model_bundles
-                WHERE organization_id = $1 AND model_digest = $2""",  # noqa: S608
-            self._organization_id,
-            model_digest,
-        )
-        return _bundle(row) if row else None
-
-    async def newest_counter(self, name: str) -> int:
-        """Return the highest release counter of a name, 0 before the first; nobody else counts."""
-        await self._connection.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            f"{self._organization_id} releases {name}",
-        )
-        found = await self._connection.fetchval(
-            """SELECT max(release_counter) FROM model_bundles
-               WHERE organization_id = $1 AND name = $2""",
-            self._organization_id,
-            name,
-        )
-        return int(found or 0)
-
-    async def newest(self, limit: int, before: str) -> Sequence[ReleasedBundle]:
-        """Return bundles, newest first, those after the digest ``before``."""
-        rows = await self._connection.fetch(
-            f"""SELECT {_BUNDLE} FROM model_bundles
-                WHERE organization_id = $1 AND ($3 = '' OR (released_at, model_digest) <
-                  (SELECT released_at, model_digest FROM model_bundles
-                   WHERE organization_id = $1 AND model_digest = $3))
-                ORDER BY released_at DESC, model_digest DESC LIMIT $2""",  # noqa: S608
-            self._organization_id,
-            limit,
-            before,
-        )
-        return [_bundle(row) for row in rows]
-
-    async def is_person(self, login: str) -> bool:
-        """Say whether somebody of the organization signs in so."""
-        sql = "SELECT true FROM persons WHERE organization_id = $1 AND login = $2 AND active"
-        return bool(await self._connection.fetchval(sql, self._organization_id, login))
-
-    async def is_wished(self, model_digest: str) -> bool:
-        """Say whether a station of the organization is wished this bundle."""
-        found = await self._connection.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM station_wishes
-               WHERE organization_id = $1 AND model_digest = $2 AND model_digest <> '')""",
-            self._organization_id,
-            model_digest,
-        )
-        return bool(found)
-
-    async def trust_after(self, version: int) -> Sequence[SignedTrust]:
-        """Return versions of the trusted keys, oldest first."""
-        rows = await self._connection.fetch(
-            """SELECT trust_json, trust_sig FROM model_trust
-               WHERE organization_id = $1 AND version > $2 ORDER BY version""",
-            self._organization_id,
-            version,
-        )
-        return [SignedTrust(**dict(row)) for row in rows]
-
-    async def add_trust(self, version: int, signed: SignedTrust, at: datetime) -> None:
-        """Keep a version."""
-        await self._connection.execute(
-            """INSERT INTO model_trust (organization_id, version, trust_json, trust_sig,
-                                        published_at)
-               VALUES ($1, $2, $3, $4, $5)""",
-            self._organization_id,
-            version,
-            signed.trust_json,
-            signed.trust_sig,
-            at,
-        )
 
 
 class PostgresRolloutStore:
@@ -315,20 +212,24 @@ class PostgresRolloutStore:
         )
         return {row["station_id"]: row["rollout_id"] for row in rows}
 
-    async def reject_ratio(self, station_ids: Sequence[str]) -> float | None:
-        """Return the share of rejects among the last garments; ``None``: there are too few."""
+    async def usual_ratios(self, station_ids: Sequence[str]) -> UsualRatios | None:
+        """Count over the last garments; ``None``: there are too few."""
         row = await self._connection.fetchrow(
-            """SELECT count(*) AS garments, count(*) FILTER (WHERE verdict = 'FAIL') AS rejects
-               FROM (SELECT verdict FROM inspections
-                     WHERE organization_id = $1 AND station_id = ANY($2)
-                     ORDER BY inspected_at DESC LIMIT $3) AS last""",
+            f"""SELECT count(*) AS garments, count(*) FILTER (WHERE verdict = 'FAIL') AS rejects,
+                       count(*) FILTER (WHERE {_OVERRULED}) AS overrides
+                FROM (SELECT organization_id, inspection_id, verdict FROM inspections
+                      WHERE organization_id = $1 AND station_id = ANY($2)
+                      ORDER BY inspected_at DESC LIMIT $3) AS i""",  # noqa: S608  a constant
             self._organization_id,
             list(station_ids),
             _COUNTED,
         )
         if row is None or row["garments"] < _LEAST:
             return None
-        return float(row["rejects"] / row["garments"])
+        return UsualRatios(
+            reject_ratio=row["rejects"] / row["garments"],
+            override_ratio=row["overrides"] / row["garments"],
+        )
 
     async def assign(
         self, station_id: str, wish: ModelWish, at: datetime, deadline_at: datetime
@@ -431,13 +332,6 @@ class PostgresRolloutStore:
         return str(row["name"]) if row["state"] != report.state else None
 
 
-def _bundle(row: asyncpg.Record) -> ReleasedBundle:
-    facts = dict(row)
-    facts["files"] = tuple(BundleFile(**file) for file in json.loads(row["files"]))
-    facts["chunk_sha256"] = tuple(row["chunk_sha256"])
-    return ReleasedBundle(**facts)
-
-
 def _rollout(row: asyncpg.Record) -> Rollout:
     terms: dict[str, Any] = json.loads(row["terms"])
     return Rollout(
@@ -470,6 +364,8 @@ def _participant(row: asyncpg.Record) -> Participant:
     told = (row["garments"], row["rejects"]) if state in DECIDED else (0, 0)
     # Two counts of the same garments: the one that has seen more of them.
     garments, rejects = max(told, (row["seen_garments"], row["seen_rejects"]))
+    # A press on the kiosk and a correction may be about the same garment: the larger count holds.
+    overrides = max(row["overrides"] if state in DECIDED else 0, row["seen_overrides"])
     return Participant(
         station_id=row["station_id"],
         station_name=row["station_name"],
@@ -482,7 +378,7 @@ def _participant(row: asyncpg.Record) -> Participant:
         garments=garments,
         rejects=rejects,
         errors=row["errors"],
-        overrides=row["overrides"],
+        overrides=overrides,
         shadow_garments=row["garments"] if state is TrialState.SHADOW else 0,
         assigned_at=row["assigned_at"],
         deadline_at=row["deadline_at"],
@@ -492,6 +388,5 @@ def _participant(row: asyncpg.Record) -> Participant:
 
 
 STORES: dict[type, Callable[[asyncpg.Connection, str], object]] = {
-    BundleStore: PostgresBundleStore,
     RolloutStore: PostgresRolloutStore,
 }

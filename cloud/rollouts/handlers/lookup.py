@@ -8,7 +8,7 @@ from cloud.rollouts.events import RolloutMoved
 from cloud.rollouts.ports import RolloutStore
 from cloud.rollouts.queries import RolloutStationView, RolloutView, StageNumbers
 from cloud.rollouts.rollout import RolloutStage, TrialState
-from cloud.rollouts.standing import Participant, Plan, Rollout, lines_of
+from cloud.rollouts.standing import Participant, Plan, Rollout, tests_of
 
 
 async def rollout_of(rollout_id: str, unit: UnitOfWork, *, lock: bool = False) -> Rollout:
@@ -81,6 +81,7 @@ def rollout_view(
         canary_station_id=rollout.canary_station_id,
         trial=terms.trial,
         baseline_ratio=terms.baseline_ratio,
+        override_baseline_ratio=terms.override_baseline_ratio,
         deadline_s=terms.deadline_s,
         soak_s=terms.soak_s,
         canary_garments=terms.rules.most_canary_garments,
@@ -103,7 +104,8 @@ def _numbers(rollout: Rollout, plan: Plan | None) -> StageNumbers | None:
     stage = rollout.weighed_stage
     if plan is None or plan.weighing is None or stage is None:
         return None
-    seen, lines = plan.weighing, lines_of(rollout, stage)
+    seen, tests = plan.weighing, tests_of(rollout, stage)
+    lines, overruled = tests.rejects, tests.overrides
     middle = lines.slope_ratio * seen.garments
     return StageNumbers(
         evaluated=seen.evaluated,
@@ -116,6 +118,8 @@ def _numbers(rollout: Rollout, plan: Plan | None) -> StageNumbers | None:
         lower_count=middle - lines.lower_count,
         most_count=lines.most_count,
         shift=seen.shift.value,
+        overrides=seen.overrides,
+        override_upper_count=overruled.slope_ratio * seen.garments + overruled.upper_count,
     )
 
 

@@ -27,10 +27,12 @@ from cloud.rollouts.queries import ModelBundleView, RolloutView, TrustVersions
 from cloud.rollouts.rollout import RolloutRules, RolloutStage, waves_of
 from cloud.rollouts.standing import (
     MOST_STATIONS,
+    USUAL_OVERRIDE_RATIO,
     Defaults,
     Rollout,
     RolloutTerms,
-    lines_of,
+    TrialNumbers,
+    tests_of,
 )
 from cloud.rollouts.trust import follow, read_trust
 
@@ -38,6 +40,10 @@ from cloud.rollouts.trust import follow, read_trust
 USUAL_RATIO = 0.05
 LEAST_RATIO = 0.005
 LARGEST_RATIO = 0.5
+LEAST_OVERRIDE_RATIO = 0.005
+LARGEST_OVERRIDE_RATIO = 0.25
+#: A single worker who presses a button a few times takes no bundle back.
+SOME_OVERRIDE_RATIO = 0.02
 LONGEST_S = 30 * 86_400.0
 
 
@@ -152,7 +158,7 @@ async def create_rollout(command: CreateRollout, unit: UnitOfWork) -> RolloutVie
         stage_at=now,
     )
     for stage in (RolloutStage.CANARY, RolloutStage.WAVE_5):
-        lines_of(rollout, stage)
+        tests_of(rollout, stage)
     await store.add(rollout, waves)
     unit.record(
         RolloutCreated(
@@ -169,12 +175,14 @@ async def create_rollout(command: CreateRollout, unit: UnitOfWork) -> RolloutVie
 
 
 async def _terms(command: CreateRollout, usual: Defaults, store: RolloutStore) -> RolloutTerms:
-    trial = command.trial or usual.trial
+    counted = await store.usual_ratios(command.station_ids)
+    overruled = USUAL_OVERRIDE_RATIO if counted is None else counted.override_ratio
+    overruled = min(max(overruled, LEAST_OVERRIDE_RATIO), LARGEST_OVERRIDE_RATIO)
+    trial = command.trial or _trial(usual, overruled)
     trial.check()
     baseline = command.baseline_ratio
     if baseline is None:
-        counted = await store.reject_ratio(command.station_ids)
-        baseline = USUAL_RATIO if counted is None else counted
+        baseline = USUAL_RATIO if counted is None else counted.reject_ratio
         # With no rejects at all nothing could be told apart, with half of them neither.
         baseline = min(max(baseline, LEAST_RATIO), LARGEST_RATIO)
     garments = usual.canary_garments if command.canary_garments is None else command.canary_garments
@@ -191,7 +199,14 @@ async def _terms(command: CreateRollout, usual: Defaults, store: RolloutStore) -
         deadline_s=deadline_s,
         soak_s=soak_s,
         roll_back_halted=command.roll_back_halted,
+        override_baseline_ratio=overruled,
     )
+
+
+def _trial(usual: Defaults, overruled_ratio: float) -> TrialNumbers:
+    """Return the usual numbers; a station takes twice the usual overruling, and some at least."""
+    least = usual.trial.override_ratio if usual.few else SOME_OVERRIDE_RATIO
+    return replace(usual.trial, override_ratio=max(least, 2 * overruled_ratio))
 
 
 async def approve_rollout(command: ApproveRollout, unit: UnitOfWork) -> RolloutView:

@@ -105,7 +105,10 @@ def test_wishes_that_cannot_be_kept_are_refused(wishes) -> None:
 
 class LeadDecides:
     def holders(self, organization_id, domain, action, letter):
-        known = {("production", "decide_piece", "A"): ("lead@demo.example",)}
+        known = {
+            ("production", "decide_piece", "A"): ("lead@demo.example",),
+            ("rollouts", "halt_rollout", "A"): ("owner@demo.example",),
+        }
         return known.get((domain, action, letter), ())
 
 
@@ -143,6 +146,26 @@ def test_the_right_persons_are_told_of_an_event() -> None:
     held = told_of(event("piece_quarantined", piece_id="pc_1", piece_number=7), LeadDecides())
     assert held is not None
     assert (held.logins, held.details) == (("lead@demo.example",), {"piece_number": "7"})
+
+
+@pytest.mark.requirement("NOT", "ROL")
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ("HALTED", True), ("ROLLING_BACK", True), ("DONE", True),
+        ("CANARY", False), ("WAVE_25", False), ("PAUSED", False), ("", False),
+    ],
+)  # fmt: skip
+def test_who_answers_for_rollouts_hears_how_one_ended(stage: str, told: bool) -> None:
+    moved = event("rollout_moved", rollout_id="rol_1", name="cotton", version="1.2",
+                  next_stage=stage, code="LATE_FAILURE", moved_by="system")  # fmt: skip
+    found = told_of(moved, LeadDecides())
+    assert (found is not None) is told
+    if found is not None:
+        assert (found.logins, found.subject) == (("owner@demo.example",), "rol_1")
+        assert found.details == {
+            "name": "cotton", "version": "1.2", "next_stage": stage, "code": "LATE_FAILURE",
+        }  # fmt: skip
 
 
 @pytest.mark.requirement("NOT")

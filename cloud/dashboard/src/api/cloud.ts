@@ -5158,6 +5158,8 @@ export interface components {
             trial: components["schemas"]["TrialNumbers"];
             /** Baseline Ratio */
             baseline_ratio: number;
+            /** Override Baseline Ratio */
+            override_baseline_ratio: number;
             /** Deadline S */
             deadline_s: number;
             /** Soak S */
@@ -5342,7 +5344,8 @@ export interface components {
          * @description The stage's garments against its two lines, in rejects.
          *
          *     At or above ``upper_count`` the stage is halted, at or below ``lower_count`` it holds; both are
-         *     for ``garments``. ``most_count`` is when the line in the middle decides.
+         *     for ``garments``. ``most_count`` is when the line in the middle decides. At or above
+         *     ``override_upper_count`` overruled verdicts the stage is halted as well.
          */
         StageNumbers: {
             /** Evaluated */
@@ -5365,6 +5368,10 @@ export interface components {
             most_count: number;
             /** Shift */
             shift: string;
+            /** Overrides */
+            overrides: number;
+            /** Override Upper Count */
+            override_upper_count: number;
         };
         /**
          * StageStandard

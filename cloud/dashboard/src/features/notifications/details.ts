@@ -15,7 +15,8 @@ export function tellDetails(details: Readonly<Record<string, string>>, { name, w
     if (PERSONS.has(field)) return who(value);
     if (field === "action") return name("action", value.replaceAll("-", "_"));
     if (field === "stage") return name("stage", value);
-    if (field === "code") return why(value);
+    if (field === "next_stage") return name("rollout_stage", value);
+    if (field === "code") return details.next_stage ? name("rollout_code", value) : why(value);
     return value;
   };
   return Object.entries(details)

@@ -87,6 +87,7 @@ function Numbers({ rollout }: { rollout: Rollout }) {
         <span>{t("rollouts.upper", { count: numbers.upper_count.toFixed(1) })}</span>
         <span>{t("rollouts.evaluated", { committed: numbers.committed, evaluated: numbers.evaluated })}</span>
         <span>{t("rollouts.failed", { count: numbers.failed })}</span>
+        <span>{t("rollouts.overruled", { count: numbers.overrides, most: Math.ceil(numbers.override_upper_count) })}</span>
         <span>{t("rollouts.away", { count: numbers.away })}</span>
       </div>
     </div>
@@ -156,7 +157,7 @@ export function RolloutCard({ listed }: { listed: Rollout }) {
         <span>{t("rollouts.made", { who: who(rollout.created_by), when: full(rollout.created_at) })}</span>
         <span>{t("rollouts.signed", { who: who(rollout.signed_by) })}</span>
         {rollout.approved_by ? <span>{t("rollouts.approved", { who: who(rollout.approved_by), when: full(rollout.approved_at) })}</span> : null}
-        <span>{t("rollouts.rules", { shadow: trial.shadow_garments, trial: trial.trial_garments, canary: rollout.canary_garments, base: (rollout.baseline_ratio * 100).toFixed(1), deadline: duration(rollout.deadline_s) })}</span>
+        <span>{t("rollouts.rules", { shadow: trial.shadow_garments, trial: trial.trial_garments, canary: rollout.canary_garments, base: (rollout.baseline_ratio * 100).toFixed(1), overruled: (rollout.override_baseline_ratio * 100).toFixed(1), deadline: duration(rollout.deadline_s) })}</span>
         <span>{t("rollouts.digest")} <code>{rollout.model_digest}</code></span>
       </div>
       <Group gap="sm">

@@ -322,6 +322,8 @@ ROWS: dict[int, FaultRow] = {
             f"{_FETCH}files_of_two_bundles_are_no_bundle",
             f"{_FETCH}a_file_changed_together_with_its_manifest_is_refused",
             f"{_FETCH}trusted_keys_change_hands_only_by_those_trusted_before",
+            f"{_FETCH}keys_that_may_be_outdated_install_nothing",
+            f"{_FETCH}an_older_word_on_the_newest_keys_and_a_forged_one_are_refused",
         ),
     ),
     35: FaultRow(

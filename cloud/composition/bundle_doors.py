@@ -61,15 +61,16 @@ def open_keys(settings: CloudSettings) -> "FolderBundleKeys":
 class _Hands:
     settings: CloudSettings
 
-    async def keys(self, rotate: bool, retired: tuple[str, ...]) -> BundleKeys:
+    async def keys(self, rotate: bool, retired: tuple[str, ...], threshold: int) -> BundleKeys:
         keys = open_keys(self.settings)
         keys.make()
         if rotate:
-            keys.rotate(retired)
+            keys.rotate(retired, threshold)
         trust, here = keys.trust(), keys.private_keys()
         return BundleKeys(
             version=trust.version,
             expires_at=trust.expires_at,
+            threshold=trust.threshold,
             folder=str(keys.folder),
             keys=tuple(
                 BundleKey(key_id=key.key_id, not_after=key.not_after, here=key.key_id in here)
@@ -117,16 +118,18 @@ class _Hands:
 
         await asyncio.to_thread(written)
 
-    async def sign(self, folder: Path) -> Signed:
+    async def sign(self, folder: Path, name: str, beside: bool) -> Signed:
         from cloud.infrastructure.signing.bundle_signing import sign_folder
 
         keys = open_keys(self.settings)
         keys.make()
-        key_id, key = keys.signing_key()
-        digest = await asyncio.to_thread(sign_folder, folder, key)
+        key_id, key = keys.signing_key(name)
+        digest = await asyncio.to_thread(sign_folder, folder, key, key_id, beside=beside)
         return Signed(model_digest=digest, key_id=key_id)
 
-    async def release(self, folder: Path, signed_by: str, organization: str) -> ModelBundleView:
+    async def release(
+        self, folder: Path, signers: tuple[str, ...], organization: str
+    ) -> ModelBundleView:
         from cloud.infrastructure.object_storage.bundle_vault import ObjectBundleVault
         from cloud.infrastructure.object_storage.picture_vault import open_store
         from cloud.infrastructure.signing.bundle_signing import pack_folder
@@ -145,8 +148,10 @@ class _Hands:
                 manifest=packed.manifest,
                 files=packed.files,
                 chunk_sha256=packed.chunk_sha256,
-                signed_by=signed_by,
+                signed_by=signers[0],
                 key_id=packed.key_id,
+                co_signers=signers[1:],
+                co_key_ids=packed.co_key_ids,
             )
             view: ModelBundleView = await opened.bus.send(command, context)
             return view

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloud.commands.command import CommandContext, Source
 from cloud.permissions.machine_rights import SYSTEM
 from cloud.rollouts.commands import AdvanceRollout
-from cloud.rollouts.ports import RolloutDefaults, SignatureJudge
+from cloud.rollouts.ports import RolloutDefaults, SignatureJudge, TimestampSigner
 from cloud.rollouts.queries import PlanRollout, RolloutPlan
 from cloud.rollouts.standing import ONE_MACHINE, PRODUCTION, Defaults
 from cloud.settings import CloudSettings
@@ -36,16 +37,21 @@ def rollout_stores(settings: CloudSettings) -> "dict[type, Callable[[Any, str], 
     """Return bundles, rollouts, and the numbers that this installation asks of them."""
     from cloud.infrastructure.postgres import bundle_store, rollout_store
 
-    chosen = PRODUCTION if settings.environment == "production" else ONE_MACHINE
-    return {**bundle_store.STORES, **rollout_store.STORES, **bundle_ports(chosen)}
+    production = settings.environment == "production"
+    keys = settings.bundle_keys or (None if production else settings.home / "bundle-keys")
+    chosen = PRODUCTION if production else ONE_MACHINE
+    return {**bundle_store.STORES, **rollout_store.STORES, **bundle_ports(chosen, keys)}
 
 
-def bundle_ports(chosen: Defaults) -> "dict[type, Callable[[Any, str], object]]":
-    """Return what rollouts need beside the database."""
-    from cloud.infrastructure.signing.bundle_keys import EllipticJudge
+def bundle_ports(
+    chosen: Defaults, keys: Path | None = None
+) -> "dict[type, Callable[[Any, str], object]]":
+    """Return what rollouts need beside the database; ``keys`` is the folder of bundles' keys."""
+    from cloud.infrastructure.signing.bundle_keys import EllipticJudge, FolderTimestampSigner
 
     return {
         SignatureJudge: lambda _connection, _organization: EllipticJudge(),
+        TimestampSigner: lambda _connection, _organization: FolderTimestampSigner(keys),
         RolloutDefaults: lambda _connection, _organization: _Defaults(chosen),
     }
 

@@ -16,6 +16,7 @@ LARGEST_FILE_BYTES = 64 * 1024 * 1024
 LARGEST_BUNDLE_BYTES = 512 * 1024 * 1024
 MOST_FILES = 500
 
+_FURTHER_SIGNATURE = re.compile(r"model\.[A-Za-z0-9_-]{1,64}\.sig")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}")
@@ -48,7 +49,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleasedBundle:
-    """A bundle that stations may be wished."""
+    """A bundle that stations may be wished; ``co_signers`` signed it beside ``signed_by``."""
 
     model_digest: str
     name: str
@@ -62,6 +63,7 @@ class ReleasedBundle:
     files: tuple[BundleFile, ...]
     chunk_sha256: tuple[str, ...]
     released_at: datetime
+    co_signers: tuple[str, ...] = ()
 
 
 def read_manifest(text: str) -> Manifest:
@@ -91,6 +93,11 @@ def read_manifest(text: str) -> Manifest:
     )
 
 
+def is_signature(name: str) -> bool:
+    """Say whether a file of a bundle is a signature: model.sig, or model.KEY.sig of another key."""
+    return name == SIGNATURE or _FURTHER_SIGNATURE.fullmatch(name) is not None
+
+
 def check_files(manifest: Manifest, files: tuple[BundleFile, ...], chunks: tuple[str, ...]) -> int:
     """Refuse files that are not exactly those of the manifest; return the bundle's size in bytes.
 
@@ -103,7 +110,8 @@ def check_files(manifest: Manifest, files: tuple[BundleFile, ...], chunks: tuple
     wanted = {*manifest.files, MANIFEST, SIGNATURE}
     if missing := sorted(wanted - named.keys()):
         raise ModelBundleInvalidError("files are missing", field="files", missing=missing)
-    if extra := sorted(named.keys() - wanted):
+    extra = sorted(name for name in named.keys() - wanted if not is_signature(name))
+    if extra:
         raise ModelBundleInvalidError(
             "the manifest does not list these files", field="files", actual=extra
         )
@@ -172,7 +180,7 @@ def _digests(data: dict[str, Any]) -> tuple[str, ...]:
 def _files(data: dict[str, Any]) -> dict[str, str]:
     found = _object(data, "files")
     for name, digest in found.items():
-        if not _FILE.fullmatch(name) or name in {MANIFEST, SIGNATURE}:
+        if not _FILE.fullmatch(name) or name == MANIFEST or is_signature(name):
             raise ModelBundleInvalidError("a file has a plain name", field="files", actual=name)
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
             raise ModelBundleInvalidError("no SHA-256 in hex", field=name)

@@ -22,7 +22,8 @@ class ReleaseBundle(Command):
     """Let a signed bundle be rolled out. Its files lie in the object store already.
 
     ``manifest`` is the text of manifest.json, ``signed_by`` the login of whoever signed it, and
-    ``key_id`` the release key that the signature belongs to.
+    ``key_id`` the release key that the signature belongs to. Where the trusted keys ask for more
+    than one, ``co_signers`` and ``co_key_ids`` are the others.
     """
 
     domain = "rollouts"
@@ -32,6 +33,8 @@ class ReleaseBundle(Command):
     chunk_sha256: tuple[str, ...]
     signed_by: str
     key_id: str
+    co_signers: tuple[str, ...] = ()
+    co_key_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

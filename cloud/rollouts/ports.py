@@ -82,6 +82,14 @@ class SignatureJudge(Protocol):
         ...
 
 
+class TimestampSigner(Protocol):
+    """Holds the key that says which version of the trusted keys is the newest."""
+
+    def sign(self, content: bytes) -> dict[str, str]:
+        """Return base64 signatures by key id; none where no such key lies here."""
+        ...
+
+
 class RolloutDefaults(Protocol):
     """What the installation asks of a rollout."""
 

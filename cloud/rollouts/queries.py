@@ -6,7 +6,7 @@ from datetime import datetime
 from cloud.commands.command import Query
 from cloud.rollouts.bundle import BundleFile
 from cloud.rollouts.standing import TrialNumbers
-from cloud.rollouts.trust import SignedTrust
+from cloud.rollouts.trust import SignedTimestamp, SignedTrust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class ModelBundleView:
     size_bytes: int
     file_count: int
     released_at: datetime
+    co_signers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +185,7 @@ class TrustAfter(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustVersions:
-    """Signed versions; empty: there is none later."""
+    """Signed versions; empty: there is none later. ``timestamp`` says which is the newest."""
 
     versions: tuple[SignedTrust, ...]
+    timestamp: SignedTimestamp | None = None

@@ -4,20 +4,26 @@
 ``trust.sig`` is an object of base64 signatures by ``key_id``: over the bytes of ``trust.json``,
 ECDSA with SHA-256 in DER. A key's ``key_id`` is the first 16 hex digits of the SHA-256 of its
 public key (SubjectPublicKeyInfo, DER). The first version is signed by its own roots.
+
+``timestamp_keys`` sign, for seven days at a time, which version is the newest: who keeps later
+versions from a station cannot keep it from noticing.
 """
 
 import base64
 import binascii
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from cloud.rollouts.errors import TrustInvalidError
 
 Holds = Callable[[str, bytes, bytes], bool]
 """Says whether a signature over data belongs to a PEM public key: (key, data, signature)."""
+
+
+TIMESTAMP_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,7 @@ class Trust:
     root_threshold: int
     release_keys: tuple[ReleaseKey, ...]
     threshold: int
+    timestamp_keys: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +54,24 @@ class SignedTrust:
 
     trust_json: bytes
     trust_sig: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedTimestamp:
+    """Which version is the newest, and until when that may be believed, with its signatures."""
+
+    timestamp_json: bytes
+    timestamp_sig: bytes
+
+
+def timestamp_of(version: int, now: datetime) -> bytes:
+    """Write down that ``version`` is the newest one."""
+    document = {
+        "trust_version": version,
+        "issued_at": now.isoformat(timespec="milliseconds"),
+        "expires_at": (now + TIMESTAMP_FOR).isoformat(timespec="milliseconds"),
+    }
+    return json.dumps(document, sort_keys=True).encode()
 
 
 def read_trust(trust_json: bytes) -> Trust:
@@ -81,6 +106,9 @@ def _trust(data: dict[str, Any]) -> Trust:
             for key in data["release_keys"]
         ),
         threshold=int(data["threshold"]),
+        timestamp_keys={
+            str(key["key_id"]): str(key["public_key_pem"]) for key in data.get("timestamp_keys", [])
+        },
     )
 
 

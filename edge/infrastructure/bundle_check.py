@@ -7,7 +7,7 @@ from edge.infrastructure.plain_folder import read_folder
 from edge.infrastructure.trust_files import TrustFiles
 from edge.model_bundles.bundle import opened
 from edge.model_bundles.errors import TrustMissingError
-from edge.model_bundles.trust import check_install
+from edge.model_bundles.trust import check_fresh, check_install
 from edge.station.ports import Clock
 
 SignersOf = Callable[[Path, Mapping[str, str]], frozenset[str]]
@@ -30,6 +30,7 @@ class InstallCheck:
         trust = self._trust.newest()
         if trust is None:
             raise TrustMissingError
+        check_fresh(trust, self._trust.timestamp(), self._clock.now())
         bundle = opened(read_folder(folder), "signature")
         keys = {key.key_id: key.public_key_pem for key in trust.release_keys}
         signers = self._signers_of(folder, keys)

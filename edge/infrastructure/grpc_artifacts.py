@@ -97,6 +97,10 @@ class ArtifactFetcher:
         )
         for version in answer.versions:
             await asyncio.to_thread(self._trust.take, version.trust_json, version.trust_sig)
+        if answer.timestamp_json:
+            await asyncio.to_thread(
+                self._trust.take_timestamp, answer.timestamp_json, answer.timestamp_sig
+            )
 
     async def _plan(self, stub: "ArtifactServiceAsyncStub", digest: str) -> FetchPlan:
         answer = await stub.GetManifest(

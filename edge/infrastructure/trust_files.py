@@ -4,7 +4,15 @@ from pathlib import Path
 
 from edge.infrastructure.durable_files import write_durably
 from edge.model_bundles.errors import TrustInvalidError
-from edge.model_bundles.trust import Holds, Trust, follow, read_trust
+from edge.model_bundles.trust import (
+    Holds,
+    Timestamp,
+    Trust,
+    follow,
+    read_timestamp,
+    read_trust,
+    renew_timestamp,
+)
 
 
 class TrustFiles:
@@ -13,6 +21,7 @@ class TrustFiles:
     def __init__(self, home: Path, holds: Holds) -> None:
         self._content = home / "trust.json"
         self._signatures = home / "trust.sig"
+        self._timestamp = home / "timestamp.json"
         self._holds = holds
 
     def newest(self) -> Trust | None:
@@ -39,3 +48,34 @@ class TrustFiles:
         write_durably(self._signatures, signatures)
         write_durably(self._content, content)
         return trust
+
+    def timestamp(self) -> Timestamp | None:
+        """Return the last word on which version is the newest; None before any came.
+
+        Raises:
+            TrustInvalidError: the file here is damaged.
+        """
+        try:
+            return read_timestamp(self._timestamp.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TrustInvalidError(str(error)) from error
+
+    def take_timestamp(self, content: bytes, signatures: bytes) -> None:
+        """Keep a later word on which version is the newest.
+
+        Raises:
+            TrustInvalidError: it is not signed or older than the one here, which stays.
+            OSError: it cannot be written; the one here stays.
+        """
+        trust = self.newest()
+        if trust is None or not trust.timestamp_keys:
+            return
+        try:
+            before = self.timestamp()
+        except TrustInvalidError:
+            # What a broken disk left says nothing; the next word does.
+            before = None
+        renew_timestamp(trust, before, content, signatures, self._holds)
+        write_durably(self._timestamp, content)

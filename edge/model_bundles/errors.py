@@ -89,6 +89,16 @@ class TrustExpiredError(BundleError):
         self.version = version
 
 
+class TrustFrozenError(BundleError):
+    """It is not certain that the trusted keys known here are the newest."""
+
+    code = "TRUST_FROZEN"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"nothing is installed: {problem}")
+        self.problem = problem
+
+
 class BundleSignerRetiredError(BundleError):
     """The key that signed the bundle signs no more."""
 

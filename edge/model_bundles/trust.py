@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from edge.model_bundles.errors import (
@@ -18,6 +18,7 @@ from edge.model_bundles.errors import (
     BundleSignerRetiredError,
     BundleSignersTooFewError,
     TrustExpiredError,
+    TrustFrozenError,
     TrustInvalidError,
     TrustMissingError,
 )
@@ -47,6 +48,16 @@ class Trust:
     root_threshold: int
     release_keys: tuple[ReleaseKey, ...]
     threshold: int
+    timestamp_keys: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timestamp:
+    """The cloud's word on which version is the newest, believed until it expires."""
+
+    trust_version: int
+    issued_at: datetime
+    expires_at: datetime
 
 
 def read_trust(content: bytes) -> Trust:
@@ -69,7 +80,8 @@ def read_trust(content: bytes) -> Trust:
 
 def _trust(data: Mapping[str, object]) -> Trust:
     roots, keys = data["root_keys"], data["release_keys"]
-    if not isinstance(roots, list) or not isinstance(keys, list):
+    stamps = data.get("timestamp_keys", [])
+    if not isinstance(roots, list) or not isinstance(keys, list) or not isinstance(stamps, list):
         raise TypeError("keys are lists")
     return Trust(
         version=_whole(data["version"]),
@@ -85,6 +97,7 @@ def _trust(data: Mapping[str, object]) -> Trust:
             for key in keys
         ),
         threshold=_whole(data["threshold"]),
+        timestamp_keys={str(key["key_id"]): str(key["public_key_pem"]) for key in stamps},
     )
 
 
@@ -126,6 +139,60 @@ def _signatures(content: bytes) -> dict[str, bytes]:
         return {str(key): base64.b64decode(text, validate=True) for key, text in given}
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as error:
         raise TrustInvalidError(f"its signatures are damaged: {error}") from error
+
+
+def read_timestamp(content: bytes) -> Timestamp:
+    """Read a timestamp; who signed it is not looked at.
+
+    Raises:
+        TrustInvalidError: damaged.
+    """
+    try:
+        data = json.loads(content)
+        return Timestamp(
+            trust_version=_whole(data["trust_version"]),
+            issued_at=_moment(data["issued_at"]),
+            expires_at=_moment(data["expires_at"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise TrustInvalidError(f"the timestamp is damaged: {error}") from error
+
+
+def renew_timestamp(
+    trust: Trust, before: Timestamp | None, content: bytes, signatures: bytes, holds: Holds
+) -> Timestamp:
+    """Return the timestamp in ``content`` when it may take the place of ``before``.
+
+    Raises:
+        TrustInvalidError: it is damaged, no timestamp key signed it, or it is an older one again.
+    """
+    stamp, given = read_timestamp(content), _signatures(signatures)
+    if not any(
+        key in given and holds(pem, content, given[key])
+        for key, pem in trust.timestamp_keys.items()
+    ):
+        raise TrustInvalidError("no timestamp key signed the timestamp")
+    if before is not None and (
+        stamp.issued_at < before.issued_at or stamp.trust_version < before.trust_version
+    ):
+        raise TrustInvalidError("the timestamp is older than the one that was seen")
+    return stamp
+
+
+def check_fresh(trust: Trust, stamp: Timestamp | None, now: datetime) -> None:
+    """Refuse to install by keys that may have been followed by others long ago.
+
+    Raises:
+        TrustFrozenError: nobody has vouched lately that these are the newest keys, or they are not.
+    """
+    if not trust.timestamp_keys:
+        return
+    if stamp is None:
+        raise TrustFrozenError("nobody has said that the trusted keys are the newest")
+    if now >= stamp.expires_at:
+        raise TrustFrozenError("the last word that the trusted keys are the newest has expired")
+    if stamp.trust_version > trust.version:
+        raise TrustFrozenError(f"version {stamp.trust_version} of the trusted keys is held back")
 
 
 def check_install(

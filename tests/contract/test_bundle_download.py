@@ -18,10 +18,20 @@ from edge.infrastructure.system_time import SystemClock
 from edge.infrastructure.trust_files import TrustFiles
 from edge.model_bundles.errors import BundleError
 from tests.fakes.cloud_server import ORGANIZATION, STATION, CloudServer
-from tests.fakes.releases import BASE, Key, Shelf, digest_of, make_bundle, moment, sign, trust
+from tests.fakes.releases import (
+    BASE,
+    Key,
+    Shelf,
+    digest_of,
+    make_bundle,
+    moment,
+    sign,
+    timestamp,
+    trust,
+)
 
 pytestmark = pytest.mark.requirement("ROL")
-ROOT, RELEASE, OTHER = Key(), Key(), Key()
+ROOT, RELEASE, OTHER, STAMP = Key(), Key(), Key(), Key()
 LARGE = {"card.md": os.urandom(9 << 20)}
 
 
@@ -278,6 +288,55 @@ async def test_trusted_keys_change_hands_only_by_those_trusted_before(station, s
         station.shelf.trust = [first, forged]
         assert await station.refused(digest) == "TRUST_INVALID"
     station.shelf.trust = [first, trust(2, [ROOT], [RELEASE, OTHER])]
+    await station.fetch(digest)
+
+
+async def test_keys_that_may_be_outdated_install_nothing(station, small) -> None:
+    digest = station.shelf.put(sign(small, RELEASE))
+    station.shelf.trust = [trust(1, [ROOT], [RELEASE], stamps=[STAMP])]
+    assert await station.refused(digest) == "TRUST_FROZEN"
+    station.shelf.timestamp = timestamp(1, STAMP, issued=-8, expires=-1)
+    assert await station.refused(digest) == "TRUST_FROZEN"
+    # The key that signed it was retired in a version that somebody keeps from the station.
+    station.shelf.timestamp = timestamp(2, STAMP)
+    assert await station.refused(digest) == "TRUST_FROZEN"
+    retired = trust(2, [ROOT], [RELEASE, OTHER], retired=[RELEASE], stamps=[STAMP])
+    station.shelf.trust = [*station.shelf.trust, retired]
+    assert await station.refused(digest) == "BUNDLE_SIGNER_RETIRED"
+
+
+async def test_an_older_word_on_the_newest_keys_and_a_forged_one_are_refused(
+    station, small
+) -> None:
+    digest = station.shelf.put(sign(small, RELEASE))
+    station.shelf.trust = [trust(1, [ROOT], [RELEASE], stamps=[STAMP])]
+    replayed = timestamp(1, STAMP, issued=-1, expires=6)
+    changed = timestamp(1, STAMP)[0], timestamp(1, STAMP, issued=1)[1]
+    station.shelf.timestamp = replayed
+    await station.fetch(digest)
+    station.shelf.timestamp = timestamp(1, STAMP)
+    other = make_bundle(small.with_name("other"), version="4.0.0")
+    second = station.shelf.put(sign(other, RELEASE))
+    for bad in (timestamp(1, OTHER), changed, (b"no json", b"{}"), (changed[0], b"{}")):
+        station.shelf.timestamp = bad
+        with pytest.raises(BundleError) as caught:
+            await station.fetch(second)
+        assert caught.value.code == "TRUST_INVALID"
+    station.shelf.timestamp = timestamp(1, STAMP)
+    await station.fetch(second)
+    station.shelf.timestamp = replayed
+    third = station.shelf.put(sign(make_bundle(small.with_name("third"), version="5"), RELEASE))
+    with pytest.raises(BundleError) as caught:
+        await station.fetch(third)
+    assert caught.value.code == "TRUST_INVALID"
+
+
+async def test_a_damaged_word_on_the_newest_keys_is_replaced_by_the_next(station, small) -> None:
+    digest = station.shelf.put(sign(small, RELEASE))
+    station.shelf.trust = [trust(1, [ROOT], [RELEASE], stamps=[STAMP])]
+    (station.home / "timestamp.json").write_bytes(b"half")
+    assert await station.refused(digest) == "TRUST_INVALID"
+    station.shelf.timestamp = timestamp(1, STAMP)
     await station.fetch(digest)
 
 

@@ -275,7 +275,7 @@ async def intake_over(
         **bundle_store.STORES,
         **rollout_store.STORES,
         **configuration_store.STORES,
-        **bundle_ports(ONE_MACHINE),
+        **bundle_ports(ONE_MACHINE, folder / "keys"),
         **learning_store.STORES,
         **learners(),
     }

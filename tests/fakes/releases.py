@@ -54,13 +54,29 @@ def moment(days: float) -> str:
     return (datetime.now(UTC) + days * DAY).isoformat()
 
 
-def trust(version, roots, release, *, signed_by=None, threshold=1, days=30, retired=()):
+def named(keys):
+    return [{"key_id": key.key_id, "public_key_pem": key.public_pem} for key in keys]
+
+
+def timestamp(version, key, *, issued=0.0, expires=7.0):
+    """Return timestamp.json and its signatures; moments in days from now."""
+    said = {
+        "trust_version": version,
+        "issued_at": moment(issued),
+        "expires_at": moment(expires),
+    }
+    content = json.dumps(said).encode()
+    return content, json.dumps({key.key_id: key.signature(content)}).encode()
+
+
+def trust(version, roots, release, *, signed_by=None, threshold=1, days=30, retired=(), stamps=()):
     """Return trust.json and trust.sig; ``retired`` release keys ended yesterday."""
     content = json.dumps(
         {
             "version": version,
             "expires_at": moment(days),
-            "root_keys": [{"key_id": k.key_id, "public_key_pem": k.public_pem} for k in roots],
+            "root_keys": named(roots),
+            "timestamp_keys": named(stamps),
             "root_threshold": 1,
             "release_keys": [
                 {
@@ -128,6 +144,7 @@ class Shelf:
     """What the cloud has, and what goes wrong with it."""
 
     trust: list = field(default_factory=list)
+    timestamp: tuple = (b"", b"")
     bundles: dict = field(default_factory=dict)
     lists: dict = field(default_factory=dict)
     cut_after_parts: int = -1
@@ -163,7 +180,10 @@ class Artifacts(artifacts_pb2_grpc.ArtifactServiceServicer):
             for content, signatures in self.shelf.trust
             if _version(content) > request.observed_version
         ]
-        return artifacts_pb2.GetTrustResponse(versions=versions)
+        content, signatures = self.shelf.timestamp
+        return artifacts_pb2.GetTrustResponse(
+            versions=versions, timestamp_json=content, timestamp_sig=signatures
+        )
 
     async def GetManifest(self, request, context):
         digest = request.model_digest

@@ -17,6 +17,7 @@ from cloud.infrastructure.system_time import SystemClock
 from cloud.interfaces.terminal.app import build_terminal
 from cloud.rollouts.errors import ModelBundleInvalidError
 from edge.infrastructure.bundle_golden import match_golden
+from edge.infrastructure.bundle_signatures import signers_of
 from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
 from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
 from edge.infrastructure.plain_folder import read_folder
@@ -54,7 +55,7 @@ def test_keys_are_made_once_rotated_and_never_readable_by_others(home: Path) -> 
     third = json.loads(kyndof("keys", "--rotate", "--retire", old["key_id"], "--json").stdout)
     assert old["key_id"] not in {key["key_id"] for key in third["keys"]}
     files = list((home / "bundle-keys").glob("*.pem"))
-    assert len(files) == 4
+    assert len(files) == 5
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
@@ -139,6 +140,36 @@ def test_what_was_changed_after_its_signature_or_signed_by_a_stranger_is_not_pac
     (folder / "more").symlink_to(folder / "card.md")
     with pytest.raises(BundleFolderError):
         pack_folder(folder, keys.trust(), now)
+
+
+def test_two_keys_sign_where_two_are_asked_for(home: Path, folder: Path) -> None:
+    kyndof("prepare", str(folder), "--counter", "1")
+    few = kyndof("keys", "--rotate", "--threshold", "3")
+    assert (few.exit_code, "3 keys cannot sign" in few.stderr) == (1, True)
+    kyndof("keys")
+    told = json.loads(kyndof("keys", "--rotate", "--threshold", "2", "--json").stdout)
+    assert (told["threshold"], len(told["keys"])) == (2, 2)
+    first, second = (key["key_id"] for key in told["keys"])
+    keys = FolderBundleKeys(home / "bundle-keys", SystemClock())
+    now = SystemClock().now()
+    early = kyndof("sign", str(folder), "--key", first, "--beside")
+    assert (early.exit_code, "no first signature" in early.stderr) == (1, True)
+    kyndof("sign", str(folder), "--key", first)
+    kyndof("sign", str(folder), "--key", first, "--beside")  # the same key twice is one key
+    with pytest.raises(ModelBundleInvalidError) as refused:
+        pack_folder(folder, keys.trust(), now)
+    assert (refused.value.details["actual"], refused.value.details["expected"]) == (1, 2)
+    kyndof("sign", str(folder), "--key", second, "--beside")
+    packed = pack_folder(folder, keys.trust(), now)
+    assert {packed.key_id, *packed.co_key_ids} == {first, second}
+    # A station asks for both as well.
+    pems = {key.key_id: key.public_key_pem for key in keys.trust().release_keys}
+    assert signers_of(folder, pems) == {first, second}
+    (folder / "card.md").write_bytes(b"other")
+    kyndof("prepare", str(folder), "--counter", "2")
+    assert signers_of(folder, pems) == set()
+    strangers = kyndof("sign", str(folder), "--key", "0" * 16)
+    assert strangers.exit_code == 1
 
 
 def test_production_names_the_setting_of_its_keys(

@@ -12,7 +12,7 @@ from cloud.rollouts.ports import BundleStore
 from cloud.rollouts.trust import SignedTrust
 
 _BUNDLE = """model_digest, name, version, release_counter, expires_at, signed_by, key_id,
-             size_bytes, manifest, files, chunk_sha256, released_at"""
+             size_bytes, manifest, files, chunk_sha256, released_at, co_signers"""
 
 
 class PostgresBundleStore:
@@ -26,7 +26,7 @@ class PostgresBundleStore:
         """Keep a bundle; say whether it is new."""
         added = await self._connection.fetchval(
             f"""INSERT INTO model_bundles (organization_id, {_BUNDLE})
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb, $12, $13)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb, $12, $13, $14)
                 ON CONFLICT (organization_id, model_digest) DO NOTHING RETURNING true""",  # noqa: S608
             self._organization_id,
             bundle.model_digest,
@@ -41,6 +41,7 @@ class PostgresBundleStore:
             json.dumps([asdict(file) for file in bundle.files]),
             list(bundle.chunk_sha256),
             bundle.released_at,
+            list(bundle.co_signers),
         )
         return bool(added)
 
@@ -125,6 +126,7 @@ def _bundle(row: asyncpg.Record) -> ReleasedBundle:
     facts = dict(row)
     facts["files"] = tuple(BundleFile(**file) for file in json.loads(row["files"]))
     facts["chunk_sha256"] = tuple(row["chunk_sha256"])
+    facts["co_signers"] = tuple(row["co_signers"])
     return ReleasedBundle(**facts)
 
 

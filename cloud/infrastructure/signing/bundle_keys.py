@@ -1,8 +1,9 @@
 """Root and release keys in a folder, and the versions of ``trust.json`` that they made.
 
-A folder holds ``root-KEY.pem`` and ``release-KEY.pem``, private, for their owner alone, and
-``trust/N/trust.json`` with ``trust/N/trust.sig``. A root that lies elsewhere is brought for a
-rotation and taken away again: signing bundles needs a release key only.
+A folder holds ``root-KEY.pem``, ``release-KEY.pem`` and ``timestamp-KEY.pem``, private, for their
+owner alone, and ``trust/N/trust.json`` with ``trust/N/trust.sig``. A root that lies elsewhere is
+brought for a rotation and taken away again: signing bundles needs a release key only, and a server
+the timestamp key.
 """
 
 import base64
@@ -45,6 +46,21 @@ class EllipticJudge:
         return True
 
 
+class FolderTimestampSigner:
+    """Implements ``TimestampSigner`` with the ``timestamp-KEY.pem`` of a folder, if any."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def sign(self, content: bytes) -> dict[str, str]:
+        """Return base64 signatures by key id."""
+        files = self._folder.glob("timestamp-*.pem") if self._folder is not None else ()
+        return {
+            file.stem.removeprefix("timestamp-"): _signature(file, content)
+            for file in sorted(files)
+        }
+
+
 class FolderBundleKeys:
     """The keys in ``folder``; nothing is made before `make` or `rotate` is called."""
 
@@ -67,21 +83,30 @@ class FolderBundleKeys:
         if self.versions():
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._write([self._new("root")], [self._new_release()], None)
+        self._write([self._new("root")], [self._new_release()], None, 1)
 
-    def rotate(self, retired: tuple[str, ...] = ()) -> str:
+    def rotate(self, retired: tuple[str, ...] = (), threshold: int = 0) -> str:
         """Add a release key, leave out what is retired or over, and return the new key's name.
 
+        ``threshold`` is how many of the keys have to sign a bundle from now on; 0: as before.
+
         Raises:
-            BundleKeysMissingError: no root's private half lies here.
+            BundleKeysMissingError: no root's private half lies here, or fewer keys are left than
+                have to sign.
         """
         before = self._newest_trust()
+        asked = threshold or before.threshold
         now = self._clock.now()
-        fresh = self._new_release()
         kept = [
             key for key in before.release_keys if key.key_id not in retired and key.not_after > now
         ]
-        self._write(list(before.root_keys.items()), [fresh, *kept], before)
+        if asked > len(kept) + 1:
+            raise BundleKeysMissingError(
+                f"{asked} keys cannot sign where there are {len(kept) + 1}: run "
+                "`kyndof bundle keys --rotate` first"
+            )
+        fresh = self._new_release()
+        self._write(list(before.root_keys.items()), [fresh, *kept], before, asked)
         return fresh.key_id
 
     def versions(self) -> tuple[SignedTrust, ...]:
@@ -104,8 +129,10 @@ class FolderBundleKeys:
         """
         return self._newest_trust()
 
-    def signing_key(self) -> tuple[str, Path]:
+    def signing_key(self, key_id: str = "") -> tuple[str, Path]:
         """Return name and file of a release key that is trusted today, the newest first.
+
+        ``key_id`` asks for that one.
 
         Raises:
             BundleKeysMissingError: no such key's private half lies here.
@@ -113,7 +140,7 @@ class FolderBundleKeys:
         now = self._clock.now()
         for key in self._newest_trust().release_keys:
             file = self._folder / f"release-{key.key_id}.pem"
-            if key.not_after > now and file.exists():
+            if key_id in {"", key.key_id} and key.not_after > now and file.exists():
                 return key.key_id, file
         raise BundleKeysMissingError(
             f"no release key of today lies in {self._folder}: run `kyndof bundle keys --rotate`, "
@@ -153,9 +180,16 @@ class FolderBundleKeys:
         return ReleaseKey(key_id=key_id, public_key_pem=pem, not_after=not_after)
 
     def _write(
-        self, roots: list[tuple[str, str]], releases: list[ReleaseKey], before: Trust | None
+        self,
+        roots: list[tuple[str, str]],
+        releases: list[ReleaseKey],
+        before: Trust | None,
+        threshold: int,
     ) -> None:
         version = 1 if before is None else before.version + 1
+        stamps = {} if before is None else before.timestamp_keys
+        if not stamps:
+            stamps = dict([self._new("timestamp")])
         document = {
             "version": version,
             "expires_at": _text(self._clock.now() + timedelta(days=TRUST_DAYS)),
@@ -169,7 +203,10 @@ class FolderBundleKeys:
                 }
                 for key in releases
             ],
-            "threshold": 1 if before is None else before.threshold,
+            "threshold": threshold,
+            "timestamp_keys": [
+                {"key_id": key, "public_key_pem": pem} for key, pem in sorted(stamps.items())
+            ],
         }
         data = (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()
         signatures = self._signed(data, [key for key, _ in roots])
@@ -185,16 +222,20 @@ class FolderBundleKeys:
             file = self._folder / f"root-{key_id}.pem"
             if not file.exists():
                 continue
-            key = serialization.load_pem_private_key(file.read_bytes(), None)
-            if isinstance(key, ec.EllipticCurvePrivateKey):
-                signature = key.sign(data, ec.ECDSA(hashes.SHA256()))
-                signatures[key_id] = base64.b64encode(signature).decode()
+            signatures[key_id] = _signature(file, data)
         if not signatures:
             raise BundleKeysMissingError(
                 f"no root's private key lies in {self._folder}; bring it, or let {SETTING} name "
                 "the folder that has it"
             )
         return signatures
+
+
+def _signature(file: Path, data: bytes) -> str:
+    key = serialization.load_pem_private_key(file.read_bytes(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise BundleKeysMissingError(f"{file} is no key of an elliptic curve")
+    return base64.b64encode(key.sign(data, ec.ECDSA(hashes.SHA256()))).decode()
 
 
 def _text(moment: datetime) -> str:

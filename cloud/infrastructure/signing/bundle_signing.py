@@ -16,6 +16,7 @@ from cloud.rollouts.bundle import (
     SIGNATURE,
     BundleFile,
     check_files,
+    is_signature,
     read_manifest,
 )
 from cloud.rollouts.errors import ModelBundleInvalidError
@@ -54,6 +55,7 @@ class PackedBundle:
     files: tuple[BundleFile, ...]
     chunk_sha256: tuple[str, ...]
     key_id: str
+    co_key_ids: tuple[str, ...] = ()
 
 
 def complete_manifest(folder: Path, wish: ManifestWish) -> None:
@@ -72,7 +74,7 @@ def complete_manifest(folder: Path, wish: ManifestWish) -> None:
         manifest["files"] = {
             name: hashlib.sha256(data).hexdigest()
             for name, data in sorted(contents.items())
-            if name not in {MANIFEST, SIGNATURE}
+            if name != MANIFEST and not is_signature(name)
         }
         former = {hashlib.sha256(contents[MANIFEST]).hexdigest(), *compat.get("banks_of", [])}
         same = all(before.get(name) == manifest["files"].get(name) for name in TAUGHT_WITH)
@@ -94,49 +96,57 @@ def keep_golden(folder: Path, content: bytes) -> None:
     (folder / GOLDEN).write_bytes(content)
 
 
-def sign_folder(folder: Path, key: Path) -> str:
+def sign_folder(folder: Path, key: Path, key_id: str = "", *, beside: bool = False) -> str:
     """Check the manifest, sign every file and return the manifest's digest.
+
+    Earlier signatures are taken away; ``beside`` leaves them, for a bundle that several keys sign.
 
     Raises:
         BundleFolderError: the folder is no bundle, or brings no golden pictures.
         ModelBundleInvalidError: manifest and files do not agree, or the manifest lacks something.
     """
-    (folder / SIGNATURE).unlink(missing_ok=True)
+    signature = folder / (f"model.{key_id}.sig" if beside else SIGNATURE)
+    for one in folder.glob("*.sig"):
+        if is_signature(one.name) and (not beside or one == signature):
+            one.unlink()
     contents = _contents(folder)
-    contents[SIGNATURE] = b" "
+    if beside and SIGNATURE not in contents:
+        raise BundleFolderError(f"{folder} carries no first signature to sign beside")
+    contents.setdefault(SIGNATURE, b" ")
     manifest = read_manifest(_text(contents))
     check_files(manifest, _files(contents), _chunks(contents))
     if GOLDEN not in contents:
         raise BundleFolderError(f"{folder} holds no {GOLDEN}: run `kyndof bundle prepare {folder}`")
     config = model_signing.signing.Config()  # type: ignore[no-untyped-call]
     config.use_elliptic_key_signer(private_key=key)
-    config.set_hashing_config(_hashing(folder)).sign(folder, folder / SIGNATURE)
+    config.set_hashing_config(_hashing(folder, signature)).sign(folder, signature)
     return manifest.model_digest
 
 
 def pack_folder(folder: Path, trust: Trust, now: datetime) -> PackedBundle:
-    """Read a signed bundle, after the signature of a trusted release key was found to hold.
+    """Read a signed bundle, after the signatures of enough trusted release keys were found to hold.
 
     Raises:
         BundleFolderError: the folder is no bundle, or nobody signed it.
-        ModelBundleInvalidError: no trusted key of today signed exactly these files.
+        ModelBundleInvalidError: too few trusted keys of today signed exactly these files.
     """
     contents = _contents(folder)
     if SIGNATURE not in contents:
         raise BundleFolderError(f"{folder} is not signed: run `kyndof bundle sign {folder}`")
-    key_id = _signer(folder.name, contents, trust, now)
+    first, *others = _signers(folder.name, contents, trust, now)
     return PackedBundle(
         manifest=_text(contents),
         contents=contents,
         files=_files(contents),
         chunk_sha256=_chunks(contents),
-        key_id=key_id,
+        key_id=first,
+        co_key_ids=tuple(others),
     )
 
 
-def _signer(name: str, contents: dict[str, bytes], trust: Trust, now: datetime) -> str:
-    """Return the key that signed; a copy is looked at, so what was verified is what is released."""
-    problem: Exception | None = None
+def _signers(name: str, contents: dict[str, bytes], trust: Trust, now: datetime) -> list[str]:
+    """Return the keys that signed a copy: so what was verified is what is released."""
+    found, problem = [], "nobody did"
     with tempfile.TemporaryDirectory(prefix="kyndof-bundle-") as copy:
         root = Path(copy) / name
         root.mkdir()
@@ -147,22 +157,44 @@ def _signer(name: str, contents: dict[str, bytes], trust: Trust, now: datetime) 
                 continue
             public = Path(copy) / f"{key.key_id}.pem"
             public.write_text(key.public_key_pem, encoding="utf-8")
-            config = model_signing.verifying.Config()  # type: ignore[no-untyped-call]
-            config.set_hashing_config(_hashing(root))
-            try:
-                config.use_elliptic_key_verifier(public_key=public).verify(root, root / SIGNATURE)
-            except Exception as error:  # noqa: BLE001  whatever its parsers raise
-                problem = error
-                continue
-            return key.key_id
-    raise ModelBundleInvalidError(
-        f"no trusted key of today signed these files: {str(problem)[:200]}", field=SIGNATURE
-    )
+            refusal = _refusal(root, public)
+            if refusal is None:
+                found.append(key.key_id)
+            else:
+                problem = refusal
+    if not found:
+        raise ModelBundleInvalidError(
+            f"no trusted key of today signed these files: {problem[:200]}", field=SIGNATURE
+        )
+    if len(found) < trust.threshold:
+        raise ModelBundleInvalidError(
+            f"{len(found)} of {trust.threshold} release keys signed these files",
+            field=SIGNATURE,
+            expected=trust.threshold,
+            actual=len(found),
+        )
+    return found
 
 
-def _hashing(root: Path) -> model_signing.hashing.Config:
+def _refusal(root: Path, public: Path) -> str | None:
+    """Return why none of the folder's signatures is this key's; ``None``: one is."""
+    problem = ""
+    for signature in sorted(one for one in root.iterdir() if is_signature(one.name)):
+        config = model_signing.verifying.Config()  # type: ignore[no-untyped-call]
+        config.set_hashing_config(_hashing(root, signature))
+        try:
+            config.use_elliptic_key_verifier(public_key=public).verify(root, signature)
+        except Exception as error:  # noqa: BLE001  whatever its parsers raise
+            problem = str(error)
+        else:
+            return None
+    return problem
+
+
+def _hashing(root: Path, signature: Path) -> model_signing.hashing.Config:
     hashing = model_signing.hashing.Config()  # type: ignore[no-untyped-call]
-    return hashing.set_ignored_paths(paths=[root / SIGNATURE], ignore_git_paths=False)
+    signatures = {signature, *(one for one in root.iterdir() if is_signature(one.name))}
+    return hashing.set_ignored_paths(paths=sorted(signatures), ignore_git_paths=False)
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

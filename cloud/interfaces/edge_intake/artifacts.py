@@ -106,7 +106,9 @@ class ArtifactDoor(ArtifactServiceServicer):
             versions=[
                 TrustVersion(trust_json=one.trust_json, trust_sig=one.trust_sig)
                 for one in found.versions
-            ]
+            ],
+            timestamp_json=found.timestamp.timestamp_json if found.timestamp else b"",
+            timestamp_sig=found.timestamp.timestamp_sig if found.timestamp else b"",
         )
 
     async def _parts(

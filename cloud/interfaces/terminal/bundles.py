@@ -30,6 +30,7 @@ class BundleKeys:
 
     version: int
     expires_at: datetime
+    threshold: int
     folder: str
     keys: tuple[BundleKey, ...]
 
@@ -57,11 +58,11 @@ class Signed:
 class BundleDoors:
     """What composition hands in."""
 
-    keys: Callable[[bool, tuple[str, ...]], Awaitable[BundleKeys]]
+    keys: Callable[[bool, tuple[str, ...], int], Awaitable[BundleKeys]]
     publish: Callable[[str], Awaitable[int]]
     prepare: Callable[[Path, ManifestWords], Awaitable[None]]
-    sign: Callable[[Path], Awaitable[Signed]]
-    release: Callable[[Path, str, str], Awaitable[ModelBundleView]]
+    sign: Callable[[Path, str, bool], Awaitable[Signed]]
+    release: Callable[[Path, tuple[str, ...], str], Awaitable[ModelBundleView]]
 
 
 Run = Callable[[Awaitable[Any]], Any]
@@ -79,13 +80,16 @@ def add_bundles(app: typer.Typer, doors: Callable[[], BundleDoors], run: Run, sh
         retire: Annotated[
             list[str] | None, typer.Option(help="With --rotate: believe this key no more.")
         ] = None,
+        threshold: Annotated[
+            int, typer.Option(min=0, help="With --rotate: so many keys have to sign a bundle.")
+        ] = 0,
         publish: Annotated[
             str, typer.Option(help="Tell the stations of this organization of the newest keys.")
         ] = "",
         as_json: Json = False,
     ) -> None:
         """Show the keys that sign bundles; the first time, make them."""
-        found: BundleKeys = run(doors().keys(rotate, tuple(retire or ())))
+        found: BundleKeys = run(doors().keys(rotate, tuple(retire or ()), threshold))
         if publish:
             run(doors().publish(publish))
         show(asdict(found), _table(found), as_json)
@@ -122,9 +126,16 @@ def _add_signing(
         run(doors().prepare(folder, wish))
 
     @group.command("sign")
-    def sign(folder: Path, as_json: Json = False) -> None:
-        """Check the manifest of FOLDER and sign every file with the newest release key."""
-        signed: Signed = run(doors().sign(folder))
+    def sign(
+        folder: Path,
+        key: Annotated[str, typer.Option(help="Sign with this release key; else the newest.")] = "",
+        beside: Annotated[
+            bool, typer.Option(help="Leave the signatures that are there: several keys sign.")
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Check the manifest of FOLDER and sign every file with a release key."""
+        signed: Signed = run(doors().sign(folder, key, beside))
         sentence = say("BUNDLE_SIGNED", digest=signed.model_digest, name=signed.key_id)
         show(asdict(signed), sentence, as_json)
 
@@ -132,13 +143,14 @@ def _add_signing(
     def release(
         folder: Path,
         signed_by: Annotated[
-            str, typer.Option(help="Login of who signed it; that person approves no rollout of it.")
+            list[str],
+            typer.Option(help="Login of who signed it, each once; they approve no rollout of it."),
         ],
         organization: Organization = "demo",
         as_json: Json = False,
     ) -> None:
         """Put the signed FOLDER where stations can be sent for it."""
-        view: ModelBundleView = run(doors().release(folder, signed_by, organization))
+        view: ModelBundleView = run(doors().release(folder, tuple(signed_by), organization))
         sentence = say(
             "BUNDLE_RELEASED", name=view.name, version=view.version, digest=view.model_digest
         )

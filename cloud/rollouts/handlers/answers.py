@@ -1,12 +1,13 @@
 """What may be read about bundles and their rollouts."""
 
+import json
 from dataclasses import replace
 
 from cloud.commands.ports import UnitOfWork
 from cloud.rollouts.errors import ModelBundleUnknownError
 from cloud.rollouts.handlers.lookup import rollout_of, rollout_view
 from cloud.rollouts.handlers.preparation import bundle_view
-from cloud.rollouts.ports import BundleStore, RolloutDefaults, RolloutStore
+from cloud.rollouts.ports import BundleStore, RolloutDefaults, RolloutStore, TimestampSigner
 from cloud.rollouts.queries import (
     FindRollout,
     FindRolloutDefaults,
@@ -23,6 +24,7 @@ from cloud.rollouts.queries import (
     WishedBundle,
 )
 from cloud.rollouts.standing import is_due, planned
+from cloud.rollouts.trust import SignedTimestamp, read_trust, timestamp_of
 
 _LARGEST = 1_000
 
@@ -109,5 +111,17 @@ async def find_wished_bundle(query: FindWishedBundle, unit: UnitOfWork) -> Wishe
 
 
 async def trust_after(query: TrustAfter, unit: UnitOfWork) -> TrustVersions:
-    """Return later versions of the trusted keys."""
-    return TrustVersions(versions=tuple(await unit.store(BundleStore).trust_after(query.version)))
+    """Return later versions of the trusted keys, and a word of today on which is the newest."""
+    every = [
+        (read_trust(signed.trust_json), signed)
+        for signed in await unit.store(BundleStore).trust_after(0)
+    ]
+    later = tuple(signed for trust, signed in every if trust.version > query.version)
+    if not every:
+        return TrustVersions(versions=later)
+    newest, _ = every[-1]
+    content = timestamp_of(newest.version, unit.clock.now())
+    signatures = unit.store(TimestampSigner).sign(content)
+    known = {key: text for key, text in signatures.items() if key in newest.timestamp_keys}
+    stamp = SignedTimestamp(timestamp_json=content, timestamp_sig=json.dumps(known).encode())
+    return TrustVersions(versions=later, timestamp=stamp if known else None)

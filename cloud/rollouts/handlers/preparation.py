@@ -1,6 +1,7 @@
 """A bundle is released, and a rollout of it is made and approved."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from cloud.commands.ports import UnitOfWork
 from cloud.rollouts.bundle import ReleasedBundle, check_files, read_manifest
@@ -71,8 +72,8 @@ async def release_bundle(command: ReleaseBundle, unit: UnitOfWork) -> ModelBundl
     """Let a bundle be rolled out; the same one again changes nothing.
 
     Raises:
-        ModelBundleInvalidError: manifest or files are not usable, no trusted key signed it, or the
-            signer is nobody of the organization.
+        ModelBundleInvalidError: manifest or files are not usable, too few trusted keys signed it,
+            or a signer is nobody of the organization.
         ModelBundleExpiredError: its time is over.
         ModelBundleOlderError: the release counter does not rise.
     """
@@ -85,15 +86,7 @@ async def release_bundle(command: ReleaseBundle, unit: UnitOfWork) -> ModelBundl
         raise ModelBundleExpiredError(
             "the bundle's time is over", expires_at=manifest.expires_at.isoformat()
         )
-    trust = await store.trust_after(0)
-    keys = read_trust(trust[-1].trust_json).release_keys if trust else ()
-    if not any(key.key_id == command.key_id and now < key.not_after for key in keys):
-        raise ModelBundleInvalidError("no trusted key of today signed it", field="key_id")
-    if not await store.is_person(command.signed_by):
-        # Who signed approves no rollout of it: a login that nobody has would keep nobody out.
-        raise ModelBundleInvalidError(
-            "say which person signed the bundle", field="signed_by", actual=command.signed_by
-        )
+    await _check_signers(command, store, now)
     newest = await store.newest_counter(manifest.name)
     if manifest.release_counter <= newest:
         raise ModelBundleOlderError("the release counter must rise", newest=newest)
@@ -110,6 +103,7 @@ async def release_bundle(command: ReleaseBundle, unit: UnitOfWork) -> ModelBundl
         files=tuple(sorted(command.files, key=lambda file: file.name)),
         chunk_sha256=command.chunk_sha256,
         released_at=now,
+        co_signers=tuple(sorted({*command.co_signers} - {command.signed_by})),
     )
     await store.add(bundle)
     unit.record(
@@ -121,6 +115,34 @@ async def release_bundle(command: ReleaseBundle, unit: UnitOfWork) -> ModelBundl
         )
     )
     return bundle_view(bundle)
+
+
+async def _check_signers(command: ReleaseBundle, store: BundleStore, now: datetime) -> None:
+    """Refuse fewer keys of today than are asked for, and signers who are nobody here."""
+    versions = await store.trust_after(0)
+    trust = read_trust(versions[-1].trust_json) if versions else None
+    today = {key.key_id for key in trust.release_keys if now < key.not_after} if trust else set()
+    signed = today & {command.key_id, *command.co_key_ids}
+    if trust is None or command.key_id not in signed:
+        raise ModelBundleInvalidError("no trusted key of today signed it", field="key_id")
+    if len(signed) < trust.threshold:
+        raise ModelBundleInvalidError(
+            f"{len(signed)} of {trust.threshold} release keys signed it",
+            field="co_key_ids",
+            expected=trust.threshold,
+            actual=len(signed),
+        )
+    signers = {command.signed_by, *command.co_signers}
+    if len(signers) < trust.threshold:
+        raise ModelBundleInvalidError(
+            "say who the other signers are", field="co_signers", expected=trust.threshold
+        )
+    for login in sorted(signers):
+        if not await store.is_person(login):
+            # Who signed approves no rollout of it: a login that nobody has would keep nobody out.
+            raise ModelBundleInvalidError(
+                "say which person signed the bundle", field="signed_by", actual=login
+            )
 
 
 async def create_rollout(command: CreateRollout, unit: UnitOfWork) -> RolloutView:
@@ -224,7 +246,7 @@ async def approve_rollout(command: ApproveRollout, unit: UnitOfWork) -> RolloutV
         raise RolloutDigestError("the rollout holds another bundle", expected=rollout.model_digest)
     bundle = await usable_bundle(rollout.model_digest, unit)
     user = unit.context.user
-    if user in {bundle.signed_by, rollout.created_by}:
+    if user in {bundle.signed_by, *bundle.co_signers, rollout.created_by}:
         raise RolloutSelfApprovedError(
             "who signed the bundle or made the rollout does not approve it",
             signed_by=bundle.signed_by,
@@ -287,4 +309,5 @@ def bundle_view(bundle: ReleasedBundle) -> ModelBundleView:
         size_bytes=bundle.size_bytes,
         file_count=len(bundle.files),
         released_at=bundle.released_at,
+        co_signers=bundle.co_signers,
     )

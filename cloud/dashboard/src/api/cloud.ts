@@ -4520,6 +4520,11 @@ export interface components {
              * Format: date-time
              */
             released_at: string;
+            /**
+             * Co Signers
+             * @default []
+             */
+            co_signers?: string[];
         };
         /**
          * MyAccess

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(kyndof_wire/artifacts/v1/artifacts.proto\x12\x18kyndof_wire.artifacts.v1\"*\n\x12GetManifestRequest\x12\x14\n\x0cmodel_digest\x18\x01 \x01(\t\"@\n\x0c\x41rtifactFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"b\n\x13GetManifestResponse\x12\x35\n\x05\x66iles\x18\x01 \x03(\x0b\x32&.kyndof_wire.artifacts.v1.ArtifactFile\x12\x14\n\x0c\x63hunk_sha256\x18\x02 \x03(\t\"S\n\x11ReadChunksRequest\x12\x14\n\x0cmodel_digest\x18\x01 \x01(\t\x12\x13\n\x0b\x66irst_chunk\x18\x02 \x01(\r\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\r\"G\n\x12ReadChunksResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\r\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"+\n\x0fGetTrustRequest\x12\x18\n\x10observed_version\x18\x01 \x01(\x04\"L\n\x10GetTrustResponse\x12\x38\n\x08versions\x18\x01 \x03(\x0b\x32&.kyndof_wire.artifacts.v1.TrustVersion\"5\n\x0cTrustVersion\x12\x12\n\ntrust_json\x18\x01 \x01(\x0c\x12\x11\n\ttrust_sig\x18\x02 \x01(\x0c\x32\xcb\x02\n\x0f\x41rtifactService\x12j\n\x0bGetManifest\x12,.kyndof_wire.artifacts.v1.GetManifestRequest\x1a-.kyndof_wire.artifacts.v1.GetManifestResponse\x12i\n\nReadChunks\x12+.kyndof_wire.artifacts.v1.ReadChunksRequest\x1a,.kyndof_wire.artifacts.v1.ReadChunksResponse0\x01\x12\x61\n\x08GetTrust\x12).kyndof_wire.artifacts.v1.GetTrustRequest\x1a*.kyndof_wire.artifacts.v1.GetTrustResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(kyndof_wire/artifacts/v1/artifacts.proto\x12\x18kyndof_wire.artifacts.v1\"*\n\x12GetManifestRequest\x12\x14\n\x0cmodel_digest\x18\x01 \x01(\t\"@\n\x0c\x41rtifactFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0e\n\x06sha256\x18\x03 \x01(\t\"b\n\x13GetManifestResponse\x12\x35\n\x05\x66iles\x18\x01 \x03(\x0b\x32&.kyndof_wire.artifacts.v1.ArtifactFile\x12\x14\n\x0c\x63hunk_sha256\x18\x02 \x03(\t\"S\n\x11ReadChunksRequest\x12\x14\n\x0cmodel_digest\x18\x01 \x01(\t\x12\x13\n\x0b\x66irst_chunk\x18\x02 \x01(\r\x12\x13\n\x0b\x63hunk_count\x18\x03 \x01(\r\"G\n\x12ReadChunksResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\r\x12\x14\n\x0coffset_bytes\x18\x02 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"+\n\x0fGetTrustRequest\x12\x18\n\x10observed_version\x18\x01 \x01(\x04\"{\n\x10GetTrustResponse\x12\x38\n\x08versions\x18\x01 \x03(\x0b\x32&.kyndof_wire.artifacts.v1.TrustVersion\x12\x16\n\x0etimestamp_json\x18\x02 \x01(\x0c\x12\x15\n\rtimestamp_sig\x18\x03 \x01(\x0c\"5\n\x0cTrustVersion\x12\x12\n\ntrust_json\x18\x01 \x01(\x0c\x12\x11\n\ttrust_sig\x18\x02 \x01(\x0c\x32\xcb\x02\n\x0f\x41rtifactService\x12j\n\x0bGetManifest\x12,.kyndof_wire.artifacts.v1.GetManifestRequest\x1a-.kyndof_wire.artifacts.v1.GetManifestResponse\x12i\n\nReadChunks\x12+.kyndof_wire.artifacts.v1.ReadChunksRequest\x1a,.kyndof_wire.artifacts.v1.ReadChunksResponse0\x01\x12\x61\n\x08GetTrust\x12).kyndof_wire.artifacts.v1.GetTrustRequest\x1a*.kyndof_wire.artifacts.v1.GetTrustResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,9 +44,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTRUSTREQUEST']._serialized_start=438
   _globals['_GETTRUSTREQUEST']._serialized_end=481
   _globals['_GETTRUSTRESPONSE']._serialized_start=483
-  _globals['_GETTRUSTRESPONSE']._serialized_end=559
-  _globals['_TRUSTVERSION']._serialized_start=561
-  _globals['_TRUSTVERSION']._serialized_end=614
-  _globals['_ARTIFACTSERVICE']._serialized_start=617
-  _globals['_ARTIFACTSERVICE']._serialized_end=948
+  _globals['_GETTRUSTRESPONSE']._serialized_end=606
+  _globals['_TRUSTVERSION']._serialized_start=608
+  _globals['_TRUSTVERSION']._serialized_end=661
+  _globals['_ARTIFACTSERVICE']._serialized_start=664
+  _globals['_ARTIFACTSERVICE']._serialized_end=995
 # @@protoc_insertion_point(module_scope)

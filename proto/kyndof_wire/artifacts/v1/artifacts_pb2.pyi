@@ -191,6 +191,14 @@ class GetTrustResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSIONS_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_JSON_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_SIG_FIELD_NUMBER: _builtins.int
+    timestamp_json: _builtins.bytes
+    """JSON: trust_version, the newest one, issued_at and expires_at; empty where no key signs it."""
+    timestamp_sig: _builtins.bytes
+    """A JSON object of base64 signatures over timestamp_json by key_id, of the timestamp_keys of
+    trust.json.
+    """
     @_builtins.property
     def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TrustVersion]:
         """Empty when the station has the newest."""
@@ -199,10 +207,12 @@ class GetTrustResponse(_message.Message):
         self,
         *,
         versions: _abc.Iterable[Global___TrustVersion] | None = ...,
+        timestamp_json: _builtins.bytes = ...,
+        timestamp_sig: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["timestamp_json", b"timestamp_json", "timestamp_sig", b"timestamp_sig", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,7 @@ check: $(DEV) $(DASHBOARD)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	cd ansible && PATH="$(CURDIR)/$(BIN):$$PATH" ansible-lint -q
 	$(BIN)/python cloud/dashboard/build.py check
 	$(PYTEST) -q $(PARALLEL) tests/architecture tests/unit
 

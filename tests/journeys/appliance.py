@@ -5,16 +5,16 @@ import contextlib
 import json
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
+import psutil
 
 from cloud.composition.bringing_up import _front
 from cloud.infrastructure.embedded.postgres import EmbeddedPostgres
@@ -137,37 +137,46 @@ class Service:
     words: list[str] = field(default_factory=list)
 
     @classmethod
-    @contextlib.contextmanager
-    def start(cls, root: DebianRoot, file: str, log: Path) -> Iterator["Service"]:
-        """Start it; end it as systemd would."""
+    def start(cls, root: DebianRoot, file: str, log: Path) -> "Service":
+        """Start it; its words are added to the log."""
         unit = Unit(root.read(file))
         address = f"kyndof-unit-{os.getpid()}-{log.stem}"
         environment = unit.environment(root) | {"NOTIFY_SOCKET": f"@{address}"}
         folder = unit.one("WorkingDirectory", "/")
-        with (
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door,
-            log.open("wb") as output,
-        ):
+        said = [f"{name}={value}" for name, value in environment.items()]
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
             door.bind("\0" + address)
             door.setblocking(False)
-            said = [f"{name}={value}" for name, value in environment.items()]
-            process = subprocess.Popen(
-                root.inside(
-                    "env", "-i", f"--chdir={folder}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *said,
-                    *shlex.split(unit.one("ExecStart")),
-                    user=unit.one("User"),
-                ),
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-            service = cls(process, log, door)
-            try:
-                yield service
-            finally:
-                process.send_signal(signal.SIGTERM)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(20)
-                process.kill()
-                process.wait()
+            with log.open("ab") as output:
+                process = subprocess.Popen(
+                    root.inside(
+                        "env", "-i", f"--chdir={folder}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                        *said, *shlex.split(unit.one("ExecStart")),
+                        user=unit.one("User"),
+                    ),
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                )  # fmt: skip
+        except BaseException:
+            door.close()
+            raise
+        return cls(process, log, door)
+
+    def stop(self) -> None:
+        """End it as systemd would: first its own process, after a while all of them."""
+        below = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            below = psutil.Process(self.process.pid).children(recursive=True)
+        for own in below[:1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                own.terminate()
+        psutil.wait_procs(below, 20)
+        for left in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                left.kill()
+        self.process.kill()
+        self.process.wait()
+        self._door.close()
 
     def heard(self) -> list[str]:
         """Return every word so far that a manager would have heard."""
@@ -176,33 +185,60 @@ class Service:
                 self.words += self._door.recv(4096).decode().splitlines()
         return self.words
 
+    def told(self) -> str:
+        """Return the last that it said."""
+        return self.log.read_text("utf-8", "replace")[-6000:]
 
-def play(
-    root: DebianRoot, folder: Path, variables: Mapping[str, object], playbook: str = "appliance"
-) -> dict[str, int]:
-    """Run a playbook against the root; return its recap: ok, changed, failed …
 
-    Raises:
-        AssertionError: it failed.
-    """
+async def play(
+    root: DebianRoot,
+    folder: Path,
+    variables: Mapping[str, object],
+    playbook: str = "appliance",
+    *arguments: str,
+) -> "Played":
+    """Run a playbook against the root and say what it said; it ends with whoever waits for it."""
     inventory = folder / "inventory.json"
     host = {"ansible_connection": "community.general.chroot", **variables}
     inventory.write_text(json.dumps({"appliances": {"hosts": {str(root.path): host}}}))
     given = folder / "given.json"
     given.write_text(json.dumps(variables))
-    told = subprocess.run(
-        root.beside(
-            "env", f"--chdir={CHECKOUT / 'ansible'}",
-            ANSIBLE, "-i", str(inventory), f"playbooks/{playbook}.yml",
-            "-e", f"edge_runtime_python={sys.executable}", "-e", f"@{given}",
-        ),
-        capture_output=True, text=True, check=False,
-        env=_of_ansible(folder),
+    command = root.beside(
+        "env", f"--chdir={CHECKOUT / 'ansible'}",
+        ANSIBLE, "-i", str(inventory), f"playbooks/{playbook}.yml",
+        "-e", f"edge_runtime_python={sys.executable}", "-e", f"@{given}", *arguments,
     )  # fmt: skip
-    (folder / f"{playbook}.log").write_text(told.stdout + told.stderr)
-    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-2000:]
-    recap = told.stdout.rpartition("PLAY RECAP")[2].splitlines()[1].partition(":")[2]
-    return {name: int(count) for name, count in (part.split("=") for part in recap.split())}
+    log = folder / f"{playbook}.log"
+    with log.open("wb") as output:
+        running = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, env=_of_ansible(folder),
+        )  # fmt: skip
+    try:
+        await running.wait()
+    except BaseException:
+        running.kill()
+        print(log.read_text("utf-8", "replace")[-4000:])
+        raise
+    return Played(succeeded=running.returncode == 0, told=log.read_text("utf-8", "replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a run of a playbook said."""
+
+    succeeded: bool
+    told: str
+
+    def recap(self) -> dict[str, int]:
+        """Return its counts: ok, changed, failed …
+
+        Raises:
+            AssertionError: it failed.
+        """
+        assert self.succeeded, self.told[-8000:]
+        line = self.told.rpartition("PLAY RECAP")[2].splitlines()[1].partition(":")[2]
+        return {name: int(count) for name, count in (part.split("=") for part in line.split())}
 
 
 def _of_ansible(folder: Path) -> dict[str, str]:

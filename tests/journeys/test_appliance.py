@@ -3,30 +3,81 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.journeys.appliance import STATION, CloudAlone, Service, play
-from tests.journeys.factory import CHECKOUT, eventually, free_ports
+from tests.journeys.factory import eventually, free_ports
 from tests.simulators.debian_root import DebianRoot, missing, not_allowed
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(840), pytest.mark.requirement("DEP")]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(600),
+    pytest.mark.requirement("DEP"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+_BROKER = "/lib/systemd/system/mosquitto.service"
+_STATION = "/etc/systemd/system/kyndof-edge.service"
 
 
-@pytest.fixture
-def root(tmp_path):
+@dataclass(slots=True)
+class Appliance:
+    """An installed root, the cloud that it belongs to, and what runs in it."""
+
+    root: DebianRoot
+    folder: Path
+    cloud: CloudAlone
+    given: dict[str, object]
+    running: dict[str, Service] = field(default_factory=dict)
+
+    def start(self, unit: str) -> Service:
+        """Start a unit as the service manager would."""
+        log = self.folder / f"{Path(unit).stem}.log"
+        self.running[unit] = Service.start(self.root, unit, log)
+        return self.running[unit]
+
+    def stop(self) -> None:
+        """Stop whatever runs."""
+        for service in reversed(self.running.values()):
+            service.stop()
+
+    def wheel(self) -> str:
+        """Return the release that the first run built."""
+        return str(next((self.folder / "built").glob("*.whl")))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianRoot]:
+    """A bare Debian; where the machine may not make one, the tests are skipped."""
     if reason := not_allowed():
         pytest.skip(reason)
     if reason := missing():
         if os.environ.get("KYNDOF_REQUIRE_SERVERS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    with DebianRoot.make(tmp_path) as made:
+    with DebianRoot.make(tmp_path_factory.mktemp("appliance")) as made:
         yield made
 
 
-def variables(cloud: CloudAlone, mqtt: int, kiosk: int) -> dict[str, object]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def appliance(root: DebianRoot) -> AsyncIterator[Appliance]:
+    """What one run of the playbook made of the bare Debian, and its cloud."""
+    folder = root.path.parent
+    async with CloudAlone.start(folder / "cloud") as cloud:
+        made = Appliance(root, folder, cloud, variables(cloud, folder))
+        (await play(root, folder, made.given)).recap()
+        try:
+            yield made
+        finally:
+            await asyncio.to_thread(made.stop)
+
+
+def variables(cloud: CloudAlone, folder: Path) -> dict[str, object]:
+    mqtt, kiosk = free_ports(2)
     return {
         "appliance_station": STATION,
         "appliance_board": "x86-mini-pc",
@@ -38,6 +89,7 @@ def variables(cloud: CloudAlone, mqtt: int, kiosk: int) -> dict[str, object]:
         "mosquitto_port": mqtt,
         "edge_runtime_kiosk_port": kiosk,
         "edge_runtime_wheels": "/mnt/wheels",
+        "edge_runtime_built": str(folder / "built"),
         "edge_runtime_join_token": cloud.join["join_token"],
         "edge_runtime_serial": cloud.join["serial"],
         "edge_runtime_ca_fingerprint": cloud.join["ca_fingerprint"],
@@ -46,50 +98,30 @@ def variables(cloud: CloudAlone, mqtt: int, kiosk: int) -> dict[str, object]:
 
 
 async def test_one_command_makes_a_station_of_a_bare_debian_and_a_second_run_changes_nothing(
-    root, tmp_path
+    appliance: Appliance,
 ) -> None:
-    async with CloudAlone.start(tmp_path / "cloud") as cloud:
-        given = variables(cloud, *free_ports(2))
-        await asyncio.to_thread(play, root, tmp_path, given)
-        with contextlib.ExitStack() as stack:
-            units = (
-                "/lib/systemd/system/mosquitto.service",
-                "/etc/systemd/system/kyndof-edge.service",
-            )
-            broker, station = (
-                stack.enter_context(Service.start(root, unit, tmp_path / f"{number}.log"))
-                for number, unit in enumerate(units)
-            )
-            try:
-                await eventually("the broker is ready", lambda: "READY=1" in broker.heard(), 60)
-                await eventually("the station is ready", lambda: "READY=1" in station.heard(), 60)
-                work = f"/var/lib/kyndof/stations/{STATION}/packages/current.digest"
-                await eventually(
-                    "it is enrolled and has its work",
-                    lambda: succeeds(root, "test", "-f", work),
-                    90,
-                    0.5,
-                )
-                scanned = f"echo {await cloud.badge()} > /run/kyndof/scanner.fifo"
-                await asyncio.to_thread(root.run, "sh", "-c", scanned)
-                second = given | {"edge_runtime_wheel": str(newest_wheel())}
-                again, _ = await asyncio.gather(
-                    asyncio.to_thread(play, root, tmp_path, second), first_event(cloud)
-                )
-                words = len(station.heard())
-                await eventually("it is still alive", lambda: len(station.heard()) > words, 60)
-            except BaseException:
-                print(
-                    broker.log.read_text()[-3000:], station.log.read_text()[-6000:], sep="\n---\n"
-                )
-                raise
-    assert again["changed"] == 0, (tmp_path / "appliance.log").read_text()
-    assert again["failed"] == again["unreachable"] == 0
-
-
-def newest_wheel() -> Path:
-    built = (CHECKOUT / "dist" / "appliance").glob("*.whl")
-    return max(built, key=lambda wheel: wheel.stat().st_mtime)
+    root = appliance.root
+    broker, station = appliance.start(_BROKER), appliance.start(_STATION)
+    try:
+        await eventually("the broker is ready", lambda: "READY=1" in broker.heard(), 60)
+        await eventually("the station is ready", lambda: "READY=1" in station.heard(), 60)
+        work = f"/var/lib/kyndof/stations/{STATION}/packages/current.digest"
+        await eventually(
+            "it is enrolled and has its work", lambda: succeeds(root, "test", "-f", work), 90, 0.5
+        )
+        scanned = f"echo {await appliance.cloud.badge()} > /run/kyndof/scanner.fifo"
+        await asyncio.to_thread(root.run, "sh", "-c", scanned)
+        same = appliance.given | {"edge_runtime_wheel": appliance.wheel()}
+        again, _ = await asyncio.gather(
+            play(root, appliance.folder, same), first_event(appliance.cloud)
+        )
+        words = len(station.heard())
+        await eventually("it is still alive", lambda: len(station.heard()) > words, 60)
+    except BaseException:
+        print(broker.told(), station.told(), sep="\n---\n")
+        raise
+    assert again.recap()["changed"] == 0, again.told
+    assert again.recap()["failed"] == again.recap()["unreachable"] == 0
 
 
 async def first_event(cloud: CloudAlone) -> None:

@@ -15,17 +15,35 @@ import sys
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Debian's own package `ansible`: the one that brings the connection into a root.
 ANSIBLE = "/usr/bin/ansible-playbook"
-SUITES = ("bookworm", "trixie")
+# Suites and the Python that they come with.
+SUITES = {"bookworm": (3, 11), "trixie": (3, 13)}
 # What a bare Debian has and debootstrap's smallest variant leaves out.
 _INCLUDED = "ca-certificates,systemd,udev"
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT_S = 7 * 86400
+_PREPARED_S = 420
+# Mounts and processes of its own: both are gone as soon as its first process ends, and that one
+# ends with us, even when we were killed.
+_APART = (
+    "unshare", "--mount", "--propagation", "private",
+    "--pid", "--fork", "--kill-child", "--mount-proc",
+)  # fmt: skip
+_TRIED = """
+set -e
+mount -t tmpfs tried /mnt
+mknod /mnt/null c 1 3
+echo tried > /mnt/null
+mkdir /mnt/proc
+mount -t proc proc /mnt/proc
+chroot / true
+"""
 _MOUNTS = """
 set -e
 mount -t tmpfs -o size=4g,mode=755 kyndof-root "$1"
@@ -76,9 +94,11 @@ def not_allowed() -> str:
     """Why a root may not be made by us here; empty when it may."""
     if os.geteuid() != 0:
         return "only root may make a Debian root"
-    tried = ["unshare", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "t", "/mnt"]
+    if shutil.which("unshare") is None:
+        return "unshare (package util-linux) is not installed"
+    tried = [*_APART, "sh", "-c", _TRIED]
     done = subprocess.run(tried, capture_output=True, text=True, check=False)
-    return f"mounting is not allowed here: {done.stderr.strip()}" if done.returncode else ""
+    return f"no root may be mounted here: {done.stderr.strip()}" if done.returncode else ""
 
 
 def missing() -> str:
@@ -86,6 +106,17 @@ def missing() -> str:
     tools = ("debootstrap", "nsenter", "chroot", ANSIBLE, "apt-get")
     absent = [tool for tool in tools if shutil.which(tool, path=_PATH) is None]
     return f"not installed: {', '.join(absent)}" if absent else ""
+
+
+def _patiently(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run what needs the network; once more when it failed."""
+    for _ in range(2):
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_PREPARED_S
+        )
+        if done.returncode == 0:
+            break
+    return done
 
 
 def base() -> Path:
@@ -99,11 +130,7 @@ def base() -> Path:
     kept = cache() / f"debian-{suite}-{told}.tar"
     if kept.exists() and time.time() - kept.stat().st_mtime < _KEPT_S:
         return kept
-    done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "bash", "-c", _BASE, "base",
-         _INCLUDED, suite, address, str(kept)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = _patiently([*_APART, "bash", "-c", _BASE, "base", _INCLUDED, suite, address, str(kept)])
     if done.returncode != 0:
         raise NoDebianError(f"debootstrap: {done.stderr[-1500:]}")
     return kept
@@ -115,6 +142,10 @@ def wheels() -> Path:
     Raises:
         NoDebianError: they cannot be had.
     """
+    suite, _ = _own_source()
+    if sys.version_info[:2] != SUITES[suite]:
+        own = ".".join(map(str, SUITES[suite]))
+        raise NoDebianError(f"its Python is {own}, this one would bring wheels of another")
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["edge"]]
     told = " ".join([*wanted, (CHECKOUT / "constraints.txt").read_text("utf-8"), sys.version])
@@ -124,15 +155,25 @@ def wheels() -> Path:
     for old in cache().glob("wheels-*"):
         shutil.rmtree(old)
     draft = kept.with_suffix(".new")
-    done = subprocess.run(
+    done = _patiently(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet",
-         "--dest", str(draft), "-c", str(CHECKOUT / "constraints.txt"), *wanted],
-        capture_output=True, text=True, check=False,
+         "--dest", str(draft), "-c", str(CHECKOUT / "constraints.txt"), *wanted]
     )  # fmt: skip
     if done.returncode != 0:
         raise NoDebianError(f"pip download: {done.stderr[-1500:]}")
     draft.rename(kept)
     return kept
+
+
+def prepare() -> tuple[Path, Path]:
+    """Make the bare Debian and the wheels at once, one mostly waits for the other's network.
+
+    Raises:
+        NoDebianError: one of them cannot be had.
+    """
+    with ThreadPoolExecutor(2) as both:
+        bare, needed = both.submit(base), both.submit(wheels)
+        return bare.result(), needed.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +191,11 @@ class DebianRoot:
         Raises:
             NoDebianError: this machine cannot.
         """
+        bare, needed = prepare()
         path = folder / "root"
         path.mkdir()
         keeper = subprocess.Popen(
-            ["unshare", "--mount", "--propagation", "private", "sh", "-c", _MOUNTS, "keeper",
-             str(path), str(base()), str(wheels())],
+            [*_APART, "sh", "-c", _MOUNTS, "keeper", str(path), str(bare), str(needed)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert keeper.stdin is not None
@@ -170,7 +211,11 @@ class DebianRoot:
 
     def beside(self, *command: str | Path) -> list[str]:
         """Return a command that sees this machine and the root mounted."""
-        return ["nsenter", f"--mount=/proc/{self.keeper}/ns/mnt", "--", *map(str, command)]
+        spaces = f"/proc/{self.keeper}/ns"
+        return [
+            "nsenter", f"--mount={spaces}/mnt", f"--pid={spaces}/pid_for_children", "--",
+            *map(str, command),
+        ]  # fmt: skip
 
     def inside(self, *command: str, user: str = "") -> list[str]:
         """Return a command that sees nothing but the root."""
@@ -197,11 +242,13 @@ class DebianRoot:
 
 
 def main() -> None:
-    """Make what is kept between runs."""
-    reason = not_allowed() or missing()
-    if reason:
+    """Make what is kept between runs; a machine that may not says so and is left in peace."""
+    if reason := not_allowed():
+        print(f"no Debian root is made: {reason}")
+        return
+    if reason := missing():
         sys.exit(reason)
-    print(base(), wheels())
+    print(*prepare(), sep="\n")
 
 
 if __name__ == "__main__":

@@ -185,6 +185,7 @@ class BundleBench:
                         release_counter=slots.release_counter,
                         generation=slots.generation,
                         quarantined=slots.quarantined,
+                        station_id=slots.station_id,
                     )
                 break
         else:
@@ -245,6 +246,7 @@ class BundleBench:
                 rollout_id=wish.rollout_id if wish is not None and assigned else "",
                 state=TrialState.COMMITTED.value if assigned else "",
                 running_digest=running,
+                station_id=slots.station_id,
             )
         return ModelStanding(
             generation=trial.generation,
@@ -257,4 +259,5 @@ class BundleBench:
             rejects=trial.tally.rejects,
             errors=trial.tally.errors,
             overrides=trial.tally.overrides,
+            station_id=slots.station_id,
         )

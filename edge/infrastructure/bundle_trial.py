@@ -18,6 +18,7 @@ from edge.model_bundles.trial import (
     OWN_RULES,
     Assigned,
     Failed,
+    Moved,
     Reached,
     Recalled,
     Slots,
@@ -67,8 +68,11 @@ class BundleTrial:
         """Do the next step, if there is one; say whether anything was done."""
         before = self._bench.slots
         wish = self._files.wish()
-        if wish is not None and wish.generation > before.generation:
-            self._take_up(wish)
+        if wish is not None:
+            slots = self._bench.tell(Moved(station_id=wish.station_id))
+            here = wish.station_id in {"", slots.station_id}
+            if here and wish.generation > slots.generation:
+                self._take_up(wish)
         trial = self._bench.slots.trial
         if trial is not None and trial.state not in ENDED:
             self._go_on(trial)

@@ -54,8 +54,12 @@ class ArtifactFetcher:
         self._timing = timing or FetchTiming()
         self._one_at_a_time = asyncio.Lock()
 
-    async def fetch(self, stub: "ArtifactServiceAsyncStub", digest: str) -> None:
+    async def fetch(
+        self, stub: "ArtifactServiceAsyncStub", digest: str, station_id: str = ""
+    ) -> None:
         """Fetch what is missing and install the whole; what lies here already is checked anew.
+
+        ``station_id`` is who is asking: keys that another one pinned here say nothing.
 
         Raises:
             BundleError: it is refused for good; nothing of it stays.
@@ -63,6 +67,7 @@ class ArtifactFetcher:
             OSError: the disk refused.
         """
         async with self._one_at_a_time:
+            await asyncio.to_thread(self._trust.belong_to, station_id)
             await self._fetch(stub, digest)
 
     async def _fetch(self, stub: "ArtifactServiceAsyncStub", digest: str) -> None:

@@ -122,7 +122,7 @@ class FleetAgent:
             )
             return
         if self._models is not None:
-            self._models.wished(wish)
+            self._models.wished(wish, station_id)
         if self._configuration is not None:
             await self._configuration.follow(stub, wish, station_id)
         fresh = AppliedWish(

@@ -57,11 +57,15 @@ class ModelAgent:
         self._version = agent_version
         self._wished: WatchDesiredStateResponse | None = None
         self._generation = 0
+        self._station_id = ""
         self._retry = _Retry()
         self._looked = asyncio.Event()
 
-    def wished(self, wish: WatchDesiredStateResponse) -> None:
-        """Take the newest wish; it is acted on when its time has come."""
+    def wished(self, wish: WatchDesiredStateResponse, station_id: str) -> None:
+        """Take the newest wish for a station; it is acted on when its time has come."""
+        if station_id != self._station_id:
+            # Another enrolment counts its generations anew.
+            self._station_id, self._generation = station_id, 0
         self._wished = wish
         self._generation = max(self._generation, wish.generation)
         self._looked.set()
@@ -69,7 +73,7 @@ class ModelAgent:
     def report(self) -> ModelReport | None:
         """Return what the judging process said last; None before it said anything."""
         standing = self._files.standing()
-        if standing is None:
+        if standing is None or _is_anothers(standing.station_id, self._station_id):
             return None
         generation = max(standing.generation, self._generation)
         try:
@@ -104,6 +108,9 @@ class ModelAgent:
     def _take_up(self) -> ModelWish | None:
         """Keep the wish when it is another one, and return the one that counts."""
         kept, wished = self._files.wish(), self._wished
+        moved = kept is not None and _is_anothers(kept.station_id, self._station_id)
+        if moved:
+            kept = None
         if wished is None or not wished.model_digest or not self._is_time(wished):
             return kept
         rules = to_rules(wished.trial_rules) if wished.HasField("trial_rules") else None
@@ -112,13 +119,17 @@ class ModelAgent:
             digest=wished.model_digest,
             rollout_id=wished.rollout_id,
             rules=rules,
+            station_id=self._station_id,
         )
         if kept is not None:
             # Work changes the generation with every scan; a wish is new when its bundle is.
-            if replace(fresh, generation=kept.generation) == kept:
+            same = replace(fresh, generation=kept.generation, station_id=kept.station_id)
+            if same == kept:
                 return kept
             if fresh.generation <= kept.generation:
                 return kept
+        if moved:
+            self._files.forget_fetch()
         self._files.keep_wish(fresh)
         self._retry = _Retry()
         LOG.info("bundle wished", extra={"digest": fresh.digest, "rollout": fresh.rollout_id})
@@ -152,7 +163,7 @@ class ModelAgent:
         try:
             await asyncio.to_thread(self._begin, note)
             if wish.digest != BASE_MANIFEST_SHA256:
-                await self._fetcher.fetch(stub, wish.digest)
+                await self._fetcher.fetch(stub, wish.digest, wish.station_id)
             note = replace(note, state="READY")
             LOG.info("bundle fetched", extra={"digest": wish.digest})
         except BundleError as error:
@@ -177,6 +188,11 @@ class ModelAgent:
             candidate = {slots.trial.digest} if slots.trial is not None else set()
             self._files.tidy(frozenset({slots.current, slots.previous, note.digest, *candidate}))
         self._files.note_fetch(note)
+
+
+def _is_anothers(station_id: str, here: str) -> bool:
+    """Say whether something was kept for another station; what is older does not say for whom."""
+    return "" not in {station_id, here} and station_id != here
 
 
 def _report(standing: ModelStanding, generation: int) -> ModelReport:

@@ -16,12 +16,16 @@ from edge.model_bundles.trial import TrialRules
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelWish:
-    """The bundle that the cloud wishes; ``generation`` is the one in which it began to."""
+    """The bundle that the cloud wishes; ``generation`` is the one in which it began to.
+
+    Generations are a station's own: ``station_id`` says as which one it is known to the cloud.
+    """
 
     generation: int
     digest: str
     rollout_id: str = ""
     rules: TrialRules | None = None
+    station_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class ModelStanding:
     rejects: int = 0
     errors: int = 0
     overrides: int = 0
+    station_id: str = ""
 
 
 class ModelFiles:
@@ -91,6 +96,14 @@ class ModelFiles:
         """
         if note != self.fetched():
             write_durably(self._fetch, json.dumps(asdict(note)).encode())
+
+    def forget_fetch(self) -> None:
+        """Say nothing any more of how far the agent came.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._fetch.unlink(missing_ok=True)
 
     def standing(self) -> ModelStanding | None:
         """Return what the judging process said last; None before it said anything."""

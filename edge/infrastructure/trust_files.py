@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge.infrastructure.durable_files import write_durably
+from edge.infrastructure.durable_files import sync_folder, write_durably
 from edge.model_bundles.errors import TrustInvalidError
 from edge.model_bundles.trust import (
     Holds,
@@ -22,7 +22,28 @@ class TrustFiles:
         self._content = home / "trust.json"
         self._signatures = home / "trust.sig"
         self._timestamp = home / "timestamp.json"
+        self._owner = home / "trust.station"
         self._holds = holds
+
+    def belong_to(self, station_id: str) -> None:
+        """Forget keys that were pinned as another station, which a token made this one.
+
+        Its organization signs with keys of its own, and enrolment pinned another channel.
+
+        Raises:
+            OSError: the disk refused; nobody is believed who was not before.
+        """
+        try:
+            owner = self._owner.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            owner = ""
+        if not station_id or owner == station_id:
+            return
+        if owner:
+            for file in (self._content, self._signatures, self._timestamp):
+                file.unlink(missing_ok=True)
+            sync_folder(self._content.parent)
+        write_durably(self._owner, station_id.encode())
 
     def newest(self) -> Trust | None:
         """Return the version that counts; None before any came.

@@ -115,7 +115,8 @@ class Slots:
     """The bundles of a station: the one that decides, the one before, and a candidate.
 
     ``release_counter`` is the highest that was ever verified here; a lower one is refused, whatever
-    is asked, unless the signed manifest of the newer bundle allows it by name.
+    is asked, unless the signed manifest of the newer bundle allows it by name. Both it and
+    generations were counted as ``station_id``.
     """
 
     current: str
@@ -124,6 +125,7 @@ class Slots:
     generation: int = 0
     trial: Trial | None = None
     quarantined: tuple[str, ...] = field(default=())
+    station_id: str = ""
 
     @property
     def deciding(self) -> str:
@@ -154,6 +156,13 @@ class Recalled:
     digest: str
     generation: int
     opens: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """The station is known to the cloud as ``station_id`` now, in whichever organization."""
+
+    station_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,15 +210,15 @@ class WentBack:
     """The old bundle decides again: its session answers."""
 
 
-Happening = Assigned | Recalled | Reached | Failed | Judged | Overridden | Started | WentBack
+Happening = (
+    Assigned | Recalled | Moved | Reached | Failed | Judged | Overridden | Started | WentBack
+)
 
 
 def after(slots: Slots, happening: Happening, now: datetime) -> Slots:
     """Return the slots after ``happening``; what does not belong to the state changes nothing."""
-    if isinstance(happening, Assigned):
-        return _assigned(slots, happening, now)
-    if isinstance(happening, Recalled):
-        return _recalled(slots, happening, now)
+    if isinstance(happening, Moved | Assigned | Recalled):
+        return _wished(slots, happening, now)
     if slots.trial is None or slots.trial.state in ENDED:
         return slots
     match happening:
@@ -219,6 +228,29 @@ def after(slots: Slots, happening: Happening, now: datetime) -> Slots:
             return _counted(slots, slots.trial, happening, now)
         case _:
             return _interrupted(slots, slots.trial, happening, now)
+
+
+def _wished(slots: Slots, wish: Moved | Assigned | Recalled, now: datetime) -> Slots:
+    if isinstance(wish, Moved):
+        return _moved(slots, wish)
+    if isinstance(wish, Assigned):
+        return _assigned(slots, wish, now)
+    return _recalled(slots, wish, now)
+
+
+def _moved(slots: Slots, move: Moved) -> Slots:
+    """Count generations and releases anew; what decides goes on, what failed stays refused.
+
+    A record from before it named a station is taken for this one's.
+    """
+    if not move.station_id or move.station_id == slots.station_id:
+        return slots
+    if not slots.station_id:
+        return replace(slots, station_id=move.station_id)
+    if slots.trial is not None and slots.trial.state in {TrialState.TRIAL, TrialState.ROLLING_BACK}:
+        # Another organization's trial ends before anything of this one begins.
+        return _failed(slots, slots.trial, "SUPERSEDED")
+    return replace(slots, generation=0, release_counter=0, trial=None, station_id=move.station_id)
 
 
 def _assigned(slots: Slots, wish: Assigned, now: datetime) -> Slots:

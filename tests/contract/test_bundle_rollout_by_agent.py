@@ -46,13 +46,13 @@ def taught():
 class Floor:
     """A station with its agent, joined to a cloud."""
 
-    def __init__(self, cloud: CloudServer, stand: TrialStand) -> None:
-        self.cloud, self.stand = cloud, stand
+    def __init__(self, cloud: CloudServer, stand: TrialStand, station: str = STATION) -> None:
+        self.cloud, self.stand, self.station = cloud, stand, station
         self._tasks: list[asyncio.Task] = []
         self._channel = None
 
     async def connect(self) -> "Floor":
-        issued = self.cloud.authority.station(ORGANIZATION, STATION)
+        issued = self.cloud.authority.station(ORGANIZATION, self.station)
         credentials = Credentials(
             key_pem=issued.key_pem,
             certificate_pem=issued.certificate_pem,
@@ -61,7 +61,7 @@ class Floor:
         self._channel = open_channel(self.cloud.address, credentials)
         home = self.stand.settings.station_home
         models = compose_model_agent(self.stand.settings, "0.1.0")
-        fleet = FleetAgent(PackageStore(home / "packages"), lambda: STATION, None, models)
+        fleet = FleetAgent(PackageStore(home / "packages"), lambda: self.station, None, models)
         self._tasks = [
             asyncio.create_task(fleet.run(self._channel)),
             asyncio.create_task(self.stand.trial.run()),
@@ -198,3 +198,32 @@ async def test_a_restarted_station_goes_on_and_says_so(floor, bundle, taught) ->
         await floor.stand.judge(taught[1])
     await until(lambda: floor.says("COMMITTED"))
     assert floor.reported().running_digest == digest
+
+
+@pytest.mark.faults
+async def test_a_station_enrolled_elsewhere_follows_its_new_cloud_from_the_first_generation(
+    floor, bundle, taught, tmp_path
+) -> None:
+    digest = floor.cloud.shelf.put(bundle)
+    await floor.wish(9, digest, rollout_id="rol_1", trial_rules=NUMBERS)
+    await until(lambda: floor.says("SHADOW"))
+    for _ in range(2):
+        await floor.stand.judge(taught[1])
+    await until(lambda: floor.says("TRIAL"))
+    await floor.close()
+    roots, release = Key(), Key()
+    first = make_bundle(tmp_path / "first", release_counter=1, version="1.0.0")
+    async with CloudServer() as cloud:
+        # Another organization: its own keys, its own counters, its own generations.
+        cloud.shelf.trust = [trust(1, [roots], [release])]
+        other = cloud.shelf.put(sign(first, release))
+        moved = await Floor(cloud, floor.stand, "sta_01M84YB0E77DAG74DRCKMNRB5K").connect()
+        await moved.wish(1, "", rollout_id="")
+        await asyncio.sleep(0)
+        assert moved.reported() is None or not moved.reported().assigned_digest
+        await moved.wish(2, other, rollout_id="rol_2", trial_rules=NUMBERS)
+        await until(lambda: moved.says("SHADOW"), 60)
+        last = moved.reported()
+        assert (last.assigned_digest, last.running_digest) == (other, BASE_DIGEST)
+        assert (last.rollout_id, last.observed_generation) == ("rol_2", 2)
+        await moved.close()

@@ -15,6 +15,7 @@ from edge.model_bundles.trial import (
     Failed,
     Happening,
     Judged,
+    Moved,
     Overridden,
     Reached,
     Recalled,
@@ -318,3 +319,22 @@ def _left_alone(slots: Slots) -> Slots:
         else:
             slots = at(slots, WentBack() if name == "ROLLING_BACK" else GOOD)
     return slots
+
+
+def test_a_station_that_moved_counts_generations_and_releases_anew() -> None:
+    here = at(Slots(current=OLD, release_counter=5), Moved(station_id="sta_1"))
+    assert (here.station_id, here.release_counter) == ("sta_1", 5)  # an older record is ours
+    failed = at(here, replace(WISH, generation=9), Failed(reason="SELF_TEST_NAN"))
+    stays = at(failed, Moved(station_id="sta_1"), Moved(station_id=""))
+    assert stays == failed
+    moved = at(failed, Moved(station_id="sta_2"))
+    assert (moved.generation, moved.release_counter, moved.trial) == (0, 0, None)
+    assert state(at(moved, WISH, *[step(name, counter=1) for name in STEPS])) == "SHADOW"
+
+
+def test_a_trial_of_before_ends_before_a_station_that_moved_begins_anew() -> None:
+    trial = replace(in_trial(), station_id="sta_1")
+    ending = at(trial, Moved(station_id="sta_2"))
+    assert (state(ending), reason(ending), ending.deciding) == ("ROLLING_BACK", "SUPERSEDED", OLD)
+    moved = at(ending, WentBack(), Moved(station_id="sta_2"))
+    assert (moved.deciding, moved.trial, moved.quarantined) == (OLD, None, ())

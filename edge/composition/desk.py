@@ -11,6 +11,9 @@ from edge.settings import EdgeSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge.infrastructure.camera_desk import CameraDesk
     from edge.infrastructure.learned_files import BankFiles, KindFiles
     from edge.infrastructure.station_ruler import StationRuler
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     from edge.station.inspection_record import Shot
     from edge.station.ports import Inspector
     from edge.station.workstation import Workstation
+
+    Shots = Callable[[], Coroutine[object, object, Shot]]
+    Works = Callable[[Coroutine[object, object, None]], None]
 
 
 class Learned:
@@ -70,7 +76,7 @@ def compose_desk(
     return Desk(
         station=station,
         kinds=_kinds(station, inspector, learned),
-        teaching=_teaching(station, inspector, learned, shot, work),
+        teaching=_teaching(settings, station, inspector, learned, (shot, work)),
         calibration=_calibration(settings, station, learned, shot, work),
         named={},
     )
@@ -120,15 +126,15 @@ def _kinds(station: "Workstation", inspector: "Inspector", learned: Learned) -> 
 
 
 def _teaching(
+    settings: EdgeSettings,
     station: "Workstation",
     inspector: "Inspector",
     learned: Learned,
-    shot: "Callable[[], Coroutine[object, object, Shot]]",
-    work: "Callable[[Coroutine[object, object, None]], None]",
+    doors: "tuple[Shots, Works]",
 ) -> "TeachingDesk":
     import time
 
-    from edge.infrastructure.opencv_pictures import decoded
+    from edge.infrastructure.lesson_pictures import LessonPictures
     from edge.infrastructure.pipeline_inspector import PipelineInspector
     from edge.infrastructure.system_time import SystemClock
     from edge.inspection.errors import TeachingError
@@ -137,16 +143,23 @@ def _teaching(
     from edge.interfaces.kiosk.teaching_desk import Taught, TeachingDesk, TeachingDoors
     from edge.station.events import StyleTaught
 
+    shelf = LessonPictures(settings.station_home / "teaching")
+
+    async def problems(pixels: "NDArray[np.uint8]") -> tuple[str, ...]:
+        """Return why ``pixels`` (H, W, 3) uint8 RGB teach nothing."""
+        if isinstance(inspector, PipelineInspector):
+            return await inspector.problems(pixels)
+        return frame_problems(pixels)
+
     def styles() -> tuple[str, ...]:
         orders = station.index.package.work_orders if station.index else ()
         return tuple(sorted({order.style for order in orders if order.style}))
 
-    async def learn(style: str, pictures: "Sequence[bytes]") -> "Taught":
+    async def learn(style: str, pictures: "Sequence[str]") -> "Taught":
         if not isinstance(inspector, PipelineInspector):
             raise TeachingError("no pipeline is loaded")
         begun_s = time.perf_counter()
-        frames = await asyncio.to_thread(lambda: [decoded(one, style) for one in pictures])
-        bank = await inspector.learn(Lesson(style=style), frames)
+        bank = await inspector.learn(Lesson(style=style), shelf.pixels(pictures))
         content, at = bank.to_bytes(), SystemClock().now().isoformat(timespec="seconds")
         came = station.index.package.style_banks.get(style) if station.index else None
         await station.write_down(StyleTaught(style=style, bank=content))
@@ -159,8 +172,11 @@ def _teaching(
             elapsed_s=time.perf_counter() - begun_s,
         )
 
+    shot, work = doors
     return TeachingDesk(
-        TeachingDoors(work=work, shot=shot, problems=frame_problems, learn=learn, styles=styles)
+        TeachingDoors(
+            work=work, shot=shot, problems=problems, shelf=shelf, learn=learn, styles=styles
+        )
     )
 
 

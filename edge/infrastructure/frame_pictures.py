@@ -5,9 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.capture.ports import Frame
-from edge.infrastructure.opencv_pictures import LARGEST_PX
+from edge.infrastructure.opencv_pictures import LARGEST_PX, decoded
 from edge.infrastructure.picture_headers import stated_size
-from edge.station.errors import FrameBrokenError
+from edge.inspection.errors import PictureTooLargeError, PictureUnreadableError
+from edge.station.errors import FrameBrokenError, FrameTooLargeError
 from edge.station.inspection_record import Shot
 
 _JPEG_QUALITY = 90
@@ -21,6 +22,7 @@ def decode_shot(frame: Frame) -> Shot:
 
     Raises:
         FrameBrokenError: the bytes are no picture.
+        FrameTooLargeError: it has more pixels than are judged.
     """
     if frame.pixels is not None:
         quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
@@ -35,9 +37,12 @@ def decode_shot(frame: Frame) -> Shot:
             sequence=frame.sequence,
         )
     encoded = frame.encoded or b""
-    pixels = _decode(encoded, cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise FrameBrokenError
+    try:
+        pixels = decoded(encoded, "frame")
+    except PictureTooLargeError as error:
+        raise FrameTooLargeError from error
+    except PictureUnreadableError as error:
+        raise FrameBrokenError from error
     content_type = _MAGIC.get(encoded[:3])
     if content_type is None:
         bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
@@ -50,7 +55,10 @@ def decode_pixels(frame: Frame) -> NDArray[np.uint8] | None:
     """Return a frame as (H, W, 3) uint8 RGB; None when it cannot be decoded."""
     if frame.pixels is not None:
         return np.ascontiguousarray(frame.pixels[:, :, ::-1])
-    return _decode(frame.encoded or b"", cv2.IMREAD_COLOR_RGB)
+    try:
+        return decoded(frame.encoded or b"", "frame")
+    except PictureUnreadableError:
+        return None
 
 
 def decode_small(frame: Frame, width_px: int = _PREVIEW_WIDTH_PX) -> bytes | None:
@@ -78,8 +86,8 @@ def _small_jpeg(pixels: NDArray[np.uint8], width_px: int) -> bytes | None:
 
 
 def _decode(content: bytes, how: int) -> NDArray[np.uint8] | None:
-    height_px, width_px = stated_size(content) or (0, 0)
-    if not content or height_px * width_px > LARGEST_PX:
+    size = stated_size(content)
+    if size is None or size[0] * size[1] > LARGEST_PX:
         return None
     try:
         pixels = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), how)

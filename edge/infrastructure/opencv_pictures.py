@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.infrastructure.picture_headers import stated_size
-from edge.inspection.errors import PictureUnreadableError
+from edge.inspection.errors import PictureTooLargeError, PictureUnreadableError
 
-LARGEST_PX = 100_000_000
+LARGEST_PX = 50_000_000
 _LARGEST_BYTES = 256 * 1024 * 1024
+_NO_PICTURE = "not a picture that can be decoded"
 
 
 class OpenCvPictureFiles:
@@ -46,22 +47,26 @@ def decoded(data: bytes, name: str) -> NDArray[np.uint8]:
     """Decode ``data`` as (H, W, 3) uint8 RGB.
 
     Raises:
-        PictureUnreadableError: not a picture, cut off, or too large.
+        PictureTooLargeError: its header states more pixels than are judged.
+        PictureUnreadableError: not a picture, or cut off.
     """
     if not data:
         raise PictureUnreadableError(name, "the file is empty")
-    height_px, width_px = stated_size(data) or (0, 0)
-    if height_px * width_px > LARGEST_PX:
-        raise PictureUnreadableError(name, "larger than 100 megapixels")
-    flags = cv2.IMREAD_COLOR if data[:2] == b"\xff\xd8" else cv2.IMREAD_UNCHANGED
+    size = stated_size(data)
+    if size is None:
+        raise PictureUnreadableError(name, _NO_PICTURE)
+    if size[0] * size[1] > LARGEST_PX:
+        raise PictureTooLargeError(name, LARGEST_PX // 1_000_000)
+    photograph = data[:2] == b"\xff\xd8"
+    flags = cv2.IMREAD_COLOR_RGB if photograph else cv2.IMREAD_UNCHANGED
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as problem:
-        raise PictureUnreadableError(name, "not a picture that can be decoded") from problem
+        raise PictureUnreadableError(name, _NO_PICTURE) from problem
     if picture is None or picture.size == 0:
-        raise PictureUnreadableError(name, "not a picture that can be decoded")
-    if picture.shape[0] * picture.shape[1] > LARGEST_PX:
-        raise PictureUnreadableError(name, "larger than 100 megapixels")
+        raise PictureUnreadableError(name, _NO_PICTURE)
+    if photograph:
+        return np.asarray(picture, dtype=np.uint8)
     return _as_rgb(_as_bytes(picture))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple, cast
@@ -40,7 +40,7 @@ _LOG = logging.getLogger(__name__)
 # What the camera, the table or the label spoilt says nothing about a bundle.
 _NOT_THE_BUNDLES = frozenset(
     {
-        "frame_black", "frame_blurred", "frame_overexposed", "frame_size_differs",
+        "frame_black", "frame_blurred", "frame_grey", "frame_overexposed", "frame_size_differs",
         "calibration_missing", "tags_hidden", "tags_moved", "garment_not_found",
     }
 )  # fmt: skip
@@ -223,15 +223,19 @@ class PipelineInspector:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._described, index)
 
-    async def learn(self, lesson: Lesson, pictures: Sequence[NDArray[np.uint8]]) -> StyleBank:
+    async def problems(self, pixels: NDArray[np.uint8]) -> tuple[str, ...]:
+        """Return why ``pixels`` (H, W, 3) uint8 RGB teach nothing; empty when they do."""
+        return await asyncio.to_thread(self._pipeline.problems, pixels, self._board())
+
+    async def learn(self, lesson: Lesson, pictures: Iterable[NDArray[np.uint8]]) -> StyleBank:
         """Learn a style from good pieces, each (H, W, 3) uint8 RGB, beside inspections.
+
+        Pictures are asked for one by one, in a thread.
 
         Raises:
             TeachingError: too few pieces, or frames that cannot be judged.
         """
-        return await asyncio.to_thread(
-            self._pipeline.learn, lesson, list(pictures), self._board(), ()
-        )
+        return await asyncio.to_thread(self._pipeline.learn, lesson, pictures, self._board(), ())
 
     def _described(self, index: int) -> FlawDescription | None:
         if self._last is None or index >= len(self._last[2].findings):

@@ -55,6 +55,16 @@ class TooFewPiecesError(TeachingError):
         self.given = given
 
 
+class PieceDiffersError(TeachingError):
+    """One of the good pieces is of quite another colour than the others."""
+
+    code = "TEACHING_PIECE_DIFFERS"
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"piece {number} of those that can be learned from is of another cloth")
+        self.number = number
+
+
 class StandardError(InspectionError):
     """A standard contradicts itself."""
 
@@ -76,6 +86,15 @@ class PictureUnreadableError(InspectionError):
         super().__init__(f"{picture}: {problem}")
         self.picture = picture
         self.problem = problem
+
+
+class PictureTooLargeError(PictureUnreadableError):
+    """A picture's header states more pixels than are judged."""
+
+    code = "PICTURE_TOO_LARGE"
+
+    def __init__(self, picture: str, most_megapixels: int) -> None:
+        super().__init__(picture, f"larger than {most_megapixels} megapixels")
 
 
 class CalibrationRefusedError(InspectionError):

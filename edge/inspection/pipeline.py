@@ -1,7 +1,7 @@
 """Judges one frame, from pixels to verdict."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,9 +11,10 @@ from scipy import ndimage
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import StyleBankMismatchError
 from edge.inspection.findings import findings_of, polygon_cells, refined
-from edge.inspection.frame_cells import grown_labels, whole_cells
+from edge.inspection.frame_cells import grown_labels, texture_cells, whole_cells
 from edge.inspection.frame_checks import frame_problems
 from edge.inspection.garment import SideLine, follow_sides, garment_mask, rim_mm
+from edge.inspection.likeness import strange
 from edge.inspection.measurement import cannot_measure, measure, measure_on_template
 from edge.inspection.naming import Looked, described, named
 from edge.inspection.plane import Plane, fit_plane
@@ -35,8 +36,6 @@ from edge.inspection.verdict import (
     step_verdict,
 )
 
-_EDGE_BAND_MM = 8.0
-_SEAM_BAND_MM = 5.0
 _MOST_RESIDUAL_PX = 0.15
 _MOST_DRIFT_PX = 0.3
 _MOST_BLUR_PX = 2.4
@@ -134,22 +133,34 @@ class InspectionPipeline:
     def learn(
         self,
         lesson: Lesson,
-        frames: list[NDArray[np.uint8]],
+        frames: Iterable[NDArray[np.uint8]],
         board: TagBoard | None = None,
         stitches: tuple[StitchStandard, ...] = (),
     ) -> StyleBank:
         """Learn a style from ``frames`` of good pieces, each (H, W, 3) uint8 RGB.
 
+        One frame after the other is taken, so that they need not all be in memory.
+
         Raises:
             TeachingError: too few pieces, or frames that cannot be judged.
         """
-        lesson, pieces = self.pieces(lesson, frames, board, stitches)
-        return learn_style(lesson, pieces, self._parts.detector)
+        scales: list[float | None] = [lesson.mm_per_px]
+
+        def cloths() -> Iterator[Cloth]:
+            for frame in frames:
+                piece = self._piece(frame, board, stitches)
+                if piece is not None:
+                    cloth, mm_per_px = piece
+                    scales.append(mm_per_px or scales[-1])
+                    yield cloth
+
+        bank = learn_style(lesson, cloths(), self._parts.detector)
+        return replace(bank, mm_per_px=scales[-1])
 
     def pieces(
         self,
         lesson: Lesson,
-        frames: list[NDArray[np.uint8]],
+        frames: Iterable[NDArray[np.uint8]],
         board: TagBoard | None = None,
         stitches: tuple[StitchStandard, ...] = (),
     ) -> tuple[Lesson, list[Cloth]]:
@@ -159,15 +170,33 @@ class InspectionPipeline:
         """
         pieces = []
         for frame in frames:
-            scene = self._scene(frame)
-            if scene.reasons:
-                continue
-            self._prepare(scene, board, stitches)
-            if not scene.reasons and scene.cells is not None and scene.cells.any():
-                pieces.append(_cloth(scene, scene.cells))
-                if scene.plane is not None:
-                    lesson = replace(lesson, mm_per_px=scene.plane.mm_per_px())
+            piece = self._piece(frame, board, stitches)
+            if piece is not None:
+                pieces.append(piece[0])
+                lesson = replace(lesson, mm_per_px=piece[1] or lesson.mm_per_px)
         return lesson, pieces
+
+    def problems(self, frame: NDArray[np.uint8], board: TagBoard | None = None) -> tuple[str, ...]:
+        """Return why ``frame`` (H, W, 3) uint8 RGB teaches nothing; empty when it does."""
+        scene = self._scene(frame)
+        if not scene.reasons:
+            self._prepare(scene, board, ())
+        unseen = scene.cells is None or not scene.cells.any()
+        return tuple(scene.reasons) or (("cloth_not_seen",) if unseen else ())
+
+    def _piece(
+        self,
+        frame: NDArray[np.uint8],
+        board: TagBoard | None,
+        stitches: tuple[StitchStandard, ...],
+    ) -> tuple[Cloth, float | None] | None:
+        """Return the cloth of ``frame`` (H, W, 3) uint8 and mm a px, None where it has none."""
+        scene = self._scene(frame)
+        if not scene.reasons:
+            self._prepare(scene, board, stitches)
+        if scene.reasons or scene.cells is None or not scene.cells.any():
+            return None
+        return _cloth(scene, scene.cells), None if scene.plane is None else scene.plane.mm_per_px()
 
     def describe(
         self,
@@ -225,7 +254,7 @@ class InspectionPipeline:
         scene.cloth = mask
         scene.sides = follow_sides(scene.frame, mask, scene.plane)
         scene.foreign = ndimage.binary_dilation(~mask) | labels
-        scene.cells = self._texture_cells(scene, mask, around, stitches)
+        scene.cells = texture_cells(scene.plane, scene.sides, (mask, around), stitches)
         self._lap(scene, "garment", start)
 
     def _find_labels(self, scene: _Scene, found: list[NDArray[np.float64]], on_table: bool) -> None:
@@ -278,30 +307,6 @@ class InspectionPipeline:
             scene.reasons.append("tags_moved")
             return
         scene.plane = plane
-
-    def _texture_cells(
-        self,
-        scene: _Scene,
-        mask: NDArray[np.bool_],
-        labels: NDArray[np.bool_],
-        stitches: tuple[StitchStandard, ...],
-    ) -> NDArray[np.bool_]:
-        """Leave edge band, labels and seams out of ``mask`` and ``labels``, both (H, W) bool."""
-        if scene.plane is None:
-            return mask
-        cell_mm = CELL_PX * scene.plane.mm_per_px()
-        (box,) = ndimage.find_objects(mask.astype(np.uint8))
-        depth = ndimage.distance_transform_edt(np.pad(mask[box], 1))[1:-1, 1:-1] * cell_mm
-        cells = np.zeros_like(mask)
-        cells[box] = depth > _EDGE_BAND_MM
-        cells &= ~labels
-        seams = [
-            _seam_band(scene.plane, line, seam.inset_mm)
-            for seam in stitches
-            if (line := scene.sides.get(seam.side)) is not None
-        ]
-        shape = (mask.shape[0], mask.shape[1])
-        return np.asarray(cells & ~polygon_cells(seams, shape))
 
     def _judged(
         self, scene: _Scene, standard: InspectionStandard, bank: StyleBank | None
@@ -385,6 +390,8 @@ class InspectionPipeline:
         if not scales:
             return result
         looked = self._look(cloth, scales, bank)
+        if bank is not None:
+            scene.reasons += strange(scene.frame, cloth, looked.middle, bank)
         scores, threshold = looked.scores, scales[0].limit_score
         found = findings_of(scores, threshold)
         found = named(found, looked, self._parts.detector, standard.kinds)
@@ -472,14 +479,6 @@ def _cloth(scene: _Scene, cells: NDArray[np.bool_]) -> Cloth:
 def _points(standard: InspectionStandard) -> tuple[PointOfMeasure | TemplatePoint, ...]:
     """All points of measure, the template's too."""
     return standard.points + (() if standard.template is None else standard.template.points)
-
-
-def _seam_band(plane: Plane, line: SideLine, inset_mm: float) -> NDArray[np.float64]:
-    """Polygon (4, 2) px round a seam."""
-    ends = line.at(np.array([0.0, 1.0]))
-    near = ends - (inset_mm - _SEAM_BAND_MM) * line.outward
-    far = ends - (inset_mm + _SEAM_BAND_MM) * line.outward
-    return plane.to_px(np.stack([near[0], near[1], far[1], far[0]]))
 
 
 def _sized(scene: _Scene, plane: Plane, finding: Finding, standard: InspectionStandard) -> Finding:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from edge.inspection.errors import StyleBankCorruptError
 
 _MAGIC = b"KYSB"
-_VERSION = 3
+_VERSIONS = _PLAIN, _WITH_LOOKS = 3, 4
 _HEADER = struct.Struct("<4sHHHHffII")
 _SCALE = struct.Struct("<H6f")
+_LOOKS = struct.Struct("<5f")
 MAX_BYTES = 10 * 1024
 MAX_JUDGE_BYTES = 1024 * 1024
 
@@ -39,12 +40,37 @@ class ScaleStatistics:
     bank_share_ratio: float = 1.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """How good pieces look as a whole: a colour in CIELAB, and how far a piece may be from it.
+
+    ``texture_limit_score`` is how far the middle of its cells may be, in scatters of cells.
+    """
+
+    lightness_score: float
+    red_green_score: float
+    yellow_blue_score: float
+    colour_limit_score: float
+    texture_limit_score: float
+
+    def numbers(self) -> tuple[float, float, float, float, float]:
+        """Return all five in the order of the fields."""
+        return (
+            self.lightness_score,
+            self.red_green_score,
+            self.yellow_blue_score,
+            self.colour_limit_score,
+            self.texture_limit_score,
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StyleBank:
     """Statistics of a style. ``mm_per_px`` is None where it was taught without a board.
 
     ``judge`` is a network of this style's own in ONNX, empty where none was trained. Without it a
-    bank has at most 10 KB, and the judge at most 1 MB.
+    bank has at most 10 KB, and the judge at most 1 MB. ``looks`` tells another style's cloth; banks
+    of before have none.
     """
 
     style: str
@@ -54,6 +80,7 @@ class StyleBank:
     mm_per_px: float | None
     scales: tuple[ScaleStatistics, ...]
     judge: bytes = b""
+    looks: Looks | None = None
 
     @property
     def threshold_score(self) -> float:
@@ -66,12 +93,14 @@ class StyleBank:
         for text in (self.style, self.bundle_digest):
             encoded = text.encode()
             body += struct.pack("<H", len(encoded)) + encoded
+        if self.looks is not None:
+            body += _LOOKS.pack(*self.looks.numbers())
         for scale in self.scales:
             body += _written_scale(scale)
         body += self.judge
         header = _HEADER.pack(
             _MAGIC,
-            _VERSION,
+            _PLAIN if self.looks is None else _WITH_LOOKS,
             len(self.scales[0].mean),
             len(self.scales),
             self.piece_count,
@@ -95,14 +124,15 @@ class StyleBank:
         body = data[_HEADER.size :]
         if magic != _MAGIC:
             raise StyleBankCorruptError("it does not begin like one")
-        if version != _VERSION:
-            raise StyleBankCorruptError(f"version {version} is unknown, {_VERSION} is expected")
+        if version not in _VERSIONS:
+            raise StyleBankCorruptError(f"version {version} is unknown, not one of {_VERSIONS}")
         if zlib.crc32(body) != checksum:
             raise StyleBankCorruptError("its checksum does not match")
         if judge > MAX_JUDGE_BYTES or not 0 <= len(body) - judge <= MAX_BYTES:
             raise StyleBankCorruptError("its parts do not fit its length")
         statistics = body[: len(body) - judge]
-        bank = _read_body(statistics, channels, scales, numbers)
+        shape = (channels, scales, version == _WITH_LOOKS)
+        bank = _read_body(statistics, shape, numbers)
         return replace(bank, judge=body[len(statistics) :])
 
 
@@ -121,13 +151,18 @@ def _written_scale(scale: ScaleStatistics) -> bytes:
     return numbers + b"".join(values.astype("<f4").tobytes() for values in arrays)
 
 
-def _read_body(body: bytes, channels: int, scales: int, numbers: list[float]) -> StyleBank:
+def _read_body(body: bytes, shape: tuple[int, int, bool], numbers: list[float]) -> StyleBank:
+    channels, scales, with_looks = shape
     texts, place = [], 0
+    looks = None
     try:
         for _ in range(2):
             (length,) = struct.unpack_from("<H", body, place)
             texts.append(body[place + 2 : place + 2 + length].decode())
             place += 2 + length
+        if with_looks:
+            looks = _read_looks(body, place)
+            place += _LOOKS.size
         read = []
         for _ in range(scales):
             read.append(_read_scale(body, place, channels))
@@ -144,6 +179,21 @@ def _read_body(body: bytes, channels: int, scales: int, numbers: list[float]) ->
         overkill_ratio=overkill_ratio,
         mm_per_px=mm_per_px or None,
         scales=tuple(read),
+        looks=looks,
+    )
+
+
+def _read_looks(body: bytes, place: int) -> Looks:
+    told = _LOOKS.unpack_from(body, place)
+    if not np.isfinite(told).all() or min(told[3:]) <= 0:
+        raise StyleBankCorruptError("it holds impossible numbers")
+    lightness_score, red_green_score, yellow_blue_score, colour_limit_score, texture = told
+    return Looks(
+        lightness_score=lightness_score,
+        red_green_score=red_green_score,
+        yellow_blue_score=yellow_blue_score,
+        colour_limit_score=colour_limit_score,
+        texture_limit_score=texture,
     )
 
 

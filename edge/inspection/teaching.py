@@ -1,13 +1,14 @@
 """Learns a style from its good pieces."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.inspection.errors import TeachingError, TooFewPiecesError
+from edge.inspection.likeness import colour_of, departure_score, looks_of
 from edge.inspection.ports import DefectDetector
 from edge.inspection.style_bank import ScaleStatistics, StyleBank
 from edge.inspection.texture import (
@@ -33,8 +34,13 @@ _FLOOR = 1e-4
 _MOST_WINDOWS = 12
 _ONLY_STEERING = 1000.0
 _EULER = 0.5772156649
+_NO_TILE = np.empty((1, 0, 0, 3), dtype=np.uint8)
 # Full size sees most flaws, so most of the overkill is spent there.
 _SHARES = {1: 0.96, 2: 0.02, 4: 0.02}
+
+
+_Seen = list[Glimpse]
+"""What was seen of one piece at one magnification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,28 +59,41 @@ class Lesson:
     few: bool = False
 
 
-def learn_style(lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetector) -> StyleBank:
+def learn_style(lesson: Lesson, pieces: Iterable[Cloth], detector: DefectDetector) -> StyleBank:
     """Learn from good pieces, each judged by the others to set the threshold.
+
+    Pieces are looked at one after the other: of each only what was seen on some tiles is kept.
 
     The threshold is the level that the highest cell of a good piece stays below in all but
     ``overkill_ratio`` of the pieces, by a Gumbel fit to the left-out pieces' highest cells.
 
     Raises:
         TooFewPiecesError: fewer pieces than the lesson needs.
+        PieceDiffersError: one of the pieces is of another cloth.
         TeachingError: nothing to learn from.
     """
     needed = FEWEST_AT_ALL if lesson.few else FEWEST_PIECES
-    if len(pieces) < needed:
-        raise TooFewPiecesError(needed, len(pieces))
-    factors = [f for f in FACTORS if all(possible(p.frame.shape, f) for p in pieces)]
-    scales = tuple(_learn_scale(f, pieces, lesson, detector) for f in factors)
+    seen: dict[int, list[_Seen]] = {factor: [] for factor in FACTORS}
+    colours: list[NDArray[np.float64]] = []
+    for piece in pieces:
+        colours.append(colour_of(piece))
+        for factor in [f for f in seen if possible(piece.frame.shape, f)]:
+            # Pixels are for a style's own judge alone, and they are most of the memory.
+            looked = _seen(piece.at(factor), detector)
+            seen[factor].append([replace(glimpse, tile=_NO_TILE) for glimpse in looked])
+    count = len(colours)
+    if count < needed:
+        raise TooFewPiecesError(needed, count)
+    factors = [factor for factor, of_all in seen.items() if len(of_all) == count]
+    learned = [_learn_scale(f, seen.pop(f), lesson, detector) for f in factors]
     return StyleBank(
         style=lesson.style,
         bundle_digest=detector.identity.digest,
-        piece_count=len(pieces),
+        piece_count=count,
         overkill_ratio=lesson.overkill_ratio,
         mm_per_px=lesson.mm_per_px,
-        scales=scales,
+        scales=tuple(scale for scale, _ in learned),
+        looks=looks_of(colours, learned[0][1]),
     )
 
 
@@ -153,12 +172,14 @@ def _answers(
 
 def _learn_scale(
     factor: int,
-    pieces: Sequence[Cloth],
+    seen: Sequence[_Seen],
     lesson: Lesson,
     detector: DefectDetector,
-) -> ScaleStatistics:
-    """Learn one magnification; every piece is judged by the whitening of the others."""
-    seen = [_seen(piece.at(factor), detector) for piece in pieces]
+) -> tuple[ScaleStatistics, list[float]]:
+    """Learn one magnification, and how far each piece departs from the middle of all.
+
+    Every piece is judged by the whitening of the others.
+    """
     values = [np.concatenate([glimpse.own() for glimpse in piece]) for piece in seen]
     middles = np.stack([np.median(own, axis=0) for own in values])
     mean = np.median(middles, axis=0).astype(np.float32)
@@ -172,7 +193,8 @@ def _learn_scale(
     style = _Style(mean=mean, whitening=whitening)
     scale = _scale(factor, style, answers)
     share = lesson.overkill_ratio * _SHARES[factor]
-    return _limited(scale, (seen, answers), share, lesson.unit_px // (CELL_PX * factor))
+    limited = _limited(scale, (seen, answers), share, lesson.unit_px // (CELL_PX * factor))
+    return limited, [departure_score(middle, mean, whitening) for middle in own_means]
 
 
 def _limited(

@@ -114,6 +114,9 @@ class InspectionResult:
     elapsed_ms: dict[str, float] = field(default_factory=dict)
 
 
+_MEANINGLESS = frozenset({"garment_differs", "gauge_off"})
+
+
 def step_verdict(
     measurements: Iterable[Measurement],
     stitches: Iterable[StitchReading],
@@ -123,9 +126,11 @@ def step_verdict(
     """Join all readings: any failure fails, else any doubt asks a person, else pass.
 
     A reading outside its limits fails whatever its severity but ``minor``, which passes with a
-    remark; a finding without a severity and every reason are doubts.
+    remark; a finding without a severity and every reason are doubts. Where another style lies on
+    the table, or the gauge bar is off, no reading means anything: a person decides.
     """
-    doubt = any(True for _ in reasons)
+    reasons = tuple(reasons)
+    doubt = bool(reasons)
     failed = False
     readings: list[Measurement | StitchReading] = [*measurements, *stitches]
     for reading in readings:
@@ -136,6 +141,6 @@ def step_verdict(
     for finding in findings:
         failed = failed or finding.severity in {"critical", "major"}
         doubt = doubt or finding.severity is None
-    if failed:
+    if failed and _MEANINGLESS.isdisjoint(reasons):
         return "FAIL"
     return "REVIEW" if doubt else "PASS"

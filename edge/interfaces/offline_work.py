@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,6 @@ from edge.inspection.errors import (
     PictureUnreadableError,
     TooFewPiecesError,
 )
-from edge.inspection.frame_checks import frame_problems
 from edge.inspection.pipeline import InspectionPipeline
 from edge.inspection.ports import PictureFiles, Stopwatch
 from edge.inspection.standard import DefectStandard, InspectionStandard
@@ -224,10 +223,17 @@ def _read_bank(path: Path) -> StyleBank:
 
 def _teach(tools: OfflineTools, wish: TeachWish, pictures: list[Path]) -> None:
     pipeline = tools.pipeline(wish.bundle)
-    frames = [frame for path in pictures if (frame := _lesson_picture(tools, path)) is not None]
+    board = tools.board(wish.board) if wish.board else None
+
+    def frames() -> Iterator[NDArray[np.uint8]]:
+        for path in pictures:
+            frame = _lesson_picture(tools, pipeline, board, path)
+            if frame is not None:
+                yield frame
+
     lesson = Lesson(style=wish.style, overkill_ratio=wish.overkill_ratio, few=wish.few)
     try:
-        bank = pipeline.learn(lesson, frames, tools.board(wish.board) if wish.board else None)
+        bank = pipeline.learn(lesson, frames(), board)
     except TooFewPiecesError as error:
         text = said(tools, "offline.too_few", needed=error.needed, given=error.given)
         typer.echo(text, err=True)
@@ -253,14 +259,16 @@ def _teach(tools: OfflineTools, wish: TeachWish, pictures: list[Path]) -> None:
     typer.echo(text)
 
 
-def _lesson_picture(tools: OfflineTools, path: Path) -> NDArray[np.uint8] | None:
+def _lesson_picture(
+    tools: OfflineTools, pipeline: InspectionPipeline, board: TagBoard | None, path: Path
+) -> NDArray[np.uint8] | None:
     """Read a picture to learn from; a bad one is named with its reason and left out."""
     try:
         frame = tools.pictures.read(str(path))
     except PictureUnreadableError as error:
         problem = error.problem
     else:
-        problems = frame_problems(frame)
+        problems = pipeline.problems(frame, board)
         if not problems:
             return frame
         problem = said(tools, f"offline.{problems[0]}")

@@ -226,6 +226,12 @@ class FrameBrokenError(RefusalError):
     code: ClassVar[str] = "FRAME_BROKEN"
 
 
+class FrameTooLargeError(RefusalError):
+    """The camera's picture has more pixels than are judged."""
+
+    code: ClassVar[str] = "FRAME_TOO_LARGE"
+
+
 class InspectionUnavailableError(RefusalError):
     """The pipeline could not be started; the detail names the setting or file."""
 

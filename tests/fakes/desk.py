@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from kyndof_wire.fleet.v1 import fleet_pb2 as fleet
 
 from cloud.infrastructure.training.rendering.cloth import render_cloth
 from cloud.infrastructure.training.rendering.samples import spoil
@@ -54,21 +55,23 @@ class Cloths:
 class World:
     """A station with its desk; `again` is the same home after a restart."""
 
-    def __init__(self, folder: Path, pipeline) -> None:
+    def __init__(self, folder: Path, pipeline, camera=None, board=lambda: None) -> None:
         self.settings = EdgeSettings(home=folder, firmware_config=ROOT / "firmware-config")
         self.folder = self.settings.station_home
-        self.camera, self.pipeline = ToldCamera(), pipeline
+        self.camera, self.pipeline = camera or ToldCamera(), pipeline
         self.learned = compose_learned(self.settings, compose_ruler(self.settings))
-        self.inspector = PipelineInspector(
-            pipeline, lambda: None, self.learned.kinds, self.learned.banks
-        )
+        self.inspector = PipelineInspector(pipeline, board, self.learned.kinds, self.learned.banks)
         self.stand = Stand(camera=self.camera, inspector=self.inspector)
         self.desk = compose_desk(
             self.settings, self.stand.station, self.camera, self.inspector, self.learned
         )
 
-    async def ready(self, bank: bytes = b"", prototypes: bytes = b"") -> "World":
+    async def ready(
+        self, bank: bytes = b"", prototypes: bytes = b"", standard: fleet.Standard | None = None
+    ) -> "World":
         package = home.package()
+        if standard is not None:
+            package.work_orders[0].steps[0].standard.CopyFrom(standard)
         package.roster[1].stages[:] = ["CUT", "SEW"]
         if bank:
             package.styles.add(name=STYLE, bank=bank)
@@ -86,15 +89,21 @@ class World:
 
     async def judged(self, frame: np.ndarray, piece: int):
         self.camera.frame = frame
+        await self.finished(piece)
+        assert self.stand.station.state.shown is not None
+        return self.stand.station.state.shown.record.findings
+
+    async def finished(self, piece: int) -> None:
+        """Have a piece judged by whatever the camera shows."""
         station = self.stand.station
         if station.state.phase == "verdict":
             await station.act("cancel")
         await station.scan(home.code("P", home.piece_ulid(piece)), "hid")
-        await station.act("start")
-        await station.act("finish")
+        # The card of a step that was begun says that it is done.
+        if station.state.phase == "guide":
+            await station.act("start")
+            await station.act("finish")
         await self.stand.settled()
-        assert station.state.shown is not None
-        return station.state.shown.record.findings
 
     async def until(self, look) -> None:
         async with asyncio.timeout(150):

@@ -83,6 +83,9 @@ def test_a_minor_measure_outside_its_limits_passes_with_a_remark() -> None:
 
 def test_a_reason_alone_asks_a_person() -> None:
     assert step_verdict([], [], [], ["style_not_taught"]) == "REVIEW"
+    assert step_verdict([reading("FAIL", "major")], [], [], ["style_not_taught"]) == "FAIL"
+    for reason in ("garment_differs", "gauge_off"):
+        assert step_verdict([reading("FAIL", "major")], [], [], [reason]) == "REVIEW"
 
 
 def test_a_flaw_between_the_limits_has_no_severity_of_its_own() -> None:

@@ -95,12 +95,12 @@ class Desk:
             await self._unname(given, by)
         elif act == "teach-begin":
             self.calibration.close()
-            self.teaching.begin(given.get("style", ""))
+            await self.teaching.begin(given.get("style", ""))
         elif act == "calibrate-begin":
-            self.teaching.close()
+            await self.teaching.close()
             self.calibration.begin(given.get("board", ""))
         elif act == "close":
-            self.teaching.close()
+            await self.teaching.close()
             self.calibration.close()
         elif act in acts:
             await acts[act]()

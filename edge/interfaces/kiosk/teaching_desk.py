@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,19 +33,37 @@ class Taught:
     elapsed_s: float
 
 
+class LessonShelf(Protocol):
+    """Holds the pictures of the course under way."""
+
+    async def clear(self) -> None:
+        """Forget all of them."""
+        ...
+
+    async def put(self, mark: str, content: bytes) -> None:
+        """Keep one.
+
+        Raises:
+            DiskFullError: there is no room; it was not kept.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TeachingDoors:
     """What teaching works with.
 
     ``work`` runs what takes long beside the kiosk and tells its pages when it ends;
-    ``problems`` says why a picture (H, W, 3) uint8 RGB teaches nothing; ``learn`` takes a style
-    and its pictures as they were encoded, and lets the bank count at once.
+    ``problems`` says why a picture (H, W, 3) uint8 RGB teaches nothing. Pictures lie in ``shelf``
+    until they were learned from, not in memory; ``learn`` takes a style and their marks, and lets
+    the bank count at once.
     """
 
     work: Callable[[Coroutine[object, object, None]], None]
     shot: Callable[[], Awaitable[Shot]]
-    problems: Callable[[NDArray[np.uint8]], tuple[str, ...]]
-    learn: Callable[[str, Sequence[bytes]], Awaitable[Taught]]
+    problems: Callable[[NDArray[np.uint8]], Awaitable[tuple[str, ...]]]
+    shelf: "LessonShelf"
+    learn: Callable[[str, Sequence[str]], Awaitable[Taught]]
     styles: Callable[[], tuple[str, ...]]
 
 
@@ -53,7 +72,7 @@ class _Course:
     """One style being taught."""
 
     style: str
-    pictures: list[bytes] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
     refused: list[Json] = field(default_factory=list)
     phase: str = "taking"
     taught: Taught | None = None
@@ -76,7 +95,7 @@ class TeachingDesk:
         """Return the styles of the work at hand."""
         return self._doors.styles()
 
-    def begin(self, style: str) -> None:
+    async def begin(self, style: str) -> None:
         """Begin with a style of the work at hand.
 
         Raises:
@@ -84,30 +103,34 @@ class TeachingDesk:
         """
         if style not in self._doors.styles():
             raise StyleUnknownError(style, style=style)
+        await self._doors.shelf.clear()
         self._course = _Course(style)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Leave; pictures that were taken are forgotten."""
         self._course = None
+        await self._doors.shelf.clear()
 
     async def take(self) -> None:
         """Take a picture of the good piece on the table; a useless one is told with its reason.
 
         Raises:
             DeskIdleError: nothing is being taught.
-            CameraUnpluggedError, FrameBrokenError: no picture comes.
+            CameraUnpluggedError, FrameBrokenError, FrameTooLargeError: no picture comes.
+            DiskFullError: the picture cannot be kept.
         """
         course = self._taking()
         if len(course.pictures) >= MOST_PICTURES:
             return
         shot = await self._doors.shot()
-        problems = self._doors.problems(shot.pixels)
-        if not problems and _mark(shot.encoded) in {_mark(known) for known in course.pictures}:
+        problems, mark = await self._doors.problems(shot.pixels), _mark(shot.encoded)
+        if not problems and mark in course.pictures:
             problems = ("frame_same",)
         if problems:
             course.refused.append({"code": problems[0], **say_both(f"reason.{problems[0]}")})
             return
-        course.pictures.append(shot.encoded)
+        await self._doors.shelf.put(mark, shot.encoded)
+        course.pictures.append(mark)
 
     async def learn(self) -> None:
         """Begin to learn from the pictures; how it ends is told in the desk's state.
@@ -136,6 +159,7 @@ class TeachingDesk:
         else:
             course.phase = "taught"
             course.pictures.clear()
+            await self._doors.shelf.clear()
         finally:
             # Whatever nobody foresaw goes on to the log; the desk must not wait for it for ever.
             if course.phase == "learning":
@@ -176,5 +200,5 @@ class TeachingDesk:
         return self._course
 
 
-def _mark(content: bytes) -> bytes:
-    return hashlib.sha256(content).digest()
+def _mark(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

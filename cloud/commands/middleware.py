@@ -43,7 +43,7 @@ LONGEST_KEY = 200
 _LONGEST_AUDITED_TEXT_COUNT = 300
 _AUDITED_WORDS = (
     "reason", "amount", "verdict", "stage", "decision", "number", "name", "login", "taker",
-    "action",
+    "action", "digest", "count",
 )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ SYSTEM_RIGHTS: Mapping[str, str] = {
     "publish_trust": "`kyndof bundle` works for whoever holds the keys",
     "release_bundle": "`kyndof bundle release` works for whoever owns the machine",
     "advance_rollout": "what the stations' reports ask for happens whoever is there",
+    "record_station_import": "`kyndof floor import` works for whoever owns the machine",
     "raise_notifications": "the outbox tells persons of what happened",
     "append_to_session": "an agent's answer, or a colleague's reply in a thread",
     "dispute_event": "the projector keeps a fact that a rule refuses",

@@ -331,3 +331,21 @@ class StoreMedia(Command):
     size_bytes: int
     content_type: str
     event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStationImport(Command):
+    """Note that a station's file was taken in by hand, and what came of it.
+
+    ``file_digest`` is the file's chain, SHA-256 in hex, that the station signed.
+    """
+
+    domain = "stations"
+
+    station_id: str
+    file_digest: str
+    events_new_count: int
+    events_known_count: int
+    pictures_new_count: int
+    pictures_known_count: int
+    pictures_refused_count: int

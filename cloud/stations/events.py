@@ -83,6 +83,30 @@ class StationDisputeResolved(DomainEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StationDisputeAccepted(DomainEvent):
+    """A person says that a refused fact is true: whoever it concerns takes it up now."""
+
+    station_id: str
+    station_name: str
+    event_id: str
+    fact_type: str
+    code: str
+    reason: str
+    accepted_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationImportTaken(DomainEvent):
+    """A file of a station that was cut off came in by hand."""
+
+    station_id: str
+    station_name: str
+    file_digest: str
+    events_new_count: int
+    pictures_new_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StationFaultReported(DomainEvent):
     """Something suspicious about a station is on record."""
 

@@ -1,4 +1,4 @@
-"""Do the tests bite? Six bugs of durability are planted into a copy of the tree, one at a time.
+"""Do the tests bite? Bugs of durability are planted into a copy of the tree, one at a time.
 
 Each must be caught by a test that runs with every commit. Nothing of the product can be switched
 into a wrong form: the copy is patched, and a patch that no longer fits fails here.
@@ -71,6 +71,20 @@ BUGS = {
             ),
         ),
         caught_by=_ON_THE_WIRE,
+    ),
+    "acknowledges a station before the cloud's commit": Bug(
+        file="cloud/interfaces/edge_intake/event_sync.py",
+        changes=(
+            (
+                r"( +)(recorded: Recorded = await self\._parts\.bus\.send\(command,"
+                r" self\._caller\.context\)\n +ack = Ack\(\n)",
+                r"\1early = Ack(stream=batch.stream,"
+                r" committed_seq=batch.first_seq + len(batch.events) - 1)\n"
+                r"\1await self._write(StreamEventsResponse(ack=early))\n\1\2",
+            ),
+        ),
+        caught_by="tests/interfaces/test_event_sync.py"
+        "::test_nothing_is_acknowledged_while_its_commit_waits",
     ),
     "numbers by the rows that are left": Bug(
         file="edge/infrastructure/sqlite_outbox.py",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import grpc
 import pytest
 from kyndof_wire.sync.v1 import sync_pb2
@@ -51,6 +52,33 @@ async def test_events_lie_in_the_database_when_they_are_acknowledged(world: Inta
         assert ack.committed_seq == 7
         assert (await talk.batch(8, events[7:], digest_of(events[:7]))).committed_seq == 10
     assert await committed(world) == [(1, n, "accepted") for n in range(1, 11)]
+
+
+@pytest.mark.requirement("BUF")
+async def test_nothing_is_acknowledged_while_its_commit_waits(world: IntakeWorld) -> None:
+    _, device = await world.enrolled()
+    waiting = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND database IS NOT NULL)"
+    keeper = await asyncpg.connect(world.database.owner.replace("kyndof_owner@", "postgres@"))
+    try:
+        async with world.talk(device) as talk:
+            await talk.hello()
+            held = keeper.transaction()
+            await held.start()
+            await keeper.execute("LOCK TABLE station_cursors, station_events IN EXCLUSIVE MODE")
+            batch = sync_pb2.EventBatch(stream="events", first_seq=1, events=[badge_event(1)])
+            await talk.send(batch=batch)
+            answer = asyncio.create_task(talk.hear())
+            async with asyncio.timeout(30):
+                while not await keeper.fetchval(waiting):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            done, _ = await asyncio.wait([answer], timeout=0.3)
+            assert not done
+            assert await committed(world) == []
+            await held.rollback()
+            assert (await answer).ack.committed_seq == 1
+            assert await committed(world) == [(1, 1, "accepted")]
+    finally:
+        await keeper.close()
 
 
 async def test_a_station_resumes_after_the_committed_events(world: IntakeWorld) -> None:

@@ -288,7 +288,7 @@ async def decided(floor: Floor, *, decision: str = "ACCEPTED", by: Any = LEAD) -
         await bus.send(command, by)
     rows = await floor.world.rows(
         "SELECT organization_id, sequence, event_id, type, occurred_at, payload FROM events"
-        " WHERE type = 'station_dispute_resolved' ORDER BY sequence"
+        " WHERE type IN ('station_dispute_resolved', 'station_dispute_accepted') ORDER BY sequence"
     )
     heard = [
         RecordedEvent(**dict(row) | {"payload": json.loads(row["payload"])})
@@ -315,6 +315,14 @@ async def test_an_accepted_fact_takes_effect_once_in_the_deciders_name(floor: Fl
     assert await floor.disputes() == []
     told = await floor.world.core.bus.ask(ListDisputes(open_only=False), LEAD)
     assert {(dispute.decision, dispute.outcome) for dispute in told} == {("ACCEPTED", "APPLIED")}
+    others = await floor.world.rows(
+        "SELECT payload->>'fact_type' AS fact, payload->>'accepted_by' AS login,"
+        " payload->>'code' AS code FROM events WHERE type = 'station_dispute_accepted'"
+        " ORDER BY sequence"
+    )
+    assert [(row["fact"], row["login"], row["code"]) for row in others] == [
+        (fact.type, "lead@demo.example", "FORBIDDEN") for fact in facts if fact.type != "inspected"
+    ]
     audited = await floor.world.rows(
         "SELECT action FROM audit_log WHERE user_login = 'lead@demo.example'"
         " AND action IN ('start_step', 'finish_step')"

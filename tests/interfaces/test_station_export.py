@@ -156,6 +156,16 @@ async def test_what_was_imported_is_not_sent_again_and_later_events_follow(
     later = await floor.take(floor.export("later.kyx"))
     assert (later.events_new, later.events_known) == (10, 0)
     assert await floor.seqs() == list(range(1, 712))
+    audited = await world.rows(
+        "SELECT user_login, source, metadata::jsonb->'fields' AS fields FROM audit_log"
+        " WHERE action = 'record_station_import' ORDER BY sequence"
+    )
+    rows = [(row["user_login"], json.loads(row["fields"])) for row in audited]
+    assert [(who, told["events_new_count"], told["events_known_count"]) for who, told in rows] == [
+        ("system", 702, 0), ("system", 0, 702), ("system", 10, 0),
+    ]  # fmt: skip
+    assert {row["source"] for row in audited} == {"terminal"}
+    assert len({told["file_digest"] for _, told in rows}) == 3
 
 
 async def test_a_file_that_was_cut_changed_or_made_by_others_is_refused_whole(

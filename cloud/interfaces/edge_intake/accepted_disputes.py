@@ -31,7 +31,7 @@ class AcceptedDisputes:
     async def hear(self, event: RecordedEvent) -> None:
         """Carry a fact whose dispute was just accepted."""
         told = event.payload
-        if event.type != "station_dispute_resolved" or told.get("decision") != "ACCEPTED":
+        if event.type != "station_dispute_accepted":
             return
         station = StationKey(
             organization_id=event.organization_id, station_id=str(told["station_id"])
@@ -40,7 +40,7 @@ class AcceptedDisputes:
         if fact is None or fact.type not in COMMANDS:
             LOG.warning("accepted, and nothing to carry", extra={"event": told["event_id"]})
             return
-        decider, reason = str(told.get("resolved_by", "")), str(told.get("reason", ""))
+        decider, reason = str(told.get("accepted_by", "")), str(told.get("reason", ""))
         try:
             await self._bus.send(
                 command_of(station, fact), _override(station, fact, decider, reason)

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,12 +13,17 @@ from kyndof_wire.export.v1.export_pb2 import ExportEnd, ExportFrame, ExportHeade
 from kyndof_wire.sync.v1.sync_pb2 import EventBatch, GapReason, GapRecord
 from ulid import ULID
 
-from cloud.commands.command import CommandContext
-from cloud.interfaces.edge_intake.admission import station_context
+from cloud.commands.command import CommandContext, Source
+from cloud.interfaces.edge_intake.admission import cloud_context, station_context
 from cloud.interfaces.edge_intake.events_from_wire import record_command
 from cloud.interfaces.edge_intake.media import CONTENT_TYPES, LARGEST_BYTES
 from cloud.interfaces.edge_intake.ports import Bus, CertificateReader, PictureVault
-from cloud.stations.commands import OpenStationStream, RecordStationGap, StoreMedia
+from cloud.stations.commands import (
+    OpenStationStream,
+    RecordStationGap,
+    RecordStationImport,
+    StoreMedia,
+)
 from cloud.stations.errors import (
     CertificateRevokedError,
     ExportForeignError,
@@ -76,7 +81,7 @@ class StationImport:
             CertificateRevokedError: the station or its certificate is shut out.
             CommandError: the stream refuses it, as it would live.
         """
-        header, facts = self._believed(path)
+        header, facts, chain = self._believed(path)
         if facts.organization_id != organization_id:
             raise ExportForeignError("the file comes from a station of another organization")
         station = StationKey(organization_id=organization_id, station_id=facts.station_id)
@@ -103,9 +108,24 @@ class StationImport:
         with path.open("rb") as file:
             for frame, _ in _frames(file):
                 await taking.take(frame)
+        await self._record(report, chain, organization_id)
         return report
 
-    def _believed(self, path: Path) -> tuple[ExportHeader, CertificateFacts]:
+    async def _record(self, report: ImportReport, chain: bytes, organization_id: str) -> None:
+        """Leave a row about the file as such, in the name of whoever owns the machine."""
+        command = RecordStationImport(
+            station_id=report.station_id,
+            file_digest=chain.hex(),
+            events_new_count=report.events_new,
+            events_known_count=report.events_known,
+            pictures_new_count=report.pictures_new,
+            pictures_known_count=report.pictures_known,
+            pictures_refused_count=len(report.pictures_refused),
+        )
+        context = replace(cloud_context(organization_id), source=Source.TERMINAL)
+        await self._bus.send(command, context)
+
+    def _believed(self, path: Path) -> tuple[ExportHeader, CertificateFacts, bytes]:
         try:
             with path.open("rb") as file:
                 header, end, chain = _checked(file)
@@ -116,7 +136,7 @@ class StationImport:
             raise ExportInvalidError("no station of this cloud made the file")
         if not self._certificates.proves(header.certificate_pem, chain, end.signature):
             raise ExportInvalidError("the signature is not the station's")
-        return header, facts
+        return header, facts, chain
 
 
 def _checked(file: BinaryIO) -> tuple[ExportHeader, ExportEnd, bytes]:

@@ -5,7 +5,11 @@ from dataclasses import replace
 from cloud.commands.ports import UnitOfWork
 from cloud.stations.commands import DisputeEvent, ReopenDispute, ResolveDispute
 from cloud.stations.errors import DecisionInvalidError, DisputeResolvedError, DisputeUnknownError
-from cloud.stations.events import StationDisputeResolved, StationEventDisputed
+from cloud.stations.events import (
+    StationDisputeAccepted,
+    StationDisputeResolved,
+    StationEventDisputed,
+)
 from cloud.stations.handlers.lookup import acts_for_itself, station_of
 from cloud.stations.ports import DisputeStore
 from cloud.stations.queries import DisputeView
@@ -72,6 +76,18 @@ async def resolve_dispute(command: ResolveDispute, unit: UnitOfWork) -> DisputeV
             resolved_by=unit.context.user,
         )
     )
+    if command.decision == "ACCEPTED":
+        unit.record(
+            StationDisputeAccepted(
+                station_id=dispute.station_id,
+                station_name=dispute.station_name,
+                event_id=dispute.event_id,
+                fact_type=dispute.type,
+                code=dispute.code,
+                reason=command.reason,
+                accepted_by=unit.context.user,
+            )
+        )
     return decided
 
 

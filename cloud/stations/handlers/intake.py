@@ -8,6 +8,7 @@ from cloud.stations.commands import (
     OpenStationStream,
     RecordStationEvents,
     RecordStationGap,
+    RecordStationImport,
     RecordStationPresence,
     RecordStationReport,
     RecordStationState,
@@ -20,6 +21,7 @@ from cloud.stations.events import (
     MediaStored,
     StationConfigurationReported,
     StationFaultReported,
+    StationImportTaken,
     StationStateChanged,
 )
 from cloud.stations.handlers.lookup import acts_for_itself, station_of
@@ -234,4 +236,22 @@ def _changed(station: Station, state: StationState) -> StationStateChanged:
         failed_count=state.failed_count,
         camera=state.camera,
         bundle=state.bundle,
+    )
+
+
+async def record_station_import(command: RecordStationImport, unit: UnitOfWork) -> None:
+    """Keep on record that a file was taken in; its events have rows of their own.
+
+    Raises:
+        StationUnknownError: no such station.
+    """
+    station = await station_of(command.station_id, unit)
+    unit.record(
+        StationImportTaken(
+            station_id=station.station_id,
+            station_name=station.name,
+            file_digest=command.file_digest,
+            events_new_count=command.events_new_count,
+            pictures_new_count=command.pictures_new_count,
+        )
     )

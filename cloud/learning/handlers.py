@@ -38,6 +38,8 @@ from cloud.learning.queries import (
     TaughtBankView,
 )
 
+#: One more than a page of an interface holds, so that it knows whether there is a next one.
+_LARGEST_PAGE_COUNT = 1_000
 _CALIBRATION = re.compile("cal_[0-9A-HJKMNP-TV-Z]{26}")
 
 
@@ -182,8 +184,9 @@ async def learned_for_station(query: LearnedForStation, unit: UnitOfWork) -> Lea
 
 
 async def list_taught_banks(query: ListTaughtBanks, unit: UnitOfWork) -> tuple[TaughtBankView, ...]:
-    """Return every taught bank, newest first."""
-    return tuple(await unit.store(BankStore).everything())
+    """Return taught banks, newest first."""
+    limit = max(1, min(query.limit, _LARGEST_PAGE_COUNT))
+    return tuple(await unit.store(BankStore).newest(limit, query.before))
 
 
 async def list_named_kinds(query: ListNamedKinds, unit: UnitOfWork) -> tuple[NamedKindView, ...]:
@@ -207,7 +210,9 @@ async def list_calibrations(
     query: ListCalibrations, unit: UnitOfWork
 ) -> tuple[CalibrationView, ...]:
     """Return calibrations, newest first."""
-    return tuple(await unit.store(CalibrationStore).of_station(query.station_id))
+    limit = max(1, min(query.limit, _LARGEST_PAGE_COUNT))
+    store = unit.store(CalibrationStore)
+    return tuple(await store.of_station(query.station_id, limit, query.before))
 
 
 COMMANDS: dict[type[Command], Handler] = {

@@ -65,8 +65,8 @@ class BankStore(Protocol):
         """Return a bank, locked for this transaction."""
         ...
 
-    async def everything(self) -> Sequence[TaughtBankView]:
-        """Return all banks, newest first."""
+    async def newest(self, limit: int, before: str) -> Sequence[TaughtBankView]:
+        """Return banks, newest first, those after the bank ``before``."""
         ...
 
     async def withdraw(self, bank_id: str, by: str, reason: str, at: datetime) -> None:
@@ -85,6 +85,11 @@ class CalibrationStore(Protocol):
         """Keep a calibration; False when its number is kept already."""
         ...
 
-    async def of_station(self, station_id: str) -> Sequence[CalibrationView]:
-        """Return a station's calibrations, newest first; "" for every station's."""
+    async def of_station(
+        self, station_id: str, limit: int, before: str
+    ) -> Sequence[CalibrationView]:
+        """Return a station's calibrations, newest first; "" for every station's.
+
+        Those after ``before``, STATION/CALIBRATION.
+        """
         ...

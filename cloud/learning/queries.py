@@ -34,7 +34,10 @@ class LearnedContents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListTaughtBanks(Query):
-    """Which styles are taught, where, by whom, when? Newest first."""
+    """Which styles are taught, where, by whom, when? Newest first; those after ``before``."""
+
+    limit: int = 100
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +79,14 @@ class NamedKindView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListCalibrations(Query):
-    """How were the stations calibrated? Newest first; ``station_id`` "" for all of them."""
+    """How were the stations calibrated? Newest first; ``station_id`` "" for all of them.
+
+    ``before`` is STATION/CALIBRATION: those that follow it.
+    """
 
     station_id: str = ""
+    limit: int = 100
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -171,6 +171,29 @@ async def test_the_newest_bank_of_a_style_reaches_every_station_until_it_is_with
     assert await factory.floors[0].disputes() == []
 
 
+async def test_lists_of_what_was_taught_go_on_after_the_page_before(factory: Factory) -> None:
+    await factory.say(*(taught(bank_of(pieces=14 + n), n) for n in range(3)))
+    made = [f"cal_{ULID()}" for _ in range(3)]
+    await factory.say(*(calibrated(one, n) for n, one in enumerate(made)))
+    await factory.say(calibrated(made[0], 1), at=1)
+    await factory.settled()
+    ask = factory.world.core.bus.ask
+    whole = await ask(ListTaughtBanks(), LEAD)
+    first = await ask(ListTaughtBanks(limit=2), LEAD)
+    rest = await ask(ListTaughtBanks(limit=2, before=first[-1].bank_id), LEAD)
+    assert (len(first), *first, *rest) == (2, *whole)
+    assert [bank.in_use for bank in whole] == [True, False, False]
+    assert await ask(ListTaughtBanks(before="bnk_nobody"), LEAD) == ()
+    known = await ask(ListCalibrations(), LEAD)
+    found, last = [], ""
+    while page := await ask(ListCalibrations(limit=1, before=last), LEAD):
+        found += page
+        last = f"{page[-1].station_id}/{page[-1].calibration_id}"
+    assert (len(known), tuple(found)) == (4, known)
+    assert [one.newest for one in found].count(True) == 2
+    assert await ask(ListCalibrations(before="nothing"), LEAD) == ()
+
+
 async def test_a_bank_that_is_too_large_damaged_or_another_styles_reaches_nobody(
     factory: Factory,
 ) -> None:

@@ -130,7 +130,12 @@ FROM taught_banks b
 LEFT JOIN stations s ON s.organization_id = b.organization_id AND s.station_id = b.station_id
 WHERE b.organization_id = $1
 """
-_NEWEST_FIRST = " ORDER BY b.taught_at DESC, b.bank_id DESC LIMIT 2000"
+_NEWEST_FIRST = """
+  AND ($3 = '' OR (b.taught_at, b.bank_id) < (
+    SELECT last.taught_at, last.bank_id FROM taught_banks last
+    WHERE last.organization_id = $1 AND last.bank_id = $3))
+ORDER BY b.taught_at DESC, b.bank_id DESC LIMIT $2
+"""
 _ONE_BANK = " AND b.bank_id = $2 FOR UPDATE OF b"
 
 _WITHDRAW = """
@@ -182,9 +187,11 @@ class PostgresBankStore:
         row = await self._connection.fetchrow(_BANKS + _ONE_BANK, self._organization, bank_id)
         return TaughtBankView(**dict(row)) if row else None
 
-    async def everything(self) -> Sequence[TaughtBankView]:
-        """Return all banks, newest first."""
-        rows = await self._connection.fetch(_BANKS + _NEWEST_FIRST, self._organization)
+    async def newest(self, limit: int, before: str) -> Sequence[TaughtBankView]:
+        """Return banks, newest first, those after the bank ``before``."""
+        rows = await self._connection.fetch(
+            _BANKS + _NEWEST_FIRST, self._organization, limit, before
+        )
         return [TaughtBankView(**dict(row)) for row in rows]
 
     async def withdraw(self, bank_id: str, by: str, reason: str, at: datetime) -> None:
@@ -215,14 +222,20 @@ ON CONFLICT (organization_id, station_id, calibration_id) DO NOTHING
 RETURNING 1
 """
 
-# Calibrations of a station, or of all.
+# Calibrations of a station, or of all, after one of them.
 _CALIBRATIONS = """
 SELECT c.*, s.name AS station_name,
-       row_number() OVER (PARTITION BY c.station_id
-                          ORDER BY c.calibrated_at DESC, c.calibration_id DESC) = 1 AS newest
+       NOT EXISTS (
+         SELECT 1 FROM station_calibrations newer
+         WHERE newer.organization_id = c.organization_id AND newer.station_id = c.station_id
+           AND (newer.calibrated_at, newer.calibration_id) > (c.calibrated_at, c.calibration_id)
+       ) AS newest
 FROM station_calibrations c JOIN stations s USING (organization_id, station_id)
 WHERE c.organization_id = $1 AND ($2 = '' OR c.station_id = $2)
-ORDER BY c.calibrated_at DESC, c.calibration_id DESC LIMIT 2000
+  AND ($4 = '' OR (c.calibrated_at, c.station_id, c.calibration_id) < (
+    SELECT last.calibrated_at, last.station_id, last.calibration_id FROM station_calibrations last
+    WHERE last.organization_id = $1 AND last.station_id = $4 AND last.calibration_id = $5))
+ORDER BY c.calibrated_at DESC, c.station_id DESC, c.calibration_id DESC LIMIT $3
 """
 
 
@@ -255,9 +268,14 @@ class PostgresCalibrationStore:
         )
         return added is not None
 
-    async def of_station(self, station_id: str) -> Sequence[CalibrationView]:
+    async def of_station(
+        self, station_id: str, limit: int, before: str
+    ) -> Sequence[CalibrationView]:
         """Return a station's calibrations, newest first; "" for every station's."""
-        rows = await self._connection.fetch(_CALIBRATIONS, self._organization, station_id)
+        last_station, _, last_calibration = before.partition("/")
+        rows = await self._connection.fetch(
+            _CALIBRATIONS, self._organization, station_id, limit, last_station, last_calibration
+        )
         return [
             CalibrationView(
                 calibration_id=row["calibration_id"],

@@ -32,8 +32,9 @@ def router(bus: CommandBus) -> APIRouter:
     @routes.get("/taught-banks")
     async def banks(context: Asker, turn: Paged) -> list[TaughtBankView]:
         """Return which styles are taught, where, by whom and when, newest first."""
-        found = await bus.ask(ListTaughtBanks(), context)
-        return turn.page(found, lambda bank: bank.bank_id, is_sorted=True)
+        query = ListTaughtBanks(limit=turn.one_more, before=turn.after)
+        found = await bus.ask(query, context)
+        return turn.begun(found, lambda bank: bank.bank_id)
 
     @routes.post("/taught-banks/{bank_id}/withdrawal")
     async def withdraw(bank_id: str, body: WithdrawalRequest, context: Asker) -> TaughtBankView:
@@ -54,8 +55,8 @@ def router(bus: CommandBus) -> APIRouter:
         context: Asker, turn: Paged, station_id: str = ""
     ) -> list[CalibrationView]:
         """Return how the stations were calibrated, newest first; of one station where asked."""
-        found = await bus.ask(ListCalibrations(station_id=station_id), context)
-        key = "{0.station_id}/{0.calibration_id}".format
-        return turn.page(found, key, is_sorted=True)
+        query = ListCalibrations(station_id=station_id, limit=turn.one_more, before=turn.after)
+        found = await bus.ask(query, context)
+        return turn.begun(found, "{0.station_id}/{0.calibration_id}".format)
 
     return routes

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from cloud.commands.errors import PayloadInvalidError
 from cloud.commands.secret import Secret
@@ -99,7 +99,7 @@ def _fit(kind: Any) -> _Fit:  # noqa: ANN401  any type
         return _PLAIN_FITS[kind]
     origin = get_origin(kind)
     if origin is tuple and get_args(kind)[1:] == (Ellipsis,):
-        return _fits_each(_fit(get_args(kind)[0]))
+        return _fits_each(get_args(kind)[0])
     if origin in {Union, types.UnionType}:
         return _fits_one(tuple(_fit(member) for member in get_args(kind)))
     if isinstance(kind, type) and is_dataclass(kind):
@@ -133,8 +133,24 @@ _PLAIN_FITS: dict[Any, _Fit] = {
 }
 
 
-def _fits_each(member: _Fit) -> _Fit:
+def _fits_each(kind: Any) -> _Fit:  # noqa: ANN401  any type
+    """Return a quick test for tuples; columns of plain values are looked at as a whole."""
+    members = get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
+    if {*members} <= {int, bytes, bool, type(None)}:
+        alike = frozenset(members)
+        return lambda value: type(value) is tuple and alike.issuperset(map(type, value))
+    if kind is str:
+        return _fits_texts
+    member = _fit(kind)
     return lambda value: type(value) is tuple and all(map(member, value))
+
+
+def _fits_texts(value: object) -> bool:
+    return (
+        type(value) is tuple
+        and {str}.issuperset(map(type, value))
+        and is_storable("".join(cast("tuple[str, ...]", value)))
+    )
 
 
 def _fits_one(members: tuple[_Fit, ...]) -> _Fit:

@@ -1,10 +1,9 @@
 """The log of a stream: numbers without holes, and a digest that rolls over all of it."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cloud.stations.commands import StationEvent
+from cloud.stations.commands import EventColumns
 from cloud.stations.errors import DigestMismatchError, SequenceGapError
 
 #: Digest of a stream that has no event yet.
@@ -32,18 +31,13 @@ class AppendPlan:
     """What a batch adds: ``events`` from ``first_seq`` on, and where the cursor stands after."""
 
     first_seq: int
-    events: tuple[StationEvent, ...]
+    events: EventColumns
     duplicates: int
     cursor: Cursor
 
 
-def roll(digest: bytes, event_id: bytes, content_digest: bytes) -> bytes:
-    """Return the digest (8 bytes) after one more event; ``content_digest`` is a SHA-256."""
-    return hashlib.sha256(digest + event_id + content_digest).digest()[:8]
-
-
 def plan_append(
-    cursor: Cursor, first_seq: int, prev_digest: bytes | None, events: Sequence[StationEvent]
+    cursor: Cursor, first_seq: int, prev_digest: bytes | None, events: EventColumns
 ) -> AppendPlan:
     """Decide what of a batch is new.
 
@@ -67,17 +61,17 @@ def plan_append(
             expected=cursor.committed_seq + 1,
         )
     known = min(cursor.committed_seq + 1 - first_seq, len(events))
-    fresh = tuple(events[known:])
+    fresh = events.after(known)
     digest = cursor.digest if cursor.knows_digest else None
     if prev_digest is not None and first_seq + len(events) > cursor.committed_seq:
-        said = _rolled(prev_digest, events[:known])
+        said = _rolled(prev_digest, events, known)
         if digest is not None and said != digest:
             raise DigestMismatchError(
                 f"the history up to event {cursor.committed_seq} differs from the committed one",
                 seq=cursor.committed_seq,
             )
         digest = said
-    digest = EMPTY_DIGEST if digest is None else _rolled(digest, fresh)
+    digest = EMPTY_DIGEST if digest is None else _rolled(digest, fresh, len(fresh))
     return AppendPlan(
         first_seq=first_seq + known,
         events=fresh,
@@ -102,7 +96,9 @@ def plan_gap(cursor: Cursor, first_seq: int, last_seq: int) -> Cursor:
     return Cursor(committed_seq=last_seq, digest=EMPTY_DIGEST)
 
 
-def _rolled(digest: bytes, events: Sequence[StationEvent]) -> bytes:
-    for event in events:
-        digest = roll(digest, event.wire_id, event.content_digest)
+def _rolled(digest: bytes, events: EventColumns, count: int) -> bytes:
+    """Return the digest (8 bytes) after the first ``count`` events."""
+    ids, contents = events.wire_ids[:count], events.content_digests[:count]
+    for event_id, content_digest in zip(ids, contents, strict=True):
+        digest = hashlib.sha256(digest + event_id + content_digest).digest()[:8]
     return digest

@@ -16,7 +16,7 @@ from kyndof_wire.floor.v1.floor_pb2 import BadgeScanned
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.postgres.outbox_relay import OutboxRelay
-from cloud.interfaces.edge_intake.event_sync import Patience
+from cloud.interfaces.edge_intake.conversation import Patience
 from tests.fakes.core import DEMO, context_of
 from tests.fakes.floor import AgentProcess, BrokerProcess, Producer
 from tests.fakes.intake import SERIAL, IntakeWorld, intake_over

@@ -17,7 +17,7 @@ from kyndof_wire.floor.v1.floor_pb2 import BadgeScanned
 from ulid import ULID
 
 from cloud.infrastructure.embedded.postgres import DatabaseUrls
-from cloud.interfaces.edge_intake.event_sync import Patience
+from cloud.interfaces.edge_intake.conversation import Patience
 from cloud.stations.commands import RevokeStation
 from edge.infrastructure.identity_files import JoinToken, write_join_token
 from edge.outbox.errors import EnrolmentRefusedError

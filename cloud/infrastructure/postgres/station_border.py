@@ -156,7 +156,7 @@ class PostgresStationBorder:
                     limit,
                 )
                 if rows:
-                    return [LoggedEvent(**dict(row)) for row in rows]
+                    return [LoggedEvent(**row) for row in rows]
                 # Nothing but a gap lies there.
                 await connection.execute(_MOVE, *key, *place, stream["committed_seq"])
 

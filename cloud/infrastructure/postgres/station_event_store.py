@@ -4,30 +4,35 @@ from datetime import datetime
 
 import asyncpg
 
-from cloud.stations.commands import BuryEvent, RecordStationGap, StationEvent
+from cloud.stations.commands import BuryEvent, EventColumns, RecordStationGap
 from cloud.stations.event_log import EMPTY_DIGEST, AppendPlan, Cursor
 
 STREAMS = ("events", "state")
 
-# One statement per batch, whatever its size. An event that another epoch brought before keeps its
-# number and is marked as repeated.
+# One statement per batch, whatever its size. What differs seldom comes once and is pointed at. An
+# event whose id is taken, by another epoch or earlier in this batch, is left out and comes next.
 _APPEND = """
 INSERT INTO station_events
   (organization_id, station_id, epoch, stream, seq, standing, event_id, type, schema_version, hlc,
    mono_ns, boot_id, payload, media, producer_id, pseq, occurred_at, worker, basis, received_at)
-SELECT $1, $2, $3, $4, $5 + n.place - 1,
-       CASE WHEN n.standing = 'accepted' AND EXISTS (
-              SELECT FROM station_events e
-              WHERE e.organization_id = $1 AND e.event_id = n.event_id AND e.standing = 'accepted')
-            THEN 'repeated' ELSE n.standing END,
-       n.event_id, n.type, n.schema_version, n.hlc, n.mono_ns, n.boot_id, n.payload,
-       coalesce(string_to_array(nullif(n.media, ''), ','), '{}'), n.producer_id, n.pseq,
-       n.occurred_at, n.worker, n.basis, $6
-FROM unnest($7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[],
-            $13::bytea[], $14::bytea[], $15::text[], $16::text[], $17::bigint[],
-            $18::timestamptz[], $19::text[], $20::text[])
-  WITH ORDINALITY AS n (standing, event_id, type, schema_version, hlc, mono_ns, boot_id, payload,
-                        media, producer_id, pseq, occurred_at, worker, basis, place)
+SELECT $1, $2, $3, $4, $5 + n.place - 1, ($14::text[])[n.envelope], nullif(n.event_id, ''),
+       ($15::text[])[n.envelope], ($16::bigint[])[n.envelope], n.hlc, n.mono_ns,
+       ($17::bytea[])[n.envelope], n.payload,
+       coalesce(string_to_array(nullif(($18::text[])[n.envelope], ''), ','), '{}'),
+       ($19::text[])[n.envelope], n.pseq,
+       timestamptz 'epoch' + n.moment_us / 1000000 * interval '1 second'
+         + n.moment_us % 1000000 * interval '1 microsecond',
+       ($20::text[])[n.envelope], ($21::text[])[n.envelope], $6
+FROM unnest($7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[],
+            $13::bigint[])
+  WITH ORDINALITY AS n (event_id, envelope, hlc, mono_ns, payload, pseq, moment_us, place)
+"""
+_UNLESS_TAKEN = """
+ON CONFLICT (organization_id, event_id) WHERE standing = 'accepted' DO NOTHING
+"""
+# It keeps its number, so that the log has no hole, and is marked as repeated.
+_UNLESS_THERE = """
+ON CONFLICT (organization_id, station_id, epoch, stream, seq) DO NOTHING
 """
 
 _BURY = """
@@ -109,8 +114,10 @@ class PostgresStationEventStore:
 
     async def lock_cursor(self, station_id: str, epoch: int, stream: str) -> Cursor | None:
         """Return a cursor and keep it for this transaction."""
+        # Acknowledged means durable, whatever the server's default is.
         row = await self._connection.fetchrow(
-            """SELECT committed_seq, digest FROM station_cursors
+            """SELECT committed_seq, digest, set_config('synchronous_commit', 'on', true)
+               FROM station_cursors
                WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
                FOR UPDATE""",
             self._organization_id,
@@ -123,35 +130,51 @@ class PostgresStationEventStore:
     async def append(self, station_id: str, epoch: int, stream: str, plan: AppendPlan) -> None:
         """Write new events, move the cursor, and wake the projector at commit."""
         place = (self._organization_id, station_id, epoch, stream)
-        # Acknowledged means durable, whatever the server's default is.
-        await self._connection.execute("SET LOCAL synchronous_commit = on")
         received_at = await self._connection.fetchval(
             """UPDATE station_cursors
                SET committed_seq = $5, digest = $6, duplicates = duplicates + $7
                WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
-               RETURNING now()""",
+               RETURNING now(),
+                 CASE WHEN $8::text <> '' THEN pg_notify('kyndof_station_events', $8) END""",
             *place,
             plan.cursor.committed_seq,
             plan.cursor.digest,
             plan.duplicates,
+            f"{self._organization_id}:{station_id}" if plan.events else "",
         )
-        if not plan.events:
-            return
-        await self._connection.execute(
-            _APPEND, *place, plan.first_seq, received_at, *_columns(plan.events)
+        if plan.events:
+            await self._write(place, plan, received_at)
+
+    async def _write(
+        self, place: tuple[str, str, int, str], plan: AppendPlan, received_at: datetime
+    ) -> None:
+        events = plan.events
+        columns = (
+            events.event_ids, [number + 1 for number in events.envelope_places], events.hlcs,
+            events.mono_ns, events.payloads, events.pseqs, events.moments_us,
+        )  # fmt: skip
+        start = (*place, plan.first_seq, received_at)
+        told = await self._connection.execute(
+            _APPEND + _UNLESS_TAKEN, *start, *columns, *_envelopes(events, "accepted")
         )
-        dead = [
-            (plan.first_seq + index, e.event_id, e.type, e.fault_code, e.fault_detail, e.payload)
-            for index, e in enumerate(plan.events)
-            if e.fault_code
-        ]
-        if dead:
-            columns = [list(column) for column in zip(*dead, strict=True)]
-            await self._connection.execute(_BURY, *place, received_at, *columns)
-        await self._connection.execute(
-            "SELECT pg_notify('kyndof_station_events', $1)",
-            f"{self._organization_id}:{station_id}",
-        )
+        if int(told.rpartition(" ")[2]) < len(events):
+            await self._connection.execute(
+                _APPEND + _UNLESS_THERE, *start, *columns, *_envelopes(events, "repeated")
+            )
+        if events.faults:
+            dead = [
+                (
+                    plan.first_seq + fault.place,
+                    events.event_ids[fault.place],
+                    events.envelopes[events.envelope_places[fault.place]].type,
+                    fault.code,
+                    fault.detail,
+                    fault.payload,
+                )
+                for fault in events.faults
+            ]
+            buried = [list(column) for column in zip(*dead, strict=True)]
+            await self._connection.execute(_BURY, *place, received_at, *buried)
 
     async def append_gap(self, gap: RecordStationGap, first_seq: int, cursor: Cursor) -> None:
         """Keep a gap that begins at ``first_seq`` here, and move the cursor."""
@@ -204,33 +227,16 @@ class PostgresStationEventStore:
         )
 
 
-def _columns(events: tuple[StationEvent, ...]) -> list[list[object]]:
-    """Turn rows into the columns that the statement unnests."""
-    seen: set[str] = set()
-    rows = []
-    for event in events:
-        if event.fault_code:
-            standing = "dead"
-        else:
-            standing = "repeated" if event.event_id in seen else "accepted"
-            seen.add(event.event_id)
-        rows.append(
-            (
-                standing,
-                event.event_id or None,
-                event.type,
-                event.schema_version,
-                event.hlc,
-                event.mono_ns,
-                event.boot_id,
-                # Unreadable events lie whole among the dead letters.
-                b"" if event.fault_code else event.payload,
-                ",".join(event.media),
-                event.producer_id,
-                event.pseq,
-                event.occurred_at,
-                event.worker,
-                event.basis,
-            )
-        )
-    return [list(column) for column in zip(*rows, strict=True)]
+def _envelopes(events: EventColumns, standing: str) -> tuple[list[object], ...]:
+    """Return what the statement points at, in its order; ``standing`` is that of readable ones."""
+    envelopes = events.envelopes
+    return (
+        [standing if envelope.readable else "dead" for envelope in envelopes],
+        [envelope.type for envelope in envelopes],
+        [envelope.schema_version for envelope in envelopes],
+        [envelope.boot_id for envelope in envelopes],
+        [",".join(envelope.media) for envelope in envelopes],
+        [envelope.producer_id for envelope in envelopes],
+        [envelope.worker for envelope in envelopes],
+        [envelope.basis for envelope in envelopes],
+    )

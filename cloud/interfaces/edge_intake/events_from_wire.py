@@ -1,14 +1,21 @@
 """Batches as stations send them, turned into commands; what nobody can read is marked."""
 
 import hashlib
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from google.protobuf.message import DecodeError, Message
 from kyndof_wire.floor.v1 import floor_pb2
 from kyndof_wire.sync.v1.sync_pb2 import Event, EventBatch, Rejection
 
-from cloud.stations.commands import RecordStationEvents, StationEvent
+from cloud.stations.commands import (
+    EventColumns,
+    EventEnvelope,
+    EventFault,
+    RecordStationEvents,
+)
 
 #: Every event's payload is one of these, named by the event's type.
 PAYLOADS: dict[str, type[Message]] = {
@@ -43,79 +50,178 @@ def record_command(station_id: str, epoch: int, batch: EventBatch) -> RecordStat
         first_seq=batch.first_seq,
         prev_digest=batch.prev_digest,
         content_sha256=hashlib.sha256(batch.SerializeToString(deterministic=True)).hexdigest(),
-        events=tuple(read_event(event) for event in batch.events),
+        events=event_columns(batch.events),
     )
 
 
 def rejections(command: RecordStationEvents) -> list[Rejection]:
     """Return which events of a batch nobody can read."""
     return [
-        Rejection(seq=seq, code=event.fault_code, detail=event.fault_detail)
-        for seq, event in enumerate(command.events, start=command.first_seq)
-        if event.fault_code
+        Rejection(seq=command.first_seq + fault.place, code=fault.code, detail=fault.detail)
+        for fault in command.events.faults
     ]
 
 
-def read_event(event: Event) -> StationEvent:
-    """Return an event, or the same event marked with why nobody can read it."""
-    fault_code, fault_detail = _fault(event)
-    if fault_code:
-        return _marked(event, fault_code, fault_detail)
-    return StationEvent(
-        event_id=f"evt_{_ulid(event.event_id)}",
-        type=event.type,
-        schema_version=event.schema,
-        hlc=event.hlc,
-        mono_ns=event.mono_ns,
-        boot_id=event.boot_id[:64],
-        payload=event.payload,
-        media=tuple([digest.hex() for digest in event.media_sha256]),
-        producer_id=event.producer_id,
-        pseq=event.pseq,
-        occurred_at=_moment(event),
-        worker=event.worker,
-        basis=event.basis,
-        wire_id=event.event_id,
-        content_digest=hashlib.sha256(event.payload).digest(),
+@dataclass(slots=True)
+class _Columns:
+    """What was read of a batch, one list for each field; an envelope is still a tuple."""
+
+    wire_ids: list[bytes]
+    payloads: list[bytes]
+    hlcs: list[int]
+    mono_ns: list[int]
+    pseqs: list[int]
+    moments: list[tuple[int, int] | None]
+    envelopes: list[tuple[Any, ...]]
+
+
+def event_columns(messages: Sequence[Event]) -> EventColumns:
+    """Return the events of a batch; those that nobody can read are marked with why.
+
+    A whole batch is looked at column by column. Only where something is wrong in one of them is
+    each event judged by itself.
+    """
+    events = list(messages)
+    columns = _Columns(
+        wire_ids=[event.event_id for event in events],
+        payloads=[event.payload for event in events],
+        hlcs=[event.hlc for event in events],
+        mono_ns=[event.mono_ns for event in events],
+        pseqs=[event.pseq for event in events],
+        moments=[_moment(event) for event in events],
+        envelopes=[
+            (
+                event.type, event.schema, event.boot_id[:64],
+                tuple(event.media_sha256) if event.media_sha256 else (),
+                event.producer_id, event.worker, event.basis, True,
+            )
+            for event in events
+        ],
+    )  # fmt: skip
+    digests = tuple([hashlib.sha256(payload).digest() for payload in columns.payloads])
+    wire_ids = tuple(columns.wire_ids)
+    faults = () if _all_sound(columns) else _set_aside(events, columns)
+    kinds: dict[tuple[Any, ...], int] = {}
+    places = tuple([kinds.setdefault(envelope, len(kinds)) for envelope in columns.envelopes])
+    return EventColumns(
+        event_ids=_identifiers(columns.wire_ids),
+        envelopes=tuple([_envelope(*envelope) for envelope in kinds]),
+        envelope_places=places,
+        hlcs=tuple(columns.hlcs),
+        mono_ns=tuple(columns.mono_ns),
+        payloads=tuple(columns.payloads),
+        pseqs=tuple(columns.pseqs),
+        moments_us=tuple(
+            [None if at is None else at[0] * 1_000_000 + at[1] // 1000 for at in columns.moments]
+        ),
+        wire_ids=wire_ids,
+        content_digests=digests,
+        faults=faults,
     )
 
 
-def _marked(event: Event, fault_code: str, fault_detail: str) -> StationEvent:
-    """Return what can be kept of an event that nobody can read."""
-    return StationEvent(
-        event_id=f"evt_{_ulid(event.event_id)}" if len(event.event_id) == ULID_BYTES else "",
-        type=_clean(event.type),
-        schema_version=min(event.schema, LARGEST_NUMBER),
-        hlc=min(event.hlc, LARGEST_NUMBER),
-        mono_ns=event.mono_ns,
-        boot_id=event.boot_id[:64],
-        payload=event.payload[:KEPT_BYTES],
-        media=(),
-        producer_id=_clean(event.producer_id),
-        pseq=min(event.pseq, LARGEST_NUMBER),
-        occurred_at=None,
-        worker=_clean(event.worker),
-        basis=_clean(event.basis),
-        wire_id=event.event_id,
-        content_digest=hashlib.sha256(event.payload).digest(),
-        fault_code=fault_code,
-        fault_detail=fault_detail,
+def _all_sound(columns: _Columns) -> bool:
+    """Say whether nothing is wrong with any event of a batch."""
+    numbers = [*columns.hlcs, *columns.pseqs]
+    return (
+        set(map(len, columns.wire_ids)) <= {ULID_BYTES}
+        and max(map(len, columns.payloads), default=0) <= LARGEST_PAYLOAD_BYTES
+        and max(numbers, default=0) <= LARGEST_NUMBER
+        and all(map(_is_moment, set(columns.moments)))
+        and all(_is_sound_envelope(*envelope) for envelope in set(columns.envelopes))
+        and _all_readable(columns)
+    )
+
+
+def _is_sound_envelope(*envelope: Any) -> bool:  # noqa: ANN401  as the wire has it
+    kind, schema, _, media, producer_id, worker, basis, _ = envelope
+    texts = (producer_id, worker, basis)
+    return (
+        kind in PAYLOADS
+        and schema <= LARGEST_SCHEMA
+        and len(media) <= MOST_MEDIA
+        and all(len(digest) == SHA256_BYTES for digest in media)
+        and all("\0" not in text and len(text) <= LONGEST_TEXT for text in texts)
+    )
+
+
+def _all_readable(columns: _Columns) -> bool:
+    readers = {kind: message.FromString for kind, message in PAYLOADS.items()}
+    try:
+        for envelope, payload in zip(columns.envelopes, columns.payloads, strict=True):
+            readers[envelope[0]](payload)
+    except DecodeError:
+        return False
+    return True
+
+
+def _set_aside(events: Sequence[Event], columns: _Columns) -> tuple[EventFault, ...]:
+    """Judge each event; of one that nobody can read, keep in the columns what can be kept."""
+    faults = []
+    for place, event in enumerate(events):
+        code, detail = _fault(event)
+        if not code:
+            continue
+        kept = event.payload[:KEPT_BYTES]
+        faults.append(EventFault(place=place, code=code, detail=detail, payload=kept))
+        # Unreadable events lie whole among the dead letters.
+        columns.payloads[place] = b""
+        columns.hlcs[place] = min(event.hlc, LARGEST_NUMBER)
+        columns.pseqs[place] = min(event.pseq, LARGEST_NUMBER)
+        columns.moments[place] = None
+        columns.envelopes[place] = (
+            _clean(event.type), min(event.schema, LARGEST_NUMBER), event.boot_id[:64], (),
+            _clean(event.producer_id), _clean(event.worker), _clean(event.basis), False,
+        )  # fmt: skip
+    return tuple(faults)
+
+
+def _envelope(*envelope: Any) -> EventEnvelope:  # noqa: ANN401  as the wire has it
+    kind, schema, boot_id, media, producer_id, worker, basis, readable = envelope
+    return EventEnvelope(
+        type=kind,
+        schema_version=schema,
+        boot_id=boot_id,
+        media=tuple([digest.hex() for digest in media]),
+        producer_id=producer_id,
+        worker=worker,
+        basis=basis,
+        readable=readable,
     )
 
 
 ULID_BYTES = 16
-_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-#: Two letters of a ULID for each ten bits.
-_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
-_TENS = range(120, -10, -10)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SHA256_BYTES = 32
+_PREFIX = np.frombuffer(b"evt_", np.uint8)
+_LETTERS = np.frombuffer(b"0123456789ABCDEFGHJKMNPQRSTVWXYZ", np.uint8)
+#: Where in the upper and in the lower half of an id each letter's five bits begin.
+_UPPER = np.arange(61, -1, -5, dtype=np.uint64)
+_LOWER = np.arange(55, -1, -5, dtype=np.uint64)
+_EARLIEST_S = -62_135_596_800
 _LATEST_S = 253_402_300_799
 
 
-def _ulid(content: bytes) -> str:
-    """Return the 26 letters of 16 bytes; the first of them holds three bits."""
-    number = int.from_bytes(content, "big")
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _TENS])
+def _identifiers(wire_ids: Sequence[bytes]) -> tuple[str, ...]:
+    """Return each id as text, empty where it has not 16 bytes.
+
+    130 bits make 26 letters of five; the first letter holds three bits of the id, the 14th some of
+    both halves.
+    """
+    whole = [wire_id if len(wire_id) == ULID_BYTES else bytes(ULID_BYTES) for wire_id in wire_ids]
+    halves = np.frombuffer(b"".join(whole), ">u8").astype(np.uint64).reshape(-1, 2, 1)
+    upper, lower = halves[:, 0], halves[:, 1]
+    middle = upper << np.uint64(4) | lower >> np.uint64(60)
+    fives = np.concatenate([upper >> _UPPER, middle, lower >> _LOWER], axis=1) & np.uint64(31)
+    written = np.empty((len(whole), len(_PREFIX) + fives.shape[1]), np.uint8)
+    written[:, : len(_PREFIX)] = _PREFIX
+    written[:, len(_PREFIX) :] = _LETTERS[fives]
+    text, width = written.tobytes().decode("ascii"), written.shape[1]
+    return tuple(
+        [
+            text[width * place : width * (place + 1)] if len(wire_id) == ULID_BYTES else ""
+            for place, wire_id in enumerate(wire_ids)
+        ]
+    )
 
 
 def _fault(event: Event) -> tuple[str, str]:
@@ -136,7 +242,7 @@ def _size(event: Event) -> tuple[str, str] | None:
     if len(event.payload) > LARGEST_PAYLOAD_BYTES:
         return "PAYLOAD_TOO_LARGE", f"{len(event.payload)} bytes"
     media = event.media_sha256
-    if media and (len(media) > MOST_MEDIA or any(len(digest) != 32 for digest in media)):
+    if media and (len(media) > MOST_MEDIA or any(len(digest) != SHA256_BYTES for digest in media)):
         return "MEDIA_INVALID", "a picture is named by the 32 bytes of its SHA-256"
     return None
 
@@ -163,9 +269,8 @@ def _texts(event: Event) -> tuple[str, str] | None:
 
 
 def _time(event: Event) -> tuple[str, str] | None:
-    try:
-        _moment(event)
-    except (ValueError, OverflowError):
+    at = event.occurred_at
+    if event.HasField("occurred_at") and not _is_moment((at.seconds, at.nanos)):
         return "TIME_INVALID", "occurred_at is no moment"
     return None
 
@@ -189,13 +294,15 @@ CHECKS: tuple[Callable[[Event], tuple[str, str] | None], ...] = (
 )
 
 
-def _moment(event: Event) -> datetime | None:
-    if not event.HasField("occurred_at"):
-        return None
+def _moment(event: Event) -> tuple[int, int] | None:
     at = event.occurred_at
-    if not (0 <= at.nanos < 1_000_000_000 and at.seconds <= _LATEST_S):
-        raise ValueError("no moment")
-    return _EPOCH + timedelta(seconds=at.seconds, microseconds=at.nanos // 1000)
+    moment = (at.seconds, at.nanos)
+    return moment if any(moment) or event.HasField("occurred_at") else None
+
+
+def _is_moment(at: tuple[int, int] | None) -> bool:
+    """Say whether seconds and nanoseconds are a moment that a calendar knows."""
+    return at is None or (_EARLIEST_S <= at[0] <= _LATEST_S and 0 <= at[1] < 1_000_000_000)
 
 
 def _clean(text: str) -> str:

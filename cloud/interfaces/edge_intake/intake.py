@@ -9,12 +9,14 @@ from cloud.interfaces.edge_intake.accepted_disputes import AcceptedDisputes
 from cloud.interfaces.edge_intake.admission import Admission
 from cloud.interfaces.edge_intake.artifacts import ArtifactDoor
 from cloud.interfaces.edge_intake.certificates import CertificateDoor
+from cloud.interfaces.edge_intake.conversation import Patience, StreamParts
 from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.enrolment import EnrolmentDoor
-from cloud.interfaces.edge_intake.event_sync import EventSync, Patience, StreamParts
+from cloud.interfaces.edge_intake.event_sync import EventSync
 from cloud.interfaces.edge_intake.fleet import FleetDoor
 from cloud.interfaces.edge_intake.live_streams import LiveStreams
 from cloud.interfaces.edge_intake.media import MediaDoor
+from cloud.interfaces.edge_intake.pacing import Intake, Pacing
 from cloud.interfaces.edge_intake.ports import (
     BundleFiles,
     Bus,
@@ -55,6 +57,7 @@ class IntakeParts:
     enrolment: DoorAddress
     patience: Patience = field(default_factory=Patience)
     pace: Pace = field(default_factory=Pace)
+    pacing: Pacing = field(default_factory=Pacing)
     knocks_by_peer: Rate = ONE_PEER
     knocks_by_all: Rate = ALL_PEERS
 
@@ -74,6 +77,7 @@ class EdgeIntake:
             door=parts.border,
             live=LiveStreams(),
             clock=parts.clock,
+            intake=Intake(parts.pacing),
             patience=parts.patience,
         )
         self.desired = DesiredState(parts.bus, parts.border, parts.styles)

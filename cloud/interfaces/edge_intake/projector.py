@@ -25,7 +25,7 @@ class Pace:
     before it is buried. What passes by itself, such as a database that restarts, does not count.
     """
 
-    page_count: int = 400
+    page_count: int = 1000
     stations_count: int = 4
     tries_count: int = 3
     first_pause_s: float = 0.2

@@ -139,6 +139,7 @@ ROWS: dict[int, FaultRow] = {
             f"{_STORE}a_damaged_file_is_moved_aside_and_a_new_outbox_begins",
             f"{_STORE}what_can_be_read_of_a_damaged_outbox_is_taken_over_in_order",
             f"{_UPLINK}an_event_changed_on_the_disk_is_skipped_with_a_gap",
+            f"{_UPLINK}a_bit_flipped_anywhere_in_a_row_is_noticed_and_kept_for_whoever_looks",
             "contract/test_outbox_media.py::test_a_damaged_file_is_never_sent",
             "contract/test_outbox_packages.py::test_a_package_damaged_on_the_disk_is_fetched_again",
             f"{_STATION}a_folder_changed_after_its_check_is_not_loaded_and_is_taken_away",
@@ -197,9 +198,10 @@ ROWS: dict[int, FaultRow] = {
         fault="a slow cloud: the log is locked",
         holds="what is under way stays bounded, nothing is lost, no storm of connects",
         tests=(
+            f"{_SYNC}a_log_that_is_locked_shrinks_the_credit_before_anything_is_acknowledged",
+            f"{_UPLINK}never_more_is_under_way_than_the_cloud_allows",
             "journeys/test_slow_and_broken_lines.py::test_a_cloud_whose_log_is_locked_is_waited_for",
         ),
-        missing="with every commit: its test is a long run so far",
     ),
     21: FaultRow(
         fault="two hundred stations come back at once",

@@ -1,6 +1,7 @@
 """HTTP, WebSocket, gRPC, relay and projector: the process `kyndof serve`."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -129,6 +130,9 @@ async def serve(settings: CloudSettings) -> None:
         stack.push_async_callback(server.stop)
         await stack.enter_async_context(firing_timers(core.bus, core.pool))
         await stack.enter_async_context(watching_rollouts(core.bus, core.pool))
+        # What was made until here stays: nobody needs to go through it again for garbage.
+        gc.collect()
+        gc.freeze()
         _LOG.info("serving", extra={"ports": _ports_of(settings)})
         tasks = {
             asyncio.create_task(serving.intake.run()),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC
 
 import grpc.aio
-from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from kyndof_wire.sync.v1.sync_pb2 import (
     GAP_REASON_CORRUPTION,
@@ -16,8 +15,6 @@ from kyndof_wire.sync.v1.sync_pb2 import (
     Ack,
     ClockReport,
     DiskReport,
-    Event,
-    EventBatch,
     GapReason,
     GapRecord,
     Heartbeat,
@@ -27,9 +24,15 @@ from kyndof_wire.sync.v1.sync_pb2 import (
     StreamPosition,
     Welcome,
 )
-from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceStub
 
 from edge.infrastructure.clock_floor import clock_trust, raise_floor
+from edge.infrastructure.sqlite_outbox_rows import is_sound
+from edge.infrastructure.wire_batches import (
+    Call,
+    Request,
+    batch_request,
+    open_stream,
+)
 from edge.outbox.delivery import (
     CursorVerdict,
     DeliveryLimits,
@@ -39,13 +42,12 @@ from edge.outbox.delivery import (
 )
 from edge.outbox.errors import OutboxError
 from edge.outbox.ports import Outbox
-from edge.outbox.record import LATEST_WINS, STREAMS, OutboxState, StoredEvent, rolling_digest
+from edge.outbox.record import DAMAGED, LATEST_WINS, STREAMS, OutboxState, StoredEvent
 from edge.station.ports import Clock
 
 LOG = logging.getLogger("kyndof.uplink")
 PROTOCOL = 1
 PERSIST_S = 0.5
-Call = grpc.aio.StreamStreamCall[StreamEventsRequest, StreamEventsResponse]
 
 
 class LinkLostError(OutboxError):
@@ -112,7 +114,7 @@ class EventUplink:
             LinkLostError: the connection ended or fell silent.
         """
         self._reset()
-        call: Call = EventSyncServiceStub(channel).StreamEvents()
+        call = open_stream(channel)
         try:
             await self._greet(call)
             async with asyncio.TaskGroup() as group:
@@ -155,6 +157,7 @@ class EventUplink:
             await self._outbox.set_epoch(welcome.epoch)
         if welcome.max_batch_bytes:
             self._batch_bytes = min(self._batch_bytes, welcome.max_batch_bytes)
+        self._window.allow(welcome.credit_events, welcome.credit_bytes)
         cursors = {p.stream: p for p in welcome.resume_after}
         for local in state.streams:
             cursor = cursors.get(local.stream, StreamPosition())
@@ -181,7 +184,7 @@ class EventUplink:
         self._on_welcome()
         LOG.info("cloud connected", extra={"epoch": welcome.epoch, "resume": dict(self._sent)})
 
-    async def _write(self, call: Call, request: StreamEventsRequest) -> None:
+    async def _write(self, call: Call, request: Request) -> None:
         async with self._writing:
             try:
                 async with asyncio.timeout(self.timing.write_s):
@@ -209,7 +212,9 @@ class EventUplink:
             if kind == "ack":
                 await self._acknowledged(response.ack)
             elif kind == "throttle":
-                self._paused_until_s = self._now_s() + response.throttle.retry_after_ms / 1000
+                throttle = response.throttle
+                self._window.allow(throttle.credit_events, throttle.credit_bytes)
+                self._paused_until_s = self._now_s() + throttle.retry_after_ms / 1000
             elif kind == "go_away":
                 raise _go_away(response)
 
@@ -217,6 +222,7 @@ class EventUplink:
         if ack.committed_seq > self._acked.get(ack.stream, 0):
             self._acked[ack.stream] = ack.committed_seq
         self._window.acknowledged(ack.stream, ack.committed_seq)
+        self._window.allow(ack.credit_events, ack.credit_bytes)
         if ack.rejected:
             _alarm("EVENTS_REJECTED", stream=ack.stream, seqs=[r.seq for r in ack.rejected])
             await self._outbox.note_rejections(
@@ -238,51 +244,41 @@ class EventUplink:
                 await self._wake.wait()
 
     async def _send_next(self, call: Call, stream: str) -> bool:
-        room = self._window.room_events()
+        room, room_bytes = self._window.room_events(), self._window.room_bytes()
         if room == 0:
             return False
         sent = self._sent[stream]
-        events = await self._outbox.read_after(stream, sent, room, self._batch_bytes)
-        if not events:
+        most_bytes = min(self._batch_bytes, room_bytes)
+        events = await self._outbox.read_after(stream, sent, room, most_bytes)
+        if not events or not self._window.takes(sum(len(event.body) for event in events)):
             return False
         first_seq = events[0].seq
         if first_seq != sent + 1:
             newer = stream == LATEST_WINS
             reason = GAP_REASON_SUPERSEDED if newer else GAP_REASON_OPERATOR
             await self._skip(call, stream, sent + 1, first_seq - 1, reason)
-        sound, messages = self._sound(stream, events)
+        sound = self._sound(stream, events)
         if not sound:
-            _alarm("EVENT_DAMAGED", stream=stream, seq=first_seq)
-            await self._skip(call, stream, first_seq, first_seq, GAP_REASON_CORRUPTION)
+            await self._set_aside(call, stream, events[0])
             return True
-        batch = EventBatch(
-            stream=stream,
-            first_seq=first_seq,
-            events=messages,
-            prev_digest=self._digest[stream] or 0,
-        )
-        await self._write(call, StreamEventsRequest(batch=batch))
+        await self._write(call, batch_request(stream, self._digest[stream] or 0, sound))
         self._note_sent(stream, sound)
         return True
 
-    def _sound(
-        self, stream: str, events: list[StoredEvent]
-    ) -> tuple[list[StoredEvent], list[Event]]:
-        """Return the events up to the first that the disk has changed, and their messages."""
+    def _sound(self, stream: str, events: list[StoredEvent]) -> list[StoredEvent]:
+        """Return the events up to the first that the disk has changed."""
         previous = self._digest[stream]
-        messages: list[Event] = []
-        for event in events:
-            try:
-                message = Event.FromString(event.body)
-            except DecodeError:
-                break
-            if previous is not None and event.digest != rolling_digest(
-                previous, message.event_id, message.payload
-            ):
-                break
-            messages.append(message)
+        for place, event in enumerate(events):
+            if not is_sound(stream, event, previous):
+                return events[:place]
             previous = event.digest
-        return events[: len(messages)], messages
+        return events
+
+    async def _set_aside(self, call: Call, stream: str, event: StoredEvent) -> None:
+        """Keep what is left of a damaged row, and go on behind it."""
+        _alarm("EVENT_DAMAGED", stream=stream, seq=event.seq)
+        await self._outbox.refuse(f"outbox/{stream}/{event.seq}", event.body, DAMAGED)
+        await self._skip(call, stream, event.seq, event.seq, GAP_REASON_CORRUPTION)
 
     async def _skip(
         self, call: Call, stream: str, first_seq: int, last_seq: int, reason: GapReason.ValueType

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kyndof_wire.sync.v1.sync_pb2 import Event
-
 from edge.infrastructure.sqlite_outbox_file import Ballast, open_file, page_bytes
+from edge.infrastructure.sqlite_outbox_rows import renumber, signed, unsigned
 from edge.infrastructure.sqlite_outbox_salvage import salvage
 from edge.outbox.errors import OutboxDamagedError, OutboxFullError
 from edge.outbox.producers import Decision, ProducerTrack
@@ -23,6 +22,7 @@ from edge.outbox.record import (
     StoredEvent,
     StreamState,
     rolling_digest,
+    sealed,
 )
 from edge.station.ports import Clock, IdFactory
 
@@ -41,15 +41,6 @@ class OutboxBounds:
     max_bytes: int
     ballast_bytes: int
     retention_ms: int
-
-
-def _signed(number: int) -> int:
-    """SQLite's integers are signed; a digest is not."""
-    return number - (1 << 64) if number >= 1 << 63 else number
-
-
-def _unsigned(number: int) -> int:
-    return number % (1 << 64)
 
 
 @dataclass(slots=True)
@@ -204,17 +195,26 @@ class SqliteOutbox:
     @staticmethod
     def _heads(db: sqlite3.Connection) -> dict[str, _Head]:
         rows = db.execute("SELECT stream, next_seq, digest FROM streams").fetchall()
-        return {stream: _Head(next_seq, _unsigned(digest)) for stream, next_seq, digest in rows}
+        return {stream: _Head(next_seq, unsigned(digest)) for stream, next_seq, digest in rows}
 
     @staticmethod
     def _insert(db: sqlite3.Connection, head: _Head, event: IncomingEvent, now_ms: int) -> bool:
         if db.execute("SELECT 1 FROM seen WHERE event_id = ?", (event.event_id,)).fetchone():
             return False
         digest = rolling_digest(head.digest, event.event_id, event.payload)
+        row = StoredEvent(head.next_seq, event.body, digest, event.event_id)
         inserted = db.execute(
-            "INSERT INTO events (stream, seq, event_id, digest, stored_ms, body)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING",
-            (event.stream, head.next_seq, event.event_id, _signed(digest), now_ms, event.body),
+            "INSERT INTO events (stream, seq, event_id, digest, stored_ms, body, seal)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING",
+            (
+                event.stream,
+                row.seq,
+                event.event_id,
+                signed(digest),
+                now_ms,
+                event.body,
+                sealed(event.stream, row),
+            ),
         )
         if inserted.rowcount != 1:
             return False
@@ -251,7 +251,7 @@ class SqliteOutbox:
     ) -> None:
         db.executemany(
             "UPDATE streams SET next_seq = ?, digest = ? WHERE stream = ?",
-            [(head.next_seq, _signed(head.digest), name) for name, head in heads.items()],
+            [(head.next_seq, signed(head.digest), name) for name, head in heads.items()],
         )
         db.executemany(
             "INSERT OR REPLACE INTO producers VALUES (?, ?, ?)",
@@ -288,7 +288,7 @@ class SqliteOutbox:
                 last_seq=next_seq - 1,
                 acked_seq=acked,
                 trimmed_seq=trimmed,
-                digest=_unsigned(digest),
+                digest=unsigned(digest),
             )
             for stream, next_seq, acked, trimmed, digest in rows
         )
@@ -304,17 +304,17 @@ class SqliteOutbox:
     ) -> list[StoredEvent]:
         """Return the next events of a stream, at least one when there is any."""
         rows = self._db.execute(
-            "SELECT seq, body, digest FROM events WHERE stream = ? AND seq > ?"
+            "SELECT seq, body, digest, event_id, seal FROM events WHERE stream = ? AND seq > ?"
             " ORDER BY seq LIMIT ?",
             (stream, seq, max_events),
         ).fetchall()
         batch: list[StoredEvent] = []
         size_bytes = 0
-        for number, body, digest in rows:
+        for number, body, digest, event_id, seal in rows:
             size_bytes += len(body) + 8
-            if batch and size_bytes > max_bytes:
+            if batch and (size_bytes > max_bytes or number != batch[-1].seq + 1):
                 break
-            batch.append(StoredEvent(seq=number, body=body, digest=_unsigned(digest)))
+            batch.append(StoredEvent(number, body, unsigned(digest), event_id, seal))
         return batch
 
     def digest_at(self, stream: str, seq: int) -> int | None:
@@ -324,7 +324,7 @@ class SqliteOutbox:
         row = self._db.execute(
             "SELECT digest FROM events WHERE stream = ? AND seq = ?", (stream, seq)
         ).fetchone()
-        return None if row is None else _unsigned(row[0])
+        return None if row is None else unsigned(row[0])
 
     def acknowledge(self, positions: dict[str, int]) -> None:
         """Note how far the cloud has committed; a cloud set back may name less than before."""
@@ -356,34 +356,7 @@ class SqliteOutbox:
             db.execute("UPDATE meta SET value = '0' WHERE key IN ('epoch', 'shed')")
             now_ms = int(self._clock.now().timestamp() * 1000)
             for state in self.state().streams:
-                self._renumber(db, state, now_ms)
-
-    @staticmethod
-    def _renumber(db: sqlite3.Connection, state: StreamState, now_ms: int) -> None:
-        name = state.stream
-        db.execute(
-            "INSERT OR IGNORE INTO seen SELECT event_id, ? FROM events"
-            " WHERE stream = ? AND seq <= ?",
-            (now_ms, name, state.acked_seq),
-        )
-        db.execute("DELETE FROM events WHERE stream = ? AND seq <= ?", (name, state.acked_seq))
-        db.execute("DELETE FROM media_due WHERE stream = ? AND seq <= ?", (name, state.acked_seq))
-        rows = db.execute(
-            "SELECT rowid, event_id, body FROM events WHERE stream = ? ORDER BY seq", (name,)
-        ).fetchall()
-        digest = 0
-        for seq, (rowid, event_id, body) in enumerate(rows, start=1):
-            digest = rolling_digest(digest, event_id, Event.FromString(body).payload)
-            db.execute(
-                "UPDATE events SET seq = ?, digest = ? WHERE rowid = ?",
-                (seq, _signed(digest), rowid),
-            )
-        db.execute("UPDATE media_due SET seq = seq - ? WHERE stream = ?", (state.acked_seq, name))
-        db.execute(
-            "UPDATE streams SET next_seq = ?, digest = ?, acked_seq = 0, trimmed_seq = 0"
-            " WHERE stream = ?",
-            (len(rows) + 1, _signed(digest), name),
-        )
+                renumber(db, state, now_ms)
 
     def media_due(self, limit: int) -> list[MediaDue]:
         """Return pictures of acknowledged events that the media index has not taken over."""

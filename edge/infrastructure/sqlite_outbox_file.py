@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.infrastructure.durable_files import sync_folder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LOG_LIMIT_BYTES = 16 << 20
 
 
@@ -84,6 +84,12 @@ def connect(path: Path) -> sqlite3.Connection:
     db.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT_BYTES}").fetchall()
     db.execute("PRAGMA busy_timeout = 5000").fetchall()
     return db
+
+
+def seal_column(db: sqlite3.Connection) -> str:
+    """Return how to ask for a row's seal; files from before seals answer with none."""
+    names = {row[1] for row in db.execute("PRAGMA table_info(events)").fetchall()}
+    return "seal" if "seal" in names else "NULL"
 
 
 def _is_sound(path: Path) -> bool:

@@ -2,13 +2,15 @@
 
 import contextlib
 import sqlite3
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
 from kyndof_wire.sync.v1.sync_pb2 import Event
 
-from edge.outbox.record import STREAMS, IncomingEvent, rolling_digest
+from edge.infrastructure.sqlite_outbox_file import seal_column
+from edge.outbox.record import STREAMS, IncomingEvent, StoredEvent, rolling_digest, sealed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,15 @@ def _readable(path: Path) -> dict[int, _Row]:
     for order in ("ASC", "DESC"):
         with contextlib.closing(sqlite3.connect(path)) as db, contextlib.suppress(sqlite3.Error):
             rows = db.execute(
-                "SELECT rowid, stream, seq, digest, body FROM events NOT INDEXED"  # noqa: S608
-                f" ORDER BY rowid {order}"
+                f"SELECT rowid, stream, seq, digest, body, event_id, {seal_column(db)}"  # noqa: S608
+                f" FROM events NOT INDEXED ORDER BY rowid {order}"
             )
-            for rowid, stream, seq, digest, body in rows:
-                with contextlib.suppress(DecodeError, TypeError):
+            for rowid, stream, seq, digest, body, event_id, seal in rows:
+                with contextlib.suppress(DecodeError, TypeError, ValueError, struct.error):
                     event = Event.FromString(body)
-                    if stream in STREAMS and len(event.event_id) == 16:
+                    row = StoredEvent(seq, body, digest % (1 << 64), event_id, seal)
+                    is_whole = seal is None or seal == sealed(stream, row)
+                    if is_whole and stream in STREAMS and len(event.event_id) == 16:
                         found[rowid] = _Row(
                             stream=stream, seq=seq, digest=digest % (1 << 64), event=event
                         )

@@ -13,6 +13,7 @@ def migrate_outbox(path: Path) -> None:
     database = sqlite_utils.Database(path)
     try:
         _outbox_1(database)
+        _outbox_2(database)
         database.conn.commit()
     finally:
         database.close()
@@ -57,6 +58,17 @@ def _outbox_1(database: sqlite_utils.Database) -> None:
     rejection = {"epoch": int, "stream": str, "seq": int, "code": str, "detail": str}
     _create(database, "rejections", rejection, ("epoch", "stream", "seq"))
     database.execute("PRAGMA user_version = 1")
+
+
+def _outbox_2(database: sqlite_utils.Database) -> None:
+    """Seal each row. Rows that are there stay as they are: a full file has no room to be rewritten.
+
+    They are told by the rolling digest, as before.
+    """
+    events = database.table("events")
+    if "seal" not in events.columns_dict:
+        events.add_column("seal", int)
+    database.execute("PRAGMA user_version = 2")
 
 
 def _media_1(database: sqlite_utils.Database) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
 from kyndof_wire.export.v1.export_pb2 import ExportEnd, ExportFrame, ExportHeader, ExportPicture
 from kyndof_wire.sync.v1.sync_pb2 import (
     GAP_REASON_CORRUPTION,
@@ -25,8 +24,10 @@ from edge.infrastructure.durable_files import sync_folder
 from edge.infrastructure.grpc_channel import Credentials
 from edge.infrastructure.identity_files import sign_with
 from edge.infrastructure.media_uploader import content_type, media_path
+from edge.infrastructure.sqlite_outbox_file import seal_column
+from edge.infrastructure.sqlite_outbox_rows import is_sound
 from edge.outbox.errors import ExportNotWrittenError, NotEnrolledError, OutboxMissingError
-from edge.outbox.record import LATEST_WINS, STREAMS, rolling_digest
+from edge.outbox.record import LATEST_WINS, STREAMS, StoredEvent
 from edge.station.ports import Clock
 
 MAGIC = b"KYEXPT1\n"
@@ -138,11 +139,12 @@ def _write_stream(file: _File, outbox: sqlite3.Connection, stream: str) -> None:
     ).fetchone()
     known = row[0] % (1 << 64) if row else None
     pending = _Pending(file, stream, acked, 0 if acked == 0 else known)
-    for seq, body, digest in outbox.execute(
-        "SELECT seq, body, digest FROM events WHERE stream = ? AND seq > ? ORDER BY seq",
+    for seq, body, digest, event_id, seal in outbox.execute(
+        f"SELECT seq, body, digest, event_id, {seal_column(outbox)} FROM events"  # noqa: S608
+        " WHERE stream = ? AND seq > ? ORDER BY seq",
         (stream, acked),
     ):
-        pending.take(seq, body, digest % (1 << 64))
+        pending.take(StoredEvent(seq, body, digest % (1 << 64), event_id, seal))
     pending.flush()
 
 
@@ -157,11 +159,12 @@ class _Pending:
         self._batch = EventBatch()
         self._size_bytes = 0
 
-    def take(self, seq: int, body: bytes, digest: int) -> None:
+    def take(self, row: StoredEvent) -> None:
+        seq, body = row.seq, row.body
         if seq != self._last + 1:
             newer = self._stream == LATEST_WINS
             self._skip(seq - 1, GAP_REASON_SUPERSEDED if newer else GAP_REASON_OPERATOR)
-        event = _sound(body, digest, self._digest)
+        event = _sound(self._stream, row, self._digest)
         if event is None:
             self._skip(seq, GAP_REASON_CORRUPTION)
             return
@@ -172,7 +175,7 @@ class _Pending:
             self._batch.prev_digest = self._digest or 0
         self._batch.events.append(event)
         self._size_bytes += len(body)
-        self._last, self._digest = seq, digest
+        self._last, self._digest = seq, row.digest
 
     def flush(self) -> None:
         if self._batch.events:
@@ -193,15 +196,11 @@ class _Pending:
         self._last, self._digest = last, None
 
 
-def _sound(body: bytes, digest: int, previous: int | None) -> Event | None:
+def _sound(stream: str, row: StoredEvent, previous: int | None) -> Event | None:
     """Return the event; ``None`` for what the disk has changed."""
-    try:
-        event = Event.FromString(body)
-    except DecodeError:
+    if not is_sound(stream, row, previous):
         return None
-    if previous is not None and digest != rolling_digest(previous, event.event_id, event.payload):
-        return None
-    return event
+    return Event.FromString(row.body)
 
 
 def _pictures(home: Path, outbox: sqlite3.Connection) -> list[tuple[bytes, bytes]]:

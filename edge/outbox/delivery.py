@@ -11,7 +11,7 @@ from edge.outbox.record import StreamState
 class DeliveryLimits:
     """Bounds of one connection; the cloud may lower the batch but not raise it."""
 
-    batch_events: int = 500
+    batch_events: int = 1000
     batch_bytes: int = 256 * 1024
     window_events: int = 8000
     window_bytes: int = 4 * 1024 * 1024
@@ -30,10 +30,12 @@ class DeliveryTiming:
 
 
 class Window:
-    """What is on the wire and not yet acknowledged."""
+    """What is on the wire and not yet acknowledged: never more than both sides allow."""
 
     def __init__(self, limits: DeliveryLimits) -> None:
         self._limits = limits
+        self._most_events = limits.window_events
+        self._most_bytes = limits.window_bytes
         self._flights: dict[str, deque[tuple[int, int, int]]] = {}
         self._events = 0
         self._bytes = 0
@@ -45,9 +47,24 @@ class Window:
 
     def room_events(self) -> int:
         """Return how many more events may be sent, at most one batch."""
-        if self._bytes >= self._limits.window_bytes:
+        if self._bytes >= self._most_bytes:
             return 0
-        return max(0, min(self._limits.batch_events, self._limits.window_events - self._events))
+        return max(0, min(self._limits.batch_events, self._most_events - self._events))
+
+    def room_bytes(self) -> int:
+        """Return how many more bytes may be sent."""
+        return max(0, self._most_bytes - self._bytes)
+
+    def takes(self, size_bytes: int) -> bool:
+        """Say whether so many bytes may be sent now; one event too large for it goes alone."""
+        return self._events == 0 or self._bytes + size_bytes <= self._most_bytes
+
+    def allow(self, credit_events: int, credit_bytes: int) -> None:
+        """Take the cloud's word about what may be unacknowledged; 0 says nothing."""
+        if credit_events:
+            self._most_events = min(self._limits.window_events, credit_events)
+        if credit_bytes:
+            self._most_bytes = min(self._limits.window_bytes, credit_bytes)
 
     def sent(self, stream: str, last_seq: int, events: int, size_bytes: int) -> None:
         """Note a batch that went out."""

@@ -1,13 +1,18 @@
 """What lies in the outbox: events in an order of their own, chained by a digest."""
 
 import hashlib
+import struct
+import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Order in which streams are served: a snapshot of the present before the long history.
 STREAMS = ("state", "events")
 #: In this stream the newest event says all that the earlier ones said.
 LATEST_WINS = "state"
 LARGEST_EVENT_BYTES = 1 << 20
+#: Why a stored event lies among the refused ones.
+DAMAGED = "the disk has changed it after it was stored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +38,18 @@ class MediaDue:
     verdict: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """An event with its place in its stream.
 
-    ``digest`` is the rolling digest over everything up to and including this event.
+    ``digest`` is the rolling digest over everything up to and including this event. ``seal`` is
+    what `sealed` says of the row; ``None`` in rows from before there were seals.
     """
 
     seq: int
     body: bytes
     digest: int
+    event_id: bytes = b""
+    seal: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +95,15 @@ class AppendOutcome:
     stored: dict[str, int]
     touched: frozenset[str]
     holes: tuple[Hole, ...]
+
+
+_NUMBERS = struct.Struct(">QQ")
+
+
+def sealed(stream: str, event: StoredEvent) -> int:
+    """Return the checksum (CRC-32) over all of a row that travels or decides what travels."""
+    head = stream.encode() + event.event_id + _NUMBERS.pack(event.seq, event.digest)
+    return zlib.crc32(event.body, zlib.crc32(head))
 
 
 def rolling_digest(previous: int, event_id: bytes, payload: bytes) -> int:

@@ -16,7 +16,7 @@ from cloud.commands.command import command_type
 from cloud.composition.core import compose_bus
 from cloud.composition.graph import graph_router
 from cloud.composition.serving import rest_routers
-from cloud.interfaces.edge_intake import events_from_wire
+from cloud.interfaces.edge_intake import conversation, events_from_wire
 from cloud.interfaces.edge_intake.servers import Servicers
 from cloud.interfaces.webhooks import inbound
 from cloud.settings import CloudSettings
@@ -232,7 +232,8 @@ def servicer_of(method: str) -> type:
 def called_from(module: Any, start: str) -> set[str]:
     """Return the commands named by a method or by what it calls nearby."""
     bodies: dict[str, list[ast.AST]] = {}
-    for source in (module, events_from_wire):
+    nearby = [conversation] if hasattr(module, "Conversation") else []
+    for source in (module, *nearby, events_from_wire):
         for node in ast.walk(ast.parse(inspect.getsource(source))):
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 bodies.setdefault(node.name, []).append(node)

@@ -311,3 +311,17 @@ def test_what_can_be_read_of_a_damaged_outbox_is_taken_over_in_order(tmp_path) -
     assert min(places) == 100, "what the cloud acknowledged is not sent again"
     assert len(places) == outbox.salvaged_count
     assert len(places) > 280, "one damaged page costs a page of events"
+
+
+def test_an_outbox_from_before_there_were_seals_opens_and_goes_on(tmp_path) -> None:
+    with opened(tmp_path) as outbox:
+        outbox.append([event(1), event(2)])
+    with contextlib.closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute("ALTER TABLE events DROP COLUMN seal")
+        db.execute("PRAGMA user_version = 1")
+        db.commit()
+    with opened(tmp_path) as outbox:
+        outbox.append([event(3)])
+        kept = outbox.read_after("events", 0, 10, 1 << 20)
+    assert [(row.seq, row.seal is None) for row in kept] == [(1, True), (2, True), (3, False)]
+    assert outbox.quarantined is None

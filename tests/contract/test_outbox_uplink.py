@@ -15,7 +15,7 @@ from edge.infrastructure.sqlite_outbox_schema import migrate_outbox
 from edge.infrastructure.sqlite_outbox_thread import OutboxThread
 from edge.infrastructure.system_time import SystemClock, UlidFactory
 from edge.outbox.delivery import DeliveryLimits, DeliveryTiming
-from edge.outbox.record import IncomingEvent
+from edge.outbox.record import DAMAGED, IncomingEvent
 from tests.fakes.cloud_server import ORGANIZATION, STATION, CloudServer
 from tests.fakes.floor import until
 
@@ -245,6 +245,58 @@ async def test_an_event_changed_on_the_disk_is_skipped_with_a_gap(site) -> None:
         await until(lambda: len(site.arrived()) == 4)
     assert [(g.first_seq, g.last_seq) for g in site.cloud.ledger.gaps] == [(3, 3)]
     assert site.arrived() == site.made[:2] + site.made[3:]
+
+
+@pytest.mark.parametrize("column", ["body", "digest", "event_id"])
+async def test_a_bit_flipped_anywhere_in_a_row_is_noticed_and_kept_for_whoever_looks(
+    site, column
+) -> None:
+    await site.make(5, kind="step_started")
+    with contextlib.closing(sqlite3.connect(site.path)) as db:
+        db.create_function("flipped", 1, _flipped, deterministic=True)
+        db.execute(f"UPDATE events SET {column} = flipped({column}) WHERE seq = 3")  # noqa: S608
+        db.commit()
+    async with site.connected():
+        await until(lambda: len(site.arrived()) == 4)
+    assert [(g.first_seq, g.last_seq) for g in site.cloud.ledger.gaps] == [(3, 3)]
+    assert site.arrived() == site.made[:2] + site.made[3:]
+    assert [e.type for e in site.cloud.ledger.all_events()] == ["step_started"] * 4
+    assert rows(site, "SELECT topic, reason FROM refused") == [("outbox/events/3", DAMAGED)]
+
+
+def _flipped(value):
+    """One bit, and not where the payload or the id lies: the worker's name, the type."""
+    if isinstance(value, int):
+        return value ^ 1
+    place = value.index(b"step_started") if b"step_started" in value else 0
+    return value[:place] + bytes([value[place] ^ 1]) + value[place + 1 :]
+
+
+async def test_a_new_outbox_leaves_out_what_the_disk_has_changed(site) -> None:
+    await site.make(3)
+    with contextlib.closing(sqlite3.connect(site.path)) as db:
+        db.execute("UPDATE events SET body = x'ffffff' WHERE seq = 2")
+        db.commit()
+    await site.outbox.start_over("a test")
+    async with site.connected():
+        await until(lambda: len(site.arrived()) == 2)
+    assert site.arrived() == [site.made[0], site.made[2]]
+    assert site.cloud.ledger.gaps == []
+    assert rows(site, "SELECT topic FROM refused") == [("outbox/events/2",)]
+
+
+async def test_never_more_is_under_way_than_the_cloud_allows(tmp_path, cloud) -> None:
+    cloud.mischief.credit_events, cloud.mischief.hold_acks = 7, True
+    async with Site(tmp_path, cloud, batch_events=3) as site:
+        await site.make(40)
+        async with site.connected():
+            await until(lambda: len(site.arrived()) == 7)
+            await asyncio.sleep(0.2)
+            assert len(site.arrived()) == 7
+            cloud.mischief.credit_events = 2
+            cloud.mischief.hold_acks = False
+            await site.all_acknowledged()
+    assert cloud.ledger.most_unacknowledged == 7
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ class Ledger:
     hellos: list = field(default_factory=list)
     media: dict = field(default_factory=dict)
     reports: list = field(default_factory=list)
+    most_unacknowledged: int = 0
 
     def epoch_of(self, outbox_id):
         return self.epochs.setdefault(outbox_id, len(self.epochs) + 1)
@@ -71,11 +72,14 @@ class Mischief:
     media_declined: bool = False
     status: str = "known"
     lose_reports: int = 0
+    credit_events: int = 0
+    hold_acks: bool = False
 
 
 class EventSync(sync_pb2_grpc.EventSyncServiceServicer):
     def __init__(self, ledger, mischief):
         self._ledger, self._mischief = ledger, mischief
+        self._held = []
 
     async def StreamEvents(self, requests, context):
         if self._mischief.refuse:
@@ -90,17 +94,35 @@ class EventSync(sync_pb2_grpc.EventSyncServiceServicer):
                 epoch = self._ledger.epoch_of(request.hello.outbox_id)
                 yield self._welcome(epoch)
             elif kind == "batch":
-                ack = await self._commit(epoch, request.batch, context)
-                if self._mischief.lose_acks:
-                    self._mischief.lose_acks -= 1
-                    await context.abort(grpc.StatusCode.UNAVAILABLE, "lost on the way")
-                yield sync_pb2.StreamEventsResponse(ack=ack)
+                for acknowledged in await self._take(epoch, request.batch, context):
+                    yield acknowledged
             elif kind == "gap":
                 self._ledger.gaps.append(request.gap)
                 stream = self._ledger.stream(epoch, request.gap.stream)
                 stream.seq, stream.digest = request.gap.last_seq, 0
             elif kind == "heartbeat":
                 yield sync_pb2.StreamEventsResponse(heartbeat=sync_pb2.Heartbeat())
+                for held in self._released():
+                    yield held
+
+    async def _take(self, epoch, batch, context):
+        ack = await self._commit(epoch, batch, context)
+        if self._mischief.lose_acks:
+            self._mischief.lose_acks -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "lost on the way")
+        self._held.append((ack, len(batch.events)))
+        waiting = sum(count for _, count in self._held)
+        self._ledger.most_unacknowledged = max(self._ledger.most_unacknowledged, waiting)
+        return self._released()
+
+    def _released(self):
+        """The acknowledgements that may go out, with the credit that holds now."""
+        if self._mischief.hold_acks:
+            return []
+        held, self._held = self._held, []
+        for ack, _ in held:
+            ack.credit_events = self._mischief.credit_events
+        return [sync_pb2.StreamEventsResponse(ack=ack) for ack, _ in held]
 
     def _welcome(self, epoch):
         positions = [
@@ -109,7 +131,11 @@ class EventSync(sync_pb2_grpc.EventSyncServiceServicer):
             if of == epoch
         ]
         return sync_pb2.StreamEventsResponse(
-            welcome=sync_pb2.Welcome(epoch=epoch, resume_after=positions)
+            welcome=sync_pb2.Welcome(
+                epoch=epoch,
+                resume_after=positions,
+                credit_events=self._mischief.credit_events,
+            )
         )
 
     async def _commit(self, epoch, batch, context):

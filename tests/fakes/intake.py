@@ -44,8 +44,8 @@ from cloud.infrastructure.signing.certificate_authority import (
     ServerCertificates,
 )
 from cloud.inspection import handlers as inspection
-from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.conversation import Patience
+from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.intake import EdgeIntake, IntakeParts
 from cloud.interfaces.edge_intake.rate_limit import Rate
 from cloud.interfaces.edge_intake.servers import DoorAddress, IntakeServers

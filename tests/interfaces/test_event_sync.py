@@ -16,6 +16,7 @@ from tests.fakes.core import OTHER, context_of
 from tests.fakes.intake import (
     Device,
     IntakeWorld,
+    Talk,
     badge_event,
     digest_of,
     intake_over,
@@ -370,10 +371,46 @@ async def test_ten_thousand_events_come_in_whole(world: IntakeWorld) -> None:
             )
             digest = digest_of(events, digest)
             seq += 500
+        beating = asyncio.create_task(beat(talk))
         while (await talk.hear()).ack.committed_seq < 10_000:
             pass
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
     rows = await world.rows(
         "SELECT count(*) AS n, count(DISTINCT event_id) AS once, max(seq) AS last"
         " FROM station_events"
     )
     assert tuple(rows[0]) == (10_000, 10_000, 10_000)
+
+
+async def test_a_log_that_is_locked_shrinks_the_credit_before_anything_is_acknowledged(
+    world: IntakeWorld,
+) -> None:
+    _, device = await world.enrolled()
+    connection = await asyncpg.connect(world.database.owner)
+    try:
+        async with world.talk(device) as talk:
+            await talk.hello()
+            assert talk.welcome.credit_events == 8000
+            async with connection.transaction():
+                await connection.execute("LOCK TABLE station_events IN EXCLUSIVE MODE")
+                events = [badge_event(n) for n in range(5)]
+                batch = sync_pb2.EventBatch(stream="events", first_seq=1, events=events)
+                await talk.send(batch=batch)
+                beating = asyncio.create_task(beat(talk))
+                heard = await talk.hear()
+                assert heard.WhichOneof("payload") == "throttle"
+                assert heard.throttle.credit_events == 50
+            while (heard := await talk.hear()).WhichOneof("payload") != "ack":
+                pass
+            assert (heard.ack.committed_seq, heard.ack.credit_events) == (5, 50)
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+    finally:
+        await connection.close()
+
+
+async def beat(talk: Talk) -> None:
+    while True:
+        await asyncio.sleep(0.3)
+        await talk.send(heartbeat=sync_pb2.Heartbeat())

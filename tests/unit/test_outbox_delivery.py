@@ -32,6 +32,35 @@ def test_the_window_closes_at_its_bound_and_opens_with_an_acknowledgement() -> N
     assert window.room_events() == 4
 
 
+def test_the_cloud_narrows_the_window_and_never_widens_it() -> None:
+    window = Window(DeliveryLimits(batch_events=4, window_events=8, window_bytes=1000))
+    window.allow(6, 300)
+    window.sent("events", 4, 4, 200)
+    assert (window.room_events(), window.room_bytes()) == (2, 100)
+    assert not window.takes(101)
+    window.allow(3, 0)
+    assert window.room_events() == 0
+    window.acknowledged("events", 4)
+    assert window.room_events() == 3
+    window.allow(80, 5000)
+    window.sent("events", 8, 4, 900)
+    assert (window.room_events(), window.room_bytes()) == (4, 100)
+
+
+def test_a_word_without_credit_says_nothing_about_it() -> None:
+    window = Window(DeliveryLimits(batch_events=4, window_events=8))
+    window.allow(0, 0)
+    assert window.room_events() == 4
+
+
+def test_an_event_larger_than_all_credit_goes_alone() -> None:
+    window = Window(DeliveryLimits())
+    window.allow(50, 100)
+    assert window.takes(5000)
+    window.sent("events", 1, 1, 5000)
+    assert not window.takes(1)
+
+
 def test_half_a_batch_acknowledged_stays_in_the_window() -> None:
     window = Window(DeliveryLimits())
     window.sent("events", 10, 10, 100)

@@ -1,8 +1,8 @@
 """Batches as stations send them, turned into commands; what nobody can read is marked."""
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from cloud.stations.commands import (
     EventFault,
     RecordStationEvents,
 )
+
+_Envelope = tuple[str, int, bytes, tuple[bytes, ...], str, str, str, bool]
 
 #: Every event's payload is one of these, named by the event's type.
 PAYLOADS: dict[str, type[Message]] = {
@@ -64,57 +66,64 @@ def rejections(command: RecordStationEvents) -> list[Rejection]:
 
 @dataclass(slots=True)
 class _Columns:
-    """What was read of a batch, one list for each field; an envelope is still a tuple."""
+    """What was read of a batch, one list for each field."""
 
-    wire_ids: list[bytes]
-    payloads: list[bytes]
-    hlcs: list[int]
-    mono_ns: list[int]
-    pseqs: list[int]
-    moments: list[tuple[int, int] | None]
-    envelopes: list[tuple[Any, ...]]
+    wire_ids: list[bytes] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    hlcs: list[int] = field(default_factory=list)
+    mono_ns: list[int] = field(default_factory=list)
+    pseqs: list[int] = field(default_factory=list)
+    moments_us: list[int | None] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    envelopes: dict[_Envelope, int] = field(default_factory=dict)
+    all_moments: bool = True
+
+    def add(self, event: Event) -> None:
+        """Read one event. Nothing of it is kept but plain values, so nothing waits to be freed."""
+        self.wire_ids.append(event.event_id)
+        self.payloads.append(event.payload)
+        self.hlcs.append(event.hlc)
+        self.mono_ns.append(event.mono_ns)
+        self.pseqs.append(event.pseq)
+        at = event.occurred_at
+        seconds, nanos = at.seconds, at.nanos
+        if not _is_moment(seconds, nanos):
+            self.all_moments = False
+        is_said = seconds or nanos or event.HasField("occurred_at")
+        self.moments_us.append(seconds * 1_000_000 + nanos // 1000 if is_said else None)
+        envelope: _Envelope = (
+            event.type, event.schema, event.boot_id[:64],
+            tuple(event.media_sha256) if event.media_sha256 else (),
+            event.producer_id, event.worker, event.basis, True,
+        )  # fmt: skip
+        self.places.append(self.place_of(envelope))
+
+    def place_of(self, envelope: _Envelope) -> int:
+        """Return where an envelope stands."""
+        return self.envelopes.setdefault(envelope, len(self.envelopes))
 
 
-def event_columns(messages: Sequence[Event]) -> EventColumns:
+def event_columns(messages: Iterable[Event]) -> EventColumns:
     """Return the events of a batch; those that nobody can read are marked with why.
 
     A whole batch is looked at column by column. Only where something is wrong in one of them is
     each event judged by itself.
     """
-    events = list(messages)
-    columns = _Columns(
-        wire_ids=[event.event_id for event in events],
-        payloads=[event.payload for event in events],
-        hlcs=[event.hlc for event in events],
-        mono_ns=[event.mono_ns for event in events],
-        pseqs=[event.pseq for event in events],
-        moments=[_moment(event) for event in events],
-        envelopes=[
-            (
-                event.type, event.schema, event.boot_id[:64],
-                tuple(event.media_sha256) if event.media_sha256 else (),
-                event.producer_id, event.worker, event.basis, True,
-            )
-            for event in events
-        ],
-    )  # fmt: skip
+    columns = _Columns()
+    for event in messages:
+        columns.add(event)
     digests = tuple([hashlib.sha256(payload).digest() for payload in columns.payloads])
-    wire_ids = tuple(columns.wire_ids)
-    faults = () if _all_sound(columns) else _set_aside(events, columns)
-    kinds: dict[tuple[Any, ...], int] = {}
-    places = tuple([kinds.setdefault(envelope, len(kinds)) for envelope in columns.envelopes])
+    faults = () if _all_sound(columns) else _set_aside(messages, columns)
     return EventColumns(
         event_ids=_identifiers(columns.wire_ids),
-        envelopes=tuple([_envelope(*envelope) for envelope in kinds]),
-        envelope_places=places,
+        envelopes=tuple([_envelope(*envelope) for envelope in columns.envelopes]),
+        envelope_places=tuple(columns.places),
         hlcs=tuple(columns.hlcs),
         mono_ns=tuple(columns.mono_ns),
         payloads=tuple(columns.payloads),
         pseqs=tuple(columns.pseqs),
-        moments_us=tuple(
-            [None if at is None else at[0] * 1_000_000 + at[1] // 1000 for at in columns.moments]
-        ),
-        wire_ids=wire_ids,
+        moments_us=tuple(columns.moments_us),
+        wire_ids=tuple(columns.wire_ids),
         content_digests=digests,
         faults=faults,
     )
@@ -122,18 +131,18 @@ def event_columns(messages: Sequence[Event]) -> EventColumns:
 
 def _all_sound(columns: _Columns) -> bool:
     """Say whether nothing is wrong with any event of a batch."""
-    numbers = [*columns.hlcs, *columns.pseqs]
     return (
-        set(map(len, columns.wire_ids)) <= {ULID_BYTES}
+        columns.all_moments
+        and set(map(len, columns.wire_ids)) <= {ULID_BYTES}
         and max(map(len, columns.payloads), default=0) <= LARGEST_PAYLOAD_BYTES
-        and max(numbers, default=0) <= LARGEST_NUMBER
-        and all(map(_is_moment, set(columns.moments)))
-        and all(_is_sound_envelope(*envelope) for envelope in set(columns.envelopes))
+        and max(columns.hlcs, default=0) <= LARGEST_NUMBER
+        and max(columns.pseqs, default=0) <= LARGEST_NUMBER
+        and all(_is_sound_envelope(*envelope) for envelope in columns.envelopes)
         and _all_readable(columns)
     )
 
 
-def _is_sound_envelope(*envelope: Any) -> bool:  # noqa: ANN401  as the wire has it
+def _is_sound_envelope(*envelope: Any) -> bool:  # noqa: ANN401  an _Envelope
     kind, schema, _, media, producer_id, worker, basis, _ = envelope
     texts = (producer_id, worker, basis)
     return (
@@ -146,19 +155,19 @@ def _is_sound_envelope(*envelope: Any) -> bool:  # noqa: ANN401  as the wire has
 
 
 def _all_readable(columns: _Columns) -> bool:
-    readers = {kind: message.FromString for kind, message in PAYLOADS.items()}
+    readers = [PAYLOADS[envelope[0]].FromString for envelope in columns.envelopes]
     try:
-        for envelope, payload in zip(columns.envelopes, columns.payloads, strict=True):
-            readers[envelope[0]](payload)
+        for place, payload in zip(columns.places, columns.payloads, strict=True):
+            readers[place](payload)
     except DecodeError:
         return False
     return True
 
 
-def _set_aside(events: Sequence[Event], columns: _Columns) -> tuple[EventFault, ...]:
+def _set_aside(messages: Iterable[Event], columns: _Columns) -> tuple[EventFault, ...]:
     """Judge each event; of one that nobody can read, keep in the columns what can be kept."""
     faults = []
-    for place, event in enumerate(events):
+    for place, event in enumerate(messages):
         code, detail = _fault(event)
         if not code:
             continue
@@ -168,15 +177,25 @@ def _set_aside(events: Sequence[Event], columns: _Columns) -> tuple[EventFault, 
         columns.payloads[place] = b""
         columns.hlcs[place] = min(event.hlc, LARGEST_NUMBER)
         columns.pseqs[place] = min(event.pseq, LARGEST_NUMBER)
-        columns.moments[place] = None
-        columns.envelopes[place] = (
+        columns.moments_us[place] = None
+        envelope: _Envelope = (
             _clean(event.type), min(event.schema, LARGEST_NUMBER), event.boot_id[:64], (),
             _clean(event.producer_id), _clean(event.worker), _clean(event.basis), False,
         )  # fmt: skip
+        columns.places[place] = columns.place_of(envelope)
+    if faults:
+        _forget_unused(columns)
     return tuple(faults)
 
 
-def _envelope(*envelope: Any) -> EventEnvelope:  # noqa: ANN401  as the wire has it
+def _forget_unused(columns: _Columns) -> None:
+    """Leave out envelopes of unreadable events as they came: no table holds them."""
+    kept = list(columns.envelopes)
+    columns.envelopes = {}
+    columns.places = [columns.place_of(kept[place]) for place in columns.places]
+
+
+def _envelope(*envelope: Any) -> EventEnvelope:  # noqa: ANN401  an _Envelope
     kind, schema, boot_id, media, producer_id, worker, basis, readable = envelope
     return EventEnvelope(
         type=kind,
@@ -270,7 +289,7 @@ def _texts(event: Event) -> tuple[str, str] | None:
 
 def _time(event: Event) -> tuple[str, str] | None:
     at = event.occurred_at
-    if event.HasField("occurred_at") and not _is_moment((at.seconds, at.nanos)):
+    if event.HasField("occurred_at") and not _is_moment(at.seconds, at.nanos):
         return "TIME_INVALID", "occurred_at is no moment"
     return None
 
@@ -294,15 +313,9 @@ CHECKS: tuple[Callable[[Event], tuple[str, str] | None], ...] = (
 )
 
 
-def _moment(event: Event) -> tuple[int, int] | None:
-    at = event.occurred_at
-    moment = (at.seconds, at.nanos)
-    return moment if any(moment) or event.HasField("occurred_at") else None
-
-
-def _is_moment(at: tuple[int, int] | None) -> bool:
+def _is_moment(seconds: int, nanos: int) -> bool:
     """Say whether seconds and nanoseconds are a moment that a calendar knows."""
-    return at is None or (_EARLIEST_S <= at[0] <= _LATEST_S and 0 <= at[1] < 1_000_000_000)
+    return _EARLIEST_S <= seconds <= _LATEST_S and 0 <= nanos < 1_000_000_000
 
 
 def _clean(text: str) -> str:

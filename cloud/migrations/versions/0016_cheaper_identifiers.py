@@ -2,8 +2,8 @@
 
 from cloud.infrastructure.postgres.migration_scripts import run_scripts
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 
 def upgrade() -> None:

@@ -304,12 +304,17 @@ class CameraControl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraCapabilities:
-    """What a station's camera lets itself be set to; ``sizes_px`` are (width, height)."""
+    """What a station's camera lets itself be set to; ``sizes_px`` are (width, height).
+
+    ``profiles`` are files of settings that lie there, the other two those of scanners and lights.
+    """
 
     camera: str
     controls: tuple[CameraControl, ...] = ()
     sizes_px: tuple[tuple[int, int], ...] = ()
     profiles: tuple[str, ...] = ()
+    scanner_profiles: tuple[str, ...] = ()
+    light_profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

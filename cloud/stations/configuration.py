@@ -9,12 +9,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cloud.stations.commands import CameraCapabilities
-from cloud.stations.errors import ConfigurationBeyondCameraError, ConfigurationCameraLacksError
+from cloud.stations.errors import (
+    ConfigurationBeyondCameraError,
+    ConfigurationCameraLacksError,
+    ConfigurationProfileError,
+)
 
 #: Larger documents are not kept, and no station takes them.
 LARGEST_BYTES = 64 * 1024
 CAMERA = "camera"
 PROFILE = "profile"
+SCANNING, LIGHT = "scanning", "light"
 
 Document = Mapping[str, Any]
 
@@ -64,11 +69,24 @@ def narrowed(
 
     While the camera is not known, no setting of a camera is offered.
     """
-    return tuple(
-        one
-        for field in fields
-        if (one := field if field.section != CAMERA else _of_camera(field, camera)) is not None
-    )
+    return tuple(one for field in fields if (one := _of_station(field, camera)) is not None)
+
+
+def _of_station(
+    field: ConfigurationField, camera: CameraCapabilities | None
+) -> ConfigurationField | None:
+    if field.section == CAMERA:
+        return _of_camera(field, camera)
+    if field.name != PROFILE:
+        return field
+    choices = _profiles(camera)[field.section]
+    return replace(field, kind="choice", choices=choices) if choices else None
+
+
+def _profiles(camera: CameraCapabilities | None) -> dict[str, tuple[str, ...]]:
+    """Return the profiles of the devices beside the camera, by their section."""
+    told = camera or CameraCapabilities(camera="")
+    return {SCANNING: told.scanner_profiles, LIGHT: told.light_profiles}
 
 
 def _of_camera(
@@ -89,16 +107,18 @@ def _of_camera(
     return None
 
 
-def check_camera(document: Document, camera: CameraCapabilities | None) -> None:
-    """Refuse what the camera, as far as it is known, cannot be set to.
+def check_devices(document: Document, camera: CameraCapabilities | None) -> None:
+    """Refuse what the station's devices, as far as they are known, cannot be set to.
 
     Raises:
+        ConfigurationProfileError: no such profile of a scanner or a light lies there.
         ConfigurationCameraLacksError: it has no such setting, or no such profile lies there.
         ConfigurationBeyondCameraError: a value lies outside its range, or it has no such size.
     """
-    wished = document.get(CAMERA, {})
-    if camera is None or not wished:
+    if camera is None:
         return
+    _check_profiles(document, camera)
+    wished = document.get(CAMERA, {})
     ranges = {one.name: one for one in camera.controls}
     for name, value in wished.items():
         field = f"{CAMERA}.{name}"
@@ -120,6 +140,15 @@ def check_camera(document: Document, camera: CameraCapabilities | None) -> None:
                 maximum=known.maximum,
             )
     _check_size(wished, camera)
+
+
+def _check_profiles(document: Document, camera: CameraCapabilities) -> None:
+    for section, known in _profiles(camera).items():
+        name = document.get(section, {}).get(PROFILE)
+        if name is not None and name not in known:
+            raise ConfigurationProfileError(
+                "no such profile", field=f"{section}.{PROFILE}", actual=name, expected=list(known)
+            )
 
 
 def _check_size(wished: Mapping[str, Any], camera: CameraCapabilities) -> None:

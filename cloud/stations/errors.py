@@ -171,6 +171,12 @@ class ConfigurationInvalidError(StationError):
     code = "CONFIGURATION_INVALID"
 
 
+class ConfigurationProfileError(StationError):
+    """No profile of that name lies at the station."""
+
+    code = "CONFIGURATION_NO_SUCH_PROFILE"
+
+
 class ConfigurationCameraLacksError(StationError):
     """The station's camera has no such setting."""
 

@@ -23,13 +23,16 @@ class CameraCapabilities:
     """Ranges by the names of `CameraSettings`; no name, no such setting.
 
     ``sizes_px`` are the only pairs of width and height; empty where the ranges say all.
-    ``profiles`` are the files of settings under firmware-config/cameras.
+    ``profiles`` are the files of settings under firmware-config/cameras, the other two those of
+    the devices beside the camera.
     """
 
     camera: str
     controls: Mapping[str, ControlRange] = field(default_factory=dict)
     sizes_px: tuple[tuple[int, int], ...] = ()
     profiles: tuple[str, ...] = ()
+    scanner_profiles: tuple[str, ...] = ()
+    light_profiles: tuple[str, ...] = ()
 
 
 def check_settings(wished: CameraSettings, camera: CameraCapabilities) -> None:

@@ -276,7 +276,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
     from edge.infrastructure.child_process import AgentChild
     from edge.infrastructure.mqtt_producer import MqttProducer
     from edge.infrastructure.picture_folder import PictureFolder
-    from edge.infrastructure.scanners import open_scanner
+    from edge.infrastructure.scanners import ScannerDesk
     from edge.infrastructure.station_files import StationFiles
     from edge.infrastructure.station_loops import ScanQueue, StationLoops, Surroundings
     from edge.infrastructure.sync_process import sole_process
@@ -302,12 +302,12 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         await _first_alarms(station, spool, judging)
         producer = MqttProducer(_broker(settings), journal, station.heard, clock, UlidFactory())
         scans = ScanQueue(station)
-        plugged, scanning = open_scanner(parse_scanner(settings.scanner), scans.offer)
+        scanner = ScannerDesk(parse_scanner(settings.scanner), scans.offer)
         around = Surroundings(
             files=StationFiles(home, clock),
             desk=desk,
             producer=producer,
-            scanner_plugged=plugged,
+            scanner_plugged=scanner.plugged,
             manager=stack.enter_context(service_manager(service_manager_address(), _LOOPS)),
         )
         loops = StationLoops(station, around)
@@ -316,7 +316,14 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         )
         acts = compose_desk(settings, station, desk, judging.inspector, learned)
         kiosk = _kiosk(settings, acts, desk, pictures, loops)
-        codes = _codes(station, desk, scans)
+        configured = Configured(
+            desk=desk,
+            station=station,
+            kiosk=kiosk,
+            codes=_codes(station, desk, scans),
+            scanner=scanner,
+            light=loops,
+        )
         server = KioskServer(kiosk, door)
         stack.callback(server.stop)
         parts: Loops = {
@@ -326,12 +333,11 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             "tick": loops.tick(),
             "scans": scans.run(),
             "agent": agent.run(),
-            "codes": codes.run(),
-            "configuration": compose_configuration(
-                settings, Configured(desk=desk, station=station, kiosk=kiosk, codes=codes)
-            ).run(),
-        } | judging.loops(station)
-        yield parts | scanning
+            "codes": configured.codes.run(),
+            "scanner": scanner.run(),
+            "configuration": compose_configuration(settings, configured).run(),
+        }
+        yield parts | judging.loops(station)
 
 
 def _broker(settings: EdgeSettings) -> "BrokerAddress":

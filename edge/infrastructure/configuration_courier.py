@@ -103,6 +103,8 @@ class ConfigurationCourier:
                     ],
                     sizes=[FrameSize(width_px=w, height_px=h) for w, h in camera.sizes_px],
                     profiles=camera.profiles,
+                    scanner_profiles=camera.scanner_profiles,
+                    light_profiles=camera.light_profiles,
                 )
             )
 

@@ -11,6 +11,7 @@ from edge.station.errors import ConfigurationInvalidError, ConfigurationTooLarge
 LARGEST_BYTES = 64 * 1024
 
 Ratio = Annotated[float, Field(gt=0, le=64)]
+Profile = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
@@ -50,7 +51,7 @@ class CameraPart(_Joined):
     )
     model_config = _together(*together)
 
-    profile: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")] | None = None
+    profile: Profile | None = None
     exposure_us: Annotated[float, Field(gt=0, le=10_000_000)] | None = None
     gain_ratio: Annotated[float, Field(ge=0, le=1000)] | None = None
     white_balance_red_ratio: Ratio | None = None
@@ -63,9 +64,16 @@ class CameraPart(_Joined):
 
 
 class ScanningPart(_Part):
-    """Where codes come from."""
+    """Where codes come from; a profile names the scanner's address."""
 
     with_camera: bool | None = None
+    profile: Profile | None = None
+
+
+class LightPart(_Part):
+    """The light over the table; its profile says how the lamp shows each wish."""
+
+    profile: Profile | None = None
 
 
 class InspectionPart(_Part):
@@ -95,9 +103,10 @@ class UploadPart(_Joined):
 
 
 class DiskPart(_Part):
-    """How much and how long is kept at the station."""
+    """How much and how long is kept at the station; of two bounds the smaller holds."""
 
     pictures_max_mb: Annotated[int, Field(ge=16, le=10_000_000)] | None = None
+    pictures_max_ratio: Annotated[float, Field(ge=0.01, le=0.9)] | None = None
     retention_h: Annotated[float, Field(ge=0, le=8760)] | None = None
 
 
@@ -112,6 +121,7 @@ class StationConfiguration(_Part):
 
     camera: CameraPart = CameraPart()
     scanning: ScanningPart = ScanningPart()
+    light: LightPart = LightPart()
     inspection: InspectionPart = InspectionPart()
     kiosk: KioskPart = KioskPart()
     upload: UploadPart = UploadPart()

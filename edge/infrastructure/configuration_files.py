@@ -121,6 +121,8 @@ class ConfigurationFolder:
                 controls={n: ControlRange(**r) for n, r in content["controls"].items()},
                 sizes_px=tuple((int(w), int(h)) for w, h in content["sizes_px"]),
                 profiles=tuple(map(str, content["profiles"])),
+                scanner_profiles=tuple(map(str, content.get("scanner_profiles", ()))),
+                light_profiles=tuple(map(str, content.get("light_profiles", ()))),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None

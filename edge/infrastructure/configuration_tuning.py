@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
+from pathlib import Path
 
 from edge.infrastructure.configuration_document import StationConfiguration, parse_configuration
 from edge.infrastructure.configuration_files import ConfigurationFolder
@@ -27,6 +29,25 @@ class OwnBounds:
     media_max_mb: int
     retention_h: float
     log_level: str
+    partition_bytes: int
+
+
+def partition_bytes(home: Path) -> int:
+    """Return the size of the partition that the station's data lie on; 0 when it is not told."""
+    try:
+        return shutil.disk_usage(home).total
+    except OSError:
+        return 0
+
+
+def pictures_bytes(wished: StationConfiguration, own: OwnBounds) -> int:
+    """Return what pictures may take: the smaller of the bound in MB and the share of the disk."""
+    disk = wished.disk
+    max_mb = own.media_max_mb if disk.pictures_max_mb is None else disk.pictures_max_mb
+    bounds = [max_mb << 20]
+    if disk.pictures_max_ratio is not None and own.partition_bytes:
+        bounds.append(int(own.partition_bytes * disk.pictures_max_ratio))
+    return min(bounds)
 
 
 def pace_of(wished: StationConfiguration) -> UploadPace:
@@ -92,9 +113,8 @@ class AgentTuning:
 
     async def _use(self, wished: StationConfiguration) -> None:
         disk, own = wished.disk, self._own
-        max_mb = own.media_max_mb if disk.pictures_max_mb is None else disk.pictures_max_mb
         keep_h = own.retention_h if disk.retention_h is None else disk.retention_h
-        self._media.tune(max_mb << 20, limited(pace_of(wished), self._local))
+        self._media.tune(pictures_bytes(wished, own), limited(pace_of(wished), self._local))
         await self._outbox.keep_for(int(keep_h * _HOUR_MS))
         logging.getLogger().setLevel(wished.log.level or own.log_level)
 

@@ -26,12 +26,14 @@ class Configurable:
     """What a configuration acts on.
 
     ``apply`` uses a document from now on and raises `CaptureError` when the camera does not take
-    it; ``is_idle`` says whether no piece is being judged.
+    it; ``is_idle`` says whether no piece is being judged; ``check`` raises `ConfigurationError`
+    for what lies outside of the camera and cannot be used.
     """
 
     capabilities: Callable[[], CameraCapabilities | None]
     apply: Callable[[StationConfiguration], None]
     is_idle: Callable[[], bool]
+    check: Callable[[StationConfiguration], None] = lambda _wished: None
 
 
 class ConfigurationWatch:
@@ -119,7 +121,7 @@ class ConfigurationWatch:
         """Take or refuse a wish; None: not now, look again."""
         used = self._current.digest if self._current else ""
         try:
-            document = _dry_run(wished, camera)
+            document = _dry_run(wished, camera, self._station.check)
             if document is None:
                 return ConfigurationReport(digest=used, wished=wished.digest, detail=CAMERA_AWAY)
             if not self._station.is_idle():
@@ -144,7 +146,7 @@ class ConfigurationWatch:
         self._folder.swap(wished)
         try:
             self._station.apply(document)
-        except CaptureError:
+        except (CaptureError, ConfigurationError):
             self._folder.restore(kept)
             old = parse_configuration(kept.document) if kept else StationConfiguration()
             self._station.apply(old)
@@ -155,16 +157,21 @@ class ConfigurationWatch:
         self._folder.tell(report)
 
 
-def _dry_run(wished: Configured, camera: CameraCapabilities | None) -> StationConfiguration | None:
+def _dry_run(
+    wished: Configured,
+    camera: CameraCapabilities | None,
+    check: Callable[[StationConfiguration], None],
+) -> StationConfiguration | None:
     """Return the document when the camera can take it; None while there is none to ask.
 
     Raises:
-        ConfigurationError: damaged, too large, or not what the schema says.
+        ConfigurationError: damaged, too large, not what the schema says, or a profile is missing.
         CaptureError: the camera cannot be set so.
     """
     if not wished.is_whole:
         raise ConfigurationDamagedError(f"the document is not {wished.digest}")
     document = parse_configuration(wished.document)
+    check(document)
     if not document.camera.model_dump(exclude_none=True):
         return document
     if camera is None:

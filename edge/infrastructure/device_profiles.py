@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from edge.scanning.errors import ScannerProfileError
+from edge.station.errors import ConfigurationProfileError
 
 Words = Annotated[str, Field(min_length=1, max_length=200)]
 Usb = Annotated[str, Field(pattern=r"^[0-9a-f]{4}$")]
@@ -111,14 +112,42 @@ def read_scanner_profile(folder: Path, name: str) -> ScannerProfile:
     Raises:
         ScannerProfileError: there is none of that name, or it is not as its schema says.
     """
-    path = folder / "scanners" / f"{name}.yml"
     try:
-        profile = ScannerProfile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        names = ", ".join(sorted(one.stem for one in path.parent.glob("*.yml")))
-        raise ScannerProfileError(f"no profile {name!r}; there are: {names}") from error
-    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ScannerProfileError(f"{path}: {error}") from error
+        profile = _read(ScannerProfile, folder / "scanners", name)
+    except _UnreadableError as error:
+        raise ScannerProfileError(str(error)) from error
     if not profile.address.startswith(f"{profile.kind}:"):
-        raise ScannerProfileError(f"{path}: the address is not of kind {profile.kind}")
+        raise ScannerProfileError(f"{name}: the address is not of kind {profile.kind}")
     return profile
+
+
+def read_light_profile(folder: Path, name: str) -> LightProfile:
+    """Read ``lights/NAME.yml``.
+
+    Raises:
+        ConfigurationProfileError: there is none of that name, or it is not as its schema says.
+    """
+    try:
+        return _read(LightProfile, folder / "lights", name)
+    except _UnreadableError as error:
+        raise ConfigurationProfileError(str(error)) from error
+
+
+def profile_names(folder: Path, kind: Literal["scanners", "lights"]) -> tuple[str, ...]:
+    """Return the names of the profiles that lie at this station."""
+    return tuple(sorted(path.stem for path in (folder / kind).glob("*.yml")))
+
+
+class _UnreadableError(Exception):
+    """A file is missing or not as its schema says."""
+
+
+def _read(kind: type[Profile], folder: Path, name: str) -> Profile:
+    path = folder / f"{name}.yml"
+    try:
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        names = ", ".join(sorted(one.stem for one in folder.glob("*.yml")))
+        raise _UnreadableError(f"no profile {name!r}; there are: {names}") from error
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise _UnreadableError(f"{path}: {error}") from error

@@ -72,9 +72,13 @@ class MqttProducer:
         self._light: str | None = None
         self._light_sent: str | None = None
 
-    def show_light(self, colour: str, reason: str) -> None:
-        """Ask for the light over the table; only the latest wish counts."""
-        self._light = json.dumps({"colour": colour, "reason": reason})
+    def show_light(self, colour: str, reason: str, shown: str = "") -> None:
+        """Ask for the light over the table; only the latest wish counts.
+
+        ``shown`` is how the lamp's profile shows the colour; without a profile it is left out.
+        """
+        wish = {"colour": colour, "reason": reason} | ({"shown": shown} if shown else {})
+        self._light = json.dumps(wish)
         self._journal.grew.set()
 
     async def run(self) -> None:

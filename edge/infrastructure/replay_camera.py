@@ -83,7 +83,7 @@ class ReplayCamera:
             controls["exposure_us"] = ControlRange(
                 minimum=self._taken_us / _STOPS_RATIO, maximum=self._taken_us * _STOPS_RATIO
             )
-        return CameraCapabilities(camera=self.describe(), controls=controls)
+        return CameraCapabilities(camera=f"replay:{self._folder.name}", controls=controls)
 
     def describe(self) -> str:
         """Return what it is."""
@@ -162,7 +162,7 @@ class FollowCamera:
 
     def capabilities(self) -> CameraCapabilities:
         """Return that nothing can be set: whoever renames pictures in decides."""
-        return CameraCapabilities(camera=self.describe())
+        return CameraCapabilities(camera=f"follow:{self._folder.name}")
 
     def close(self) -> None:
         """Stop looking."""

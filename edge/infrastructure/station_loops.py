@@ -93,7 +93,9 @@ class StationLoops:
         self._station = station
         self._around = around
         self._counts = (0, 0)
-        self._lit = ""
+        self._lit = ("", "", "")
+        #: How the lamp shows each colour, by its profile; empty without one.
+        self.signals: Mapping[str, str] = {}
 
     def health(self) -> dict[str, object]:
         """Return what the station can say about itself."""
@@ -178,9 +180,10 @@ class StationLoops:
             colour = {"FAIL": "red", "REVIEW": "yellow"}.get(reason, "green")
         elif state.phase in {"capturing", "inspecting"}:
             colour = "blue"
-        if f"{colour} {reason}" != self._lit:
-            self._lit = f"{colour} {reason}"
-            self._around.producer.show_light(colour, reason)
+        wish = (colour, reason, self.signals.get(colour, ""))
+        if wish != self._lit:
+            self._lit = wish
+            self._around.producer.show_light(*wish)
 
     async def tick(self) -> None:
         """Let the station do what time asks for."""

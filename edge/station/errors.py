@@ -340,6 +340,12 @@ class ConfigurationInvalidError(ConfigurationError):
     code: ClassVar[str] = "CONFIGURATION_INVALID"
 
 
+class ConfigurationProfileError(ConfigurationError):
+    """No profile of that name lies under firmware-config, or it is not as its schema says."""
+
+    code: ClassVar[str] = "CONFIGURATION_NO_SUCH_PROFILE"
+
+
 class ConfigurationTooLargeError(ConfigurationError):
     """The document is larger than any that the cloud keeps."""
 

@@ -146,6 +146,11 @@ def test_both_sides_refuse_the_same_documents() -> None:
         {"upload": {"shift_from": "08:00", "shift_until": "17:00"}},
         {"log": {"level": "LOUD"}},
         {"disk": {"pictures_max_mb": 1.5}},
+        {"disk": {"pictures_max_ratio": 0.25}},
+        {"disk": {"pictures_max_ratio": 25}},
+        {"scanning": {"profile": "hid-generic"}, "light": {"profile": "table-5000k"}},
+        {"light": {"profile": "../../etc/passwd"}},
+        {"light": {"colour": "red"}},
         {"scanning": {"with_camera": 1}},
     ):
         verdicts = []

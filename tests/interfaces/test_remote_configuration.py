@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cloud.infrastructure.embedded.postgres import DatabaseUrls
 from cloud.infrastructure.postgres.outbox_relay import OutboxRelay
 from cloud.stations.queries import StationView
 from edge.capture.address import parse_camera
+from edge.capture.capabilities import CameraCapabilities
 from edge.infrastructure.camera_desk import CameraDesk, open_camera
 from edge.infrastructure.configuration_courier import ConfigurationCourier
 from edge.infrastructure.configuration_files import ConfigurationFolder
@@ -57,6 +58,12 @@ class Floor:
         return float((await self.desk.capture(5)).pixels.mean())
 
 
+def with_profiles(camera: CameraCapabilities | None) -> CameraCapabilities | None:
+    """What the station says of its camera, and of the files that lie beside it."""
+    lying = {"scanner_profiles": ("hid-generic",), "light_profiles": ("table-5000k",)}
+    return camera and replace(camera, **lying)
+
+
 @asynccontextmanager
 async def floor_of(
     world: IntakeWorld, station: StationView, device: Device, home: Path
@@ -72,7 +79,7 @@ async def floor_of(
     watch = ConfigurationWatch(
         folder,
         Configurable(
-            capabilities=desk.capabilities,
+            capabilities=lambda: with_profiles(desk.capabilities()),
             apply=lambda one: desk.configure(one.camera.profile or "", one.camera_settings()),
             is_idle=lambda: True,
         ),
@@ -139,6 +146,16 @@ async def test_an_exposure_set_from_afar_brightens_the_stations_pictures(
         assert "범위" in told["message"]
         lacks = await configure(client, station.station_id, {"camera": {"focus": 3}})
         assert lacks.json()["error"]["code"] == "CONFIGURATION_CAMERA_LACKS"
+        (profile,) = [
+            one
+            for one in applied["fields"]
+            if (one["section"], one["name"]) == ("light", "profile")
+        ]
+        assert (profile["kind"], profile["choices"]) == ("choice", ["table-5000k"])
+        strange = await configure(client, station.station_id, {"light": {"profile": "night"}})
+        told = strange.json()["error"]
+        assert (strange.status_code, told["code"]) == (422, "CONFIGURATION_NO_SUCH_PROFILE")
+        assert told["details"]["expected"] == ["table-5000k"]
         assert (await wished_of(client, station.station_id))["version"] == 1
         back = await configure(client, station.station_id, {})
         assert (back.json()["version"], back.json()["document"]) == (2, "{}")

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { ConfigurationField } from "@/api/schema";
-import { documentIn, documentOf, problemsIn, strangersIn, typedOf, unitOf } from "@/features/stations/fields";
+import { cameraOf, documentIn, documentOf, problemsIn, strangersIn, typedOf, unitOf } from "@/features/stations/fields";
 
 const field = (section: string, name: string, more: Partial<ConfigurationField> = {}): ConfigurationField => ({
   section, name, kind: "number", minimum: null, maximum: null, above_minimum: false, choices: [], pattern: "", ...more,
@@ -16,6 +16,17 @@ const FIELDS = [EXPOSURE, WIDTH, HEIGHT, WITH_CAMERA, END];
 test("what is typed becomes the document, what is left empty is left out", () => {
   const typed = { "camera.exposure_us": " 8000 ", "camera.width_px": "", "scanning.with_camera": "false", "kiosk.shift_end": "18:30" };
   expect(documentOf(typed, FIELDS)).toEqual({ camera: { exposure_us: 8000 }, scanning: { with_camera: false }, kiosk: { shift_end: "18:30" } });
+});
+
+test("a camera is told apart by its kind and by which one it is", () => {
+  expect(cameraOf("replay:front")).toEqual({ kind: "replay", which: "front" });
+  expect(cameraOf("rtsp:10.0.0.7:554/a")).toEqual({ kind: "rtsp", which: "10.0.0.7:554/a" });
+  expect(cameraOf("none")).toEqual({ kind: "none", which: "" });
+});
+
+test("a share of the disk is no ratio of a camera", () => {
+  expect(unitOf("pictures_max_ratio")).toBe("share");
+  expect(unitOf("gain_ratio")).toBe("ratio");
 });
 
 test("a document is typed out and back without a change", () => {

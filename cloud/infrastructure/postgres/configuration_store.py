@@ -87,6 +87,8 @@ def _camera(stored: str) -> CameraCapabilities:
         controls=tuple(CameraControl(**one) for one in facts["controls"]),
         sizes_px=tuple((width, height) for width, height in facts["sizes_px"]),
         profiles=tuple(facts["profiles"]),
+        scanner_profiles=tuple(facts.get("scanner_profiles", ())),
+        light_profiles=tuple(facts.get("light_profiles", ())),
     )
 
 

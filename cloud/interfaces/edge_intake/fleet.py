@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
 
 import grpc
 import grpc.aio
@@ -183,6 +184,10 @@ def _clean(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:LONGEST_TEXT]
 
 
+def _names(told: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_clean(one) for one in islice(told, MOST_LISTED))
+
+
 def _camera(told: fleet_pb2.CameraCapabilities) -> CameraCapabilities:
     """Return a camera's ranges; what is no range is left out."""
     return CameraCapabilities(
@@ -193,5 +198,7 @@ def _camera(told: fleet_pb2.CameraCapabilities) -> CameraCapabilities:
             if math.isfinite(one.minimum) and math.isfinite(one.maximum)
         ),
         sizes_px=tuple((one.width_px, one.height_px) for one in told.sizes[:MOST_LISTED]),
-        profiles=tuple(_clean(one) for one in told.profiles[:MOST_LISTED]),
+        profiles=_names(told.profiles),
+        scanner_profiles=_names(told.scanner_profiles),
+        light_profiles=_names(told.light_profiles),
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from cloud.commands.payload import canonical
 from cloud.commands.ports import UnitOfWork
 from cloud.stations.commands import ConfigurationReport, ConfigureStation
-from cloud.stations.configuration import LARGEST_BYTES, check_camera, narrowed, without_gaps
+from cloud.stations.configuration import LARGEST_BYTES, check_devices, narrowed, without_gaps
 from cloud.stations.errors import ConfigurationInvalidError, ConfigurationUnknownError
 from cloud.stations.events import StationConfigured
 from cloud.stations.handlers.lookup import acts_for_itself, station_of
@@ -34,6 +34,7 @@ async def configure_station(
         StationUnknownError: no such station.
         StationRevokedError: it is shut out.
         ConfigurationInvalidError: too large, no JSON, or not what the schema says.
+        ConfigurationProfileError: no such profile of a scanner or a light lies there.
         ConfigurationCameraLacksError: the camera has no such setting.
         ConfigurationBeyondCameraError: a value outside of the camera's range.
     """
@@ -42,7 +43,7 @@ async def configure_station(
     document = _read(command.document)
     unit.store(ConfigurationSchema).check(document)
     _, camera = await store.observed(station.station_id)
-    check_camera(document, camera)
+    check_devices(document, camera)
     text = canonical(document)
     digest = hashlib.sha256(text.encode()).hexdigest()
     before = await store.newest(station.station_id)

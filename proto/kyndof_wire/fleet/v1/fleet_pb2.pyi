@@ -388,6 +388,8 @@ class CameraCapabilities(_message.Message):
     CONTROLS_FIELD_NUMBER: _builtins.int
     SIZES_FIELD_NUMBER: _builtins.int
     PROFILES_FIELD_NUMBER: _builtins.int
+    SCANNER_PROFILES_FIELD_NUMBER: _builtins.int
+    LIGHT_PROFILES_FIELD_NUMBER: _builtins.int
     camera: _builtins.str
     """What the camera is, as the station describes it."""
     @_builtins.property
@@ -402,6 +404,14 @@ class CameraCapabilities(_message.Message):
     def profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Files of settings that lie at the station, by name."""
 
+    @_builtins.property
+    def scanner_profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files of scanners that lie at the station, by name."""
+
+    @_builtins.property
+    def light_profiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files of lights that lie at the station, by name."""
+
     def __init__(
         self,
         *,
@@ -409,10 +419,12 @@ class CameraCapabilities(_message.Message):
         controls: _abc.Iterable[Global___ControlRange] | None = ...,
         sizes: _abc.Iterable[Global___FrameSize] | None = ...,
         profiles: _abc.Iterable[_builtins.str] | None = ...,
+        scanner_profiles: _abc.Iterable[_builtins.str] | None = ...,
+        light_profiles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "controls", b"controls", "profiles", b"profiles", "sizes", b"sizes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "controls", b"controls", "light_profiles", b"light_profiles", "profiles", b"profiles", "scanner_profiles", b"scanner_profiles", "sizes", b"sizes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

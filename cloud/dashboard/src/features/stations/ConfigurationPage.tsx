@@ -14,7 +14,7 @@ import { NotAllowed, useRight } from "@/app/rights";
 import { useTimes } from "@/app/times";
 import { Refusal, Trouble } from "@/app/Trouble";
 import classes from "@/features/stations/ConfigurationPage.module.css";
-import { documentIn, documentOf, keyOf, problemsIn, strangersIn, typedOf, unitOf, type Problem, type Typed } from "@/features/stations/fields";
+import { cameraOf, documentIn, documentOf, keyOf, problemsIn, strangersIn, typedOf, unitOf, type Problem, type Typed } from "@/features/stations/fields";
 
 const TONES: Record<string, string> = { applied: "pass", refused: "fail", pending: "started", away: "review" };
 
@@ -66,9 +66,11 @@ function Field({ field, value, problem, isShut, change }: Line) {
 }
 
 /** What is known of the camera that the settings are for. */
-function useCameraText({ camera, fields }: StationConfiguration): string {
+function useCameraText({ camera: told, fields }: StationConfiguration): string {
   const { t } = useSpoken();
-  if (!camera) return t("configuration.camera_unknown");
+  if (!told) return t("configuration.camera_unknown");
+  const { kind, which } = cameraOf(told);
+  const camera = t(`camera_kind.${kind}`, { which, defaultValue: told });
   const isFixed = !fields.some((field) => field.section === "camera");
   return isFixed ? t("configuration.camera_fixed", { camera }) : t("configuration.camera_known", { camera });
 }

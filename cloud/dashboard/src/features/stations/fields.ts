@@ -21,12 +21,18 @@ const TOGETHER: readonly (readonly string[])[] = [
 
 const UNITS: readonly (readonly [suffix: string, key: string])[] = [
   ["_kib_per_s", "kib_per_s"], ["_per_s", "per_s"], ["_us", "us"], ["_s", "s"], ["_h", "h"], ["_mb", "mb"],
-  ["_px", "px"], ["_kelvin", "kelvin"], ["_ratio", "ratio"],
+  ["_max_ratio", "share"], ["_px", "px"], ["_kelvin", "kelvin"], ["_ratio", "ratio"],
 ];
 
 /** Which unit a setting's name ends in: a key below `unit` in the texts, "" for none. */
 export function unitOf(name: string): string {
   return UNITS.find(([suffix]) => name.endsWith(suffix))?.[1] ?? "";
+}
+
+/** A camera as the station writes it (`replay:front`, `v4l2:0`, `none`): its kind, and which one it is. */
+export function cameraOf(told: string): { kind: string; which: string } {
+  const [kind = "", ...rest] = told.split(":");
+  return { kind, which: rest.join(":") };
 }
 
 export const keyOf = (field: Pick<ConfigurationField, "section" | "name">): string => `${field.section}.${field.name}`;

@@ -21,6 +21,10 @@ from edge.station.progress import StepRecord
 from tests.journeys.factory import Factory
 from tests.journeys.kiosk_and_floor import a_piece_appears
 from tests.journeys.pages import signed_in
+from tests.journeys.settings_and_learned import (
+    settings_are_wished_from_afar,
+    what_was_learned_can_be_withdrawn,
+)
 from tests.simulators.doors import Cloud
 
 STRANGER = Stamp(worker="ghost@demo.example", basis="")
@@ -58,7 +62,7 @@ async def _start_of(cloud: Cloud, number: int) -> StepStarted:
     )  # fmt: skip
 
 
-@pytest.mark.requirement("WEB", "KSK", "TRK", "WOR")
+@pytest.mark.requirement("WEB", "KSK", "TRK", "WOR", "FLT", "DEF")
 @pytest.mark.timeout(300)
 async def test_work_appears_what_a_rule_refused_waits_and_orders_are_made_by_hand(
     factory: Factory, browser: Browser, tmp_path: Path
@@ -68,6 +72,9 @@ async def test_work_appears_what_a_rule_refused_waits_and_orders_are_made_by_han
     cloud = await factory.sign_in("owner@demo.example")
     await _disputes_are_decided(factory, cloud, page, tmp_path)
     await _an_order_is_made_by_hand(cloud, page)
+    await settings_are_wished_from_afar(factory, page)
+    async with _journal_of_a_stranger(factory, tmp_path / "teacher.db") as journal:
+        await what_was_learned_can_be_withdrawn(factory, page, journal)
     await context.close()
 
 

@@ -17,11 +17,15 @@ _STALE_S = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudLinkReport:
-    """What the agent says: does the cloud hear it, what waits, is its reserve spent."""
+    """What the agent says: does the cloud hear it, what waits, is its reserve spent.
+
+    ``why`` is its code for why the cloud does not hear it; empty when it said nothing of late.
+    """
 
     cloud: bool = False
     unsent_count: int = 0
     disk_low: bool = False
+    why: str = ""
 
 
 class StationFiles:
@@ -97,6 +101,7 @@ class StationFiles:
                 cloud=bool(content["cloud"]) and fresh,
                 unsent_count=int(content.get("unsent", 0)),
                 disk_low=bool(content.get("disk_low", False)),
+                why=str(content.get("detail", ""))[:100] if fresh else "",
             )
         except (OSError, ValueError, KeyError, TypeError):
             return CloudLinkReport()

@@ -131,7 +131,9 @@ class StationLoops:
         self.cloud_unsent = link.unsent_count
         trouble = await asyncio.to_thread(around.desk.trouble)
         station.agent_disk_low = link.disk_low
-        await station.observe(broker=around.producer.connected, cloud=link.cloud, camera=trouble)
+        await station.observe(
+            broker=around.producer.connected, cloud=link.cloud, camera=trouble, why=link.why
+        )
         await station.alarm("scanner_unplugged", on=not around.scanner_plugged())
         counts = (station.unsent_count, self.cloud_unsent)
         if counts != self._counts:

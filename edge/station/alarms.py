@@ -1,5 +1,6 @@
 """What needs a person, each code once, with the facts that say so."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge.station.events import AlarmCleared, AlarmRaised
@@ -45,6 +46,20 @@ class AlarmBoard:
             if recorded:
                 self._unwritten.append(AlarmCleared(code=code))
         return True
+
+    def explain(self, codes: Iterable[str], detail: str) -> bool:
+        """Say otherwise what is behind standing alarms; return whether anything changed.
+
+        Only for alarms that are not recorded: a fact that was written down stays as it is.
+        """
+        told = [
+            Alarm(code=code, detail=detail)
+            for code in codes
+            if code in self._standing and code in _NOT_RECORDED
+        ]
+        changed = any(self._standing[one.code] != one for one in told)
+        self._standing |= {one.code: one for one in told}
+        return changed
 
     def codes(self) -> tuple[str, ...]:
         """Return the codes that stand, oldest first."""

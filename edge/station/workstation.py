@@ -392,8 +392,10 @@ class Workstation:
             self.alarms.set("disk_full", on=True, detail=str(error))
         await self.touch()
 
-    async def observe(self, *, broker: bool, cloud: bool, camera: str | None) -> None:
-        """Take the links' and the camera's state; ``camera`` is an alarm's code or None."""
+    async def observe(
+        self, *, broker: bool, cloud: bool, camera: str | None, why: str = ""
+    ) -> None:
+        """Take the links' and the camera's state, an alarm's code; ``why`` is the agent's code."""
         changed = self.hearing.observe(
             broker=broker, cloud=cloud, now_ns=self._ports.clock.monotonic_ns()
         )
@@ -407,6 +409,7 @@ class Workstation:
         }
         for code, on in standing.items():
             changed |= self.alarms.set(code, on=on)
+        changed |= self.alarms.explain(("enrolment_pending", "cloud_away"), why)
         if changed:
             await self.touch()
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from edge.interfaces.kiosk.texts import say_both
+from edge.interfaces.kiosk.texts import is_said, say_both
 from edge.station.alarms import Alarm
 from edge.station.bundle_line import BundleLine
 from edge.station.guide_state import Refusal, Shown, Work
@@ -13,6 +13,8 @@ from edge.station.work_package import PieceOfOrder, Step
 from edge.station.workstation import Workstation
 
 _OPEN = frozenset({"OPEN", "STARTED"})
+# Behind these stands the agent's word on the way to the cloud; a code of it may have a sentence.
+_LINK_ALARMS = frozenset({"cloud_away", "enrolment_pending"})
 
 Json = Mapping[str, object]
 
@@ -128,7 +130,10 @@ def refusal_json(refusal: Refusal | None) -> Json | None:
 
 
 def _alarm(alarm: Alarm) -> Json:
-    return {"code": alarm.code, **say_both(f"alarm.{alarm.code}"), "detail": alarm.detail}
+    key = f"link.{alarm.detail}"
+    if alarm.code not in _LINK_ALARMS or not is_said(key):
+        key = f"alarm.{alarm.code}"
+    return {"code": alarm.code, **say_both(key), "detail": alarm.detail}
 
 
 def _verdict(station: Workstation, shown: Shown, work: Work) -> Json:

@@ -30,6 +30,11 @@ def say(key: str, language: str, details: Mapping[str, str] | None = None) -> st
     return sentence.format_map(_Kept(details or {}))
 
 
+def is_said(key: str) -> bool:
+    """Say whether somebody wrote a sentence for a key."""
+    return key in TEXTS[LANGUAGES[0]]
+
+
 def say_both(key: str, details: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return a sentence in both languages."""
     return {language: say(key, language, details) for language in LANGUAGES}

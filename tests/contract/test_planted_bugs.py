@@ -73,14 +73,13 @@ BUGS = {
         caught_by=_ON_THE_WIRE,
     ),
     "acknowledges a station before the cloud's commit": Bug(
-        file="cloud/interfaces/edge_intake/event_sync.py",
+        file="cloud/interfaces/edge_intake/conversation.py",
         changes=(
             (
-                r"( +)(recorded: Recorded = await self\._parts\.bus\.send\(command,"
-                r" self\._caller\.context\)\n +ack = Ack\(\n)",
-                r"\1early = Ack(stream=batch.stream,"
-                r" committed_seq=batch.first_seq + len(batch.events) - 1)\n"
-                r"\1await self._write(StreamEventsResponse(ack=early))\n\1\2",
+                r"( +)(self\._at_work = work\n)",
+                r"\1\2\1early = Ack(stream=work.command.stream,"
+                r" committed_seq=work.command.first_seq + work.events_count - 1)\n"
+                r"\1await self._write(StreamEventsResponse(ack=early))\n",
             ),
         ),
         caught_by="tests/interfaces/test_event_sync.py"

@@ -69,7 +69,7 @@ class CloudSettings(BaseModel):
     )
     heartbeat_s: float = Field(5, gt=0, description="Seconds between heartbeats to the cloud.")
     silence_s: float = Field(
-        15, gt=0, description="Seconds without a word from the cloud after which a link is dead."
+        13.5, gt=0, description="Seconds without a word from the cloud after which a link is dead."
     )
     reconnect_max_s: float = Field(
         10, gt=0, description="Longest wait before the next attempt to connect, in seconds."

@@ -57,7 +57,7 @@ def _identity(home: Path, now: datetime) -> dict[str, object] | None:
     }
 
 
-def _events(home: Path) -> dict[str, int]:
+def _events(home: Path) -> dict[str, int | None]:
     """Count this outbox's events: produced = stored + pending + shed, exactly.
 
     A snapshot that a newer one replaced before it was sent is shed. What the station has made and
@@ -86,8 +86,11 @@ def _events(home: Path) -> dict[str, int]:
     }
 
 
-def _spooled(path: Path, known: Mapping[str, int]) -> int:
-    """Return how many events of the station's own spool the outbox does not have."""
+def _spooled(path: Path, known: Mapping[str, int]) -> int | None:
+    """Return how many events of the station's own spool the outbox does not have.
+
+    ``None`` is: nobody knows, the spool cannot be read.
+    """
     if not path.exists():
         return 0
     try:
@@ -96,7 +99,7 @@ def _spooled(path: Path, known: Mapping[str, int]) -> int:
             pseq = known.get(str(words.get("producer_id", "")), 0)
             row = db.execute("SELECT count(*) FROM spool WHERE pseq > ?", (pseq,)).fetchone()
     except sqlite3.Error:
-        return 0
+        return None
     return int(row[0])
 
 

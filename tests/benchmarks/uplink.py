@@ -3,7 +3,8 @@
 PostgreSQL flushes every commit, and the projector works on the same log meanwhile. In turns with it
 on the same server: grpc.aio over mTLS with COPY and nothing else (`ratio_to_bare`). Then once more
 with 80 ms there and back, and once with a backlog under which the station's present must still
-come through (`state_p99_s`); the agent's memory is watched all the time.
+come through (`state_p99_s`); after it the line goes dead without a word (`half_open_s`, the worst).
+The agent's memory is watched while it drains.
 """
 
 import asyncio
@@ -20,11 +21,20 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks.factory_run import load
+from tests.benchmarks.factory_run import load, quantile
 from tests.benchmarks.report import Report, arguments
 from tests.fakes.authority import Authority
-from tests.fakes.floor import STATION, AgentProcess, environment, free_port
+from tests.fakes.floor import (
+    STATION,
+    AgentProcess,
+    BrokerProcess,
+    Producer,
+    environment,
+    free_port,
+    until,
+)
 from tests.simulators.cloud_site import CloudSite
+from tests.simulators.live_beside_backlog import Present, says, silence_noticed
 from tests.simulators.network import NetworkProxy
 from tests.simulators.sample_events import fill_outbox
 
@@ -104,11 +114,12 @@ class Bench:
         self.home = folder / "station"
         self.station = self.home / "stations" / STATION
         self.outbox = self.station / "outbox.db"
+        self.identity = ("", "")
 
     async def prepare(self, count: int) -> None:
         """A fresh outbox with so many events; the cloud has never heard of it."""
         await self.site.forget_events()
-        for old in self.station.glob("outbox.db*"):
+        for old in (*self.station.glob("outbox.db*"), *self.station.glob("link.json")):
             old.unlink()
         await asyncio.to_thread(fill_outbox, self.outbox, count, STATION)
 
@@ -123,10 +134,31 @@ class Bench:
                 await seen.watch(self.outbox, process, others)
         return seen
 
-    def agent(self, port: int | None = None) -> AgentProcess:
+    async def live(self, count: int, tries: int) -> tuple[list[float], list[float], float]:
+        """Seconds of snapshots beside a backlog, of finding dead lines, and the agent's memory."""
+        await self.prepare(count)
+        folder = self.folder / "broker"
+        folder.mkdir(exist_ok=True)
+        broker, seen = BrokerProcess("mosquitto", folder), Drain(count)
+        async with NetworkProxy("127.0.0.1", self.site.settings.grpc.port) as line:
+            with broker, self.agent(line.port, broker.port) as agent:
+                await broker.ready()
+                watching = asyncio.create_task(
+                    seen.watch(self.outbox, psutil.Process(agent.child.pid), {})
+                )
+                async with Producer(broker.port, name="live") as producer:
+                    await until(lambda: says(self.station, connected=True), 60)
+                    present = Present(self.site, self.identity, producer)
+                    async with asyncio.timeout(120 + count / 500):
+                        waits = await present.beside(count)
+                        await watching
+                silences = [await silence_noticed(self.station, line) for _ in range(tries)]
+        return waits, silences, seen.rss_mb
+
+    def agent(self, port: int | None = None, broker_port: int | None = None) -> AgentProcess:
         return AgentProcess(
             self.home,
-            free_port(),
+            broker_port or free_port(),
             Way(self.site, port),
             KYNDOF_OUTBOX__RETENTION_H="0",
             KYNDOF_OUTBOX__MAX_MB="4096",
@@ -172,7 +204,7 @@ async def bench() -> AsyncIterator[Bench]:
         leave_certificates(folder / "pki")
         async with CloudSite.start(folder / "cloud") as site:
             made = Bench(folder, site)
-            await site.enrol((STATION, made.station))
+            (made.identity,) = await site.enrol((STATION, made.station))
             yield made
         shutil.rmtree(folder / "cloud", ignore_errors=True)
 
@@ -192,6 +224,8 @@ async def measure(*, quick: bool) -> Report:
         async with NetworkProxy("127.0.0.1", made.site.settings.grpc.port) as network:
             network.faults.delay_s = HALF_TRIP_S
             far = await made.drain(count // 2, network.port)
+        backlog, tries = (40_000, 2) if quick else (1_000_000, 5)
+        waits, silences, live_mb = await made.live(backlog, tries)
     rate = statistics.median(seen.rate for seen in ours)
     report = Report(name="uplink", seed=1)
     report.figures = {
@@ -199,9 +233,14 @@ async def measure(*, quick: bool) -> Report:
         "ratio_to_bare": round(rate / statistics.median(bare), 3),
         "bare_events_per_s": round(statistics.median(bare)),
         "far_events_per_s": round(far.rate),
-        "agent_rss_mb": round(max(seen.rss_mb for seen in (*ours, far)), 1),
+        "state_p99_s": round(quantile(waits, 0.99), 2),
+        "state_p50_s": round(quantile(waits, 0.5), 2),
+        "half_open_s": round(max(silences), 1),
+        "agent_rss_mb": round(max(*(seen.rss_mb for seen in (*ours, far)), live_mb), 1),
         "cpu_us": {name: round(us, 1) for name, us in ours[-1].cpu_us.items()},
         "events": count,
+        "backlog": backlog,
+        "snapshots": len(waits),
         "rounds": rounds,
         "load_1min": load(),
     }
@@ -209,6 +248,8 @@ async def measure(*, quick: bool) -> Report:
         "events_per_s": (">=", 20_000),
         "ratio_to_bare": (">=", 0.4),
         "far_events_per_s": (">=", 5_000),
+        "state_p99_s": ("<=", 2),
+        "half_open_s": ("<=", 15),
         "agent_rss_mb": ("<=", 150),
     }
     return report

@@ -46,6 +46,18 @@ def test_produced_is_stored_and_pending_and_shed_at_every_moment(tmp_path) -> No
         assert counted() == {"produced": 4, "stored": 0, "pending": 4, "shed": 0, "spooled": 0}
 
 
+def test_a_spool_that_cannot_be_read_counts_as_unknown_and_not_as_empty(tmp_path) -> None:
+    give_identity(tmp_path, CloudServer().authority, ORGANIZATION, STATION)
+    home = tmp_path / "stations" / "CUT-01"
+    with opened(home) as outbox:
+        outbox.append([event(1)])
+        (home / "spool.db").write_bytes(b"no database at all" * 100)
+        told = station_status(home, datetime.now(UTC))
+    assert told["events"]["spooled"] is None
+    assert "unknown (the spool cannot be read)" in "\n".join(status_lines(told, texts_of("en")))
+    assert "알 수 없음" in "\n".join(status_lines(told, texts_of("ko")))
+
+
 def test_status_speaks_to_people_in_both_languages(tmp_path) -> None:
     give_identity(tmp_path, CloudServer().authority, ORGANIZATION, STATION)
     home = tmp_path / "stations" / "CUT-01"

@@ -11,7 +11,7 @@ def status_lines(status: Mapping[str, Any], texts: Mapping[str, str]) -> list[st
     return [
         *_identity(status["identity"], texts),
         *_link(status.get("link"), texts),
-        texts["STATUS.events"].format(**status["events"]),
+        _events(status["events"], texts),
         texts["STATUS.refused"].format(refused=status["refused"], rejected=status["rejected"]),
         _disk(status["disk"], texts),
         _clock(status["clock"], texts),
@@ -34,6 +34,12 @@ def _link(link: Mapping[str, Any] | None, texts: Mapping[str, str]) -> Iterator[
         yield texts["STATUS.no_agent"]
         return
     yield texts["STATUS.link_up" if link["cloud"] else "STATUS.link_down"].format(**link)
+
+
+def _events(events: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+    spooled = events["spooled"]
+    known = texts["STATUS.spool_unknown"] if spooled is None else spooled
+    return texts["STATUS.events"].format(**{**events, "spooled": known})
 
 
 def _disk(disk: Mapping[str, Any], texts: Mapping[str, str]) -> str:

@@ -140,6 +140,7 @@ ROWS: dict[int, FaultRow] = {
             f"{_STORE}what_can_be_read_of_a_damaged_outbox_is_taken_over_in_order",
             f"{_UPLINK}an_event_changed_on_the_disk_is_skipped_with_a_gap",
             f"{_UPLINK}a_bit_flipped_anywhere_in_a_row_is_noticed_and_kept_for_whoever_looks",
+            f"{_SPOOL}a_bit_flipped_in_a_spooled_event_is_set_aside_and_the_rest_goes_on",
             "contract/test_outbox_media.py::test_a_damaged_file_is_never_sent",
             "contract/test_outbox_packages.py::test_a_package_damaged_on_the_disk_is_fetched_again",
             f"{_STATION}a_folder_changed_after_its_check_is_not_loaded_and_is_taken_away",

@@ -3,21 +3,25 @@
 One connection, used from one thread at a time; `SpoolJournal` gives it that thread.
 """
 
+import logging
 import os
 import shutil
 import sqlite3
+import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlite_utils
 
+from edge.outbox.record import DAMAGED
 from edge.outbox.spooling import SpooledEvent, SpoolPolicy
 from edge.station.errors import DiskFullError
 from edge.station.progress import StepRecord
 from edge.station.tally import Attempt
 
+LOG = logging.getLogger("kyndof.spool")
 _FULL, _IOERR, _NOTADB, _CORRUPT = 13, 10, 26, 11
 _PAGE_BYTES = 4096
 _SPARE_BYTES = 1 << 20
@@ -32,6 +36,12 @@ class NewEvent:
     event_id: bytes
     stream: str
     body: bytes
+
+
+def _seal(pseq: int, event: NewEvent) -> int:
+    """Return the checksum (CRC-32) over all of a row."""
+    head = b"%d %s %s " % (pseq, event.stream.encode(), event.event_id)
+    return zlib.crc32(event.body, zlib.crc32(head))
 
 
 class SqliteSpool:
@@ -80,6 +90,11 @@ class SqliteSpool:
         tables = sqlite_utils.Database(connection)
         spool = {"pseq": int, "event_id": bytes, "stream": str, "body": bytes}
         tables["spool"].create(spool, pk="pseq", if_not_exists=True)  # type: ignore[union-attr]
+        if "seal" not in tables["spool"].columns_dict:
+            # Rows that are there stay without one: a full file has no room to be rewritten.
+            tables["spool"].add_column("seal", int)  # type: ignore[union-attr]
+        damaged = {"pseq": int, "reason": str, "body": bytes}
+        tables["damaged"].create(damaged, if_not_exists=True)  # type: ignore[union-attr]
         words = {"name": str, "value": str}
         tables["words"].create(words, pk="name", if_not_exists=True)  # type: ignore[union-attr]
         progress = {
@@ -149,8 +164,11 @@ class SqliteSpool:
         with self._transaction():
             pseq = int(self.recall("next_pseq"))
             self._connection.executemany(
-                "INSERT INTO spool (pseq, event_id, stream, body) VALUES (?, ?, ?, ?)",
-                [(pseq + i, e.event_id, e.stream, e.body) for i, e in enumerate(new)],
+                "INSERT INTO spool (pseq, event_id, stream, body, seal) VALUES (?, ?, ?, ?, ?)",
+                [
+                    (number, e.event_id, e.stream, e.body, _seal(number, e))
+                    for number, e in enumerate(new, start=pseq)
+                ],
             )
             self._set("next_pseq", str(pseq + len(new)))
             self._add_progress(records)
@@ -233,12 +251,42 @@ class SqliteSpool:
                 self._connection.executemany("DELETE FROM progress WHERE piece_id = ?", gone)
 
     def page(self, after_pseq: int, limit: int) -> list[SpooledEvent]:
-        """Return the next events after a number, in order."""
+        """Return the next events after a number, in order.
+
+        What the disk has changed is set aside; the agent gives its number up as one that never
+        comes.
+        """
         rows = self._connection.execute(
-            "SELECT pseq, stream, body FROM spool WHERE pseq > ? ORDER BY pseq LIMIT ?",
+            "SELECT pseq, event_id, stream, body, seal FROM spool WHERE pseq > ?"
+            " ORDER BY pseq LIMIT ?",
             (after_pseq, limit),
         ).fetchall()
-        return [SpooledEvent(pseq=row[0], stream=row[1], body=row[2]) for row in rows]
+        sound, damaged = [], []
+        for pseq, event_id, stream, body, seal in rows:
+            event = NewEvent(event_id=event_id, stream=stream, body=body)
+            if seal is None or seal == _seal(pseq, event):
+                sound.append(SpooledEvent(pseq=pseq, stream=stream, body=body))
+            else:
+                damaged.append((pseq, DAMAGED, body))
+        if damaged:
+            self._set_aside(damaged)
+        if damaged and not sound:
+            return self.page(rows[-1][0], limit)
+        return sound
+
+    def _set_aside(self, damaged: list[tuple[int, str, bytes]]) -> None:
+        LOG.error(
+            "spooled events are damaged",
+            extra={"alarm": "EVENT_DAMAGED", "numbers": [pseq for pseq, _, _ in damaged]},
+        )
+        # Where there is no room for it they stay where they are, and are not sent.
+        with suppress(DiskFullError):
+            with self._transaction():
+                self._connection.executemany("INSERT INTO damaged VALUES (?, ?, ?)", damaged)
+                self._connection.executemany(
+                    "DELETE FROM spool WHERE pseq = ?", [(pseq,) for pseq, _, _ in damaged]
+                )
+            self.waiting_count -= len(damaged)
 
     def bounds(self) -> tuple[int, int]:
         """Return the number before the oldest waiting event, and the last number given."""

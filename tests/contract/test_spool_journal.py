@@ -373,3 +373,30 @@ async def test_facts_written_while_others_are_confirmed_are_counted(tmp_path) ->
     await asyncio.gather(appending, trimming)
     assert journal.unstored_count() == len(await journal.page(0, 10)) == 1
     await journal.close()
+
+
+@pytest.mark.parametrize("column", ["stream", "event_id", "body"])
+def test_a_bit_flipped_in_a_spooled_event_is_set_aside_and_the_rest_goes_on(
+    tmp_path, column
+) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    spool.append([event(n) for n in range(1, 5)])
+    other = {"stream": "state", "event_id": bytes(16), "body": b"something else"}[column]
+    for pseq in (1, 3):
+        spool._connection.execute(f"UPDATE spool SET {column} = ? WHERE pseq = ?", (other, pseq))  # noqa: S608
+    assert [e.pseq for e in spool.page(0, 1)] == [2]
+    assert [e.pseq for e in spool.page(2, 10)] == [4]
+    assert spool.waiting_count == spool.count() == 2
+    assert spool._connection.execute("SELECT pseq FROM damaged").fetchall() == [(1,), (3,)]
+    spool.close()
+
+
+def test_a_spool_from_before_there_were_seals_opens_and_goes_on(tmp_path) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    spool.append([event(1)])
+    spool._connection.execute("ALTER TABLE spool DROP COLUMN seal")
+    spool.close()
+    again = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_2")
+    again.append([event(2)])
+    assert [e.pseq for e in again.page(0, 10)] == [1, 2]
+    again.close()

@@ -16,10 +16,10 @@ class LearnedForStation(Query):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedStyle:
-    """The newest bank of a style, empty without one, and the digests of withdrawn ones."""
+    """A style's newest bank for each bundle, newest first, and the digests of withdrawn ones."""
 
     style: str
-    bank: bytes
+    banks: tuple[bytes, ...] = ()
     withdrawn: tuple[str, ...] = ()
 
 

@@ -16,6 +16,7 @@ STATION_RIGHTS: Mapping[str, str] = {
     "record_station_report": "a station says what it made of its desired state",
     "report_station_fault": "a station or its stream is suspicious",
     "record_model_report": "a station says how it fares with the bundle that it was assigned",
+    "record_calibration": "whoever may use a station's command line calibrates its camera there",
     "store_media": "a station hands in the pictures that its events name",
 }
 

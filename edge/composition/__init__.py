@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge.composition.bundles import Judging, compose_judging, compose_model_agent
 from edge.composition.configuration import Configured, compose_configuration, compose_tuning
-from edge.composition.desk import compose_desk, compose_learned
+from edge.composition.desk import compose_desk, compose_learned, tell_calibrations
 from edge.composition.vision import (
     compose_board,
     compose_calibration,
@@ -334,6 +334,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             "scans": scans.run(),
             "agent": agent.run(),
             "codes": configured.codes.run(),
+            "calibrations": tell_calibrations(settings, station),
             "scanner": scanner.run(),
             "configuration": compose_configuration(settings, configured).run(),
         }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge.infrastructure.station_ruler import StationRuler
     from edge.inspection.table import StationCalibration
     from edge.interfaces.kiosk.calibration_desk import CalibrationDesk
-    from edge.interfaces.kiosk.desk import Desk, KindDoors, Naming
+    from edge.interfaces.kiosk.desk import Desk, KindDoors, Naming, ThicknessDoors
     from edge.interfaces.kiosk.teaching_desk import Taught, TeachingDesk
     from edge.station.events import StationCalibrated
     from edge.station.inspection_record import Shot
@@ -78,6 +78,7 @@ def compose_desk(
         kinds=_kinds(station, inspector, learned),
         teaching=_teaching(settings, station, inspector, learned, (shot, work)),
         calibration=_calibration(settings, station, learned, shot, work),
+        thickness=_thickness(settings),
         named={},
     )
 
@@ -180,6 +181,34 @@ def _teaching(
     )
 
 
+def _thickness(settings: EdgeSettings) -> "ThicknessDoors":
+    from edge.infrastructure.system_time import SystemClock
+    from edge.infrastructure.thickness_file import ThicknessFile
+    from edge.interfaces.kiosk.desk import ThicknessDoors
+    from edge.station.errors import DiskFullError
+
+    file = ThicknessFile(settings.station_home)
+
+    async def keep(style: str, thickness_mm: float, by: str) -> None:
+        at = SystemClock().now().isoformat(timespec="seconds")
+        try:
+            await asyncio.to_thread(file.keep, style, thickness_mm, by, at)
+        except OSError as problem:
+            raise DiskFullError(str(problem)) from problem
+
+    return ThicknessDoors(known=file.known, keep=keep)
+
+
+async def tell_calibrations(settings: EdgeSettings, station: "Workstation") -> None:
+    """Tell the cloud of calibrations that the command line stored, until cancelled."""
+    from edge.infrastructure.calibration_news import CalibrationNews
+
+    async def tell(made: "StationCalibration") -> None:
+        await station.write_down(_calibrated(made), own=True)
+
+    await CalibrationNews(settings.station_home).run(tell)
+
+
 def _calibration(
     settings: EdgeSettings,
     station: "Workstation",
@@ -194,6 +223,7 @@ def _calibration(
         write_calibration,
         write_gauge,
     )
+    from edge.infrastructure.calibration_news import CalibrationNews
     from edge.infrastructure.opencv_calibration import OpenCvBoardFinder, OpenCvLensFitter
     from edge.infrastructure.opencv_tags import OpenCvTagFinder
     from edge.infrastructure.station_ruler import CALIBRATION, GAUGE
@@ -202,9 +232,11 @@ def _calibration(
     from edge.interfaces.kiosk.calibration_desk import CalibrationDesk, CalibrationDoors
 
     folder, home = settings.firmware_config / "boards", settings.station_home
+    news = CalibrationNews(home)
 
     async def keep(made: "StationCalibration") -> None:
         await station.write_down(_calibrated(made))
+        await asyncio.to_thread(news.told, made.calibration_id)
         await asyncio.to_thread(write_calibration, home / CALIBRATION, made)
 
     def usable(path: Path) -> bool:

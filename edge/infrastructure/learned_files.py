@@ -10,7 +10,7 @@ import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from edge.inspection.errors import PrototypesCorruptError
 from edge.inspection.prototypes import Prototypes, learn_prototypes
 
 _LOG = logging.getLogger(__name__)
+_MOST_EARLIER = 8
 _STYLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -167,6 +168,18 @@ class BankFiles:
             return came
         digest = _digest(own)
         return own if note.get("sha256") == digest and digest not in withdrawn else came
+
+    def earlier(self, style: str, withdrawn: Collection[str] = ()) -> Iterator[bytes]:
+        """Give what was taught here before, newest first: for a bundle that came back."""
+        if not _STYLE.fullmatch(style):
+            return
+        for path in sorted(self._folder.glob(f"{style}@*.bank"), reverse=True)[:_MOST_EARLIER]:
+            try:
+                content = path.read_bytes()
+            except OSError:
+                continue
+            if _digest(content) not in withdrawn:
+                yield content
 
 
 def _digest(content: bytes | None) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple, cast
@@ -44,6 +44,9 @@ _NOT_THE_BUNDLES = frozenset(
         "calibration_missing", "tags_hidden", "tags_moved", "garment_not_found",
     }
 )  # fmt: skip
+
+
+_BANKS_READ = 7
 
 
 class FlawDescription(NamedTuple):
@@ -274,20 +277,26 @@ class PipelineInspector:
     def _bank(
         self, task: record.InspectionTask, digest: str, banks_of: tuple[str, ...]
     ) -> StyleBank | None:
-        """Choose the bank taught here, or the one that came when that was for another bundle.
+        """Choose the bank taught here or one that came: the first that is for this bundle.
 
-        A bank of one of ``banks_of`` holds for the bundle ``digest`` too.
+        A bank of one of ``banks_of`` holds for the bundle ``digest`` too. Where none fits, what
+        came stands, and whoever judges by it refuses.
         """
-        own = None
-        if self._taught is not None:
-            taught = self._taught.bank(task.style, task.style_bank, task.withdrawn_banks)
-            own = self._read_bank(taught)
         fitting = {digest, *banks_of}
-        if own is None or own.bundle_digest not in fitting:
-            own = self._read_bank(task.style_bank)
-        if own is not None and own.bundle_digest in fitting:
-            return replace(own, bundle_digest=digest)
-        return own
+        for content in self._contents(task):
+            bank = self._read_bank(content)
+            if bank is not None and bank.bundle_digest in fitting:
+                return replace(bank, bundle_digest=digest)
+        return self._read_bank(task.style_bank)
+
+    def _contents(self, task: record.InspectionTask) -> Iterator[bytes | None]:
+        """Give the style's banks in the order in which they count."""
+        taught, withdrawn = self._taught, task.withdrawn_banks
+        if taught is not None:
+            yield taught.bank(task.style, task.style_bank, withdrawn)
+        yield from (task.style_bank, *task.more_banks)
+        if taught is not None:
+            yield from taught.earlier(task.style, withdrawn)
 
     def _read_bank(self, content: bytes | None) -> StyleBank | None:
         """Read a style's bank once; a corrupt one counts as not taught, which asks a person."""
@@ -295,7 +304,7 @@ class PipelineInspector:
             return None
         if content not in self._banks:
             try:
-                kept = dict(list(self._banks.items())[-1:])
+                kept = dict(list(self._banks.items())[-_BANKS_READ:])
                 self._banks = kept | {content: StyleBank.from_bytes(content)}
             except StyleBankCorruptError:
                 _LOG.exception("style bank refused")

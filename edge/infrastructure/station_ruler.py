@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.infrastructure.calibration_files import read_calibration, read_gauge
+from edge.infrastructure.thickness_file import THICKNESS, ThicknessFile
 from edge.inspection.board import TagBoard
 from edge.inspection.errors import CalibrationFileError
 
@@ -42,7 +43,9 @@ class StationRuler:
         self._table = table
         self._rules = rules
         self._now = now
-        self._marks: tuple[int, int] | None = None
+        self._thickness = ThicknessFile(home)
+        self._typed_mm: dict[str, float] = {}
+        self._marks: tuple[int, ...] | None = None
         self._calibration: StationCalibration | None = None
         self._gauge: GaugeCheck | None = None
         self._damaged = False
@@ -55,9 +58,13 @@ class StationRuler:
         if self._calibration is None:
             if self._rules.calibration_required:
                 return None
-            return None if self._table is None else replace(self._table, doubt=self._doubt(""))
-        made = self._calibration
-        return replace(made.table, doubt=self._doubt(made.calibration_id))
+            return None if self._table is None else self._told(self._table, "")
+        return self._told(self._calibration.table, self._calibration.calibration_id)
+
+    def _told(self, board: TagBoard, calibration_id: str) -> TagBoard:
+        """Add the doubt and what was typed at the kiosk, which stands before the older."""
+        thickness_mm = {**board.thickness_mm, **self._typed_mm}
+        return replace(board, doubt=self._doubt(calibration_id), thickness_mm=thickness_mm)
 
     def problem(self) -> str | None:
         """Return the alarm that stands for what is missing, None when nothing is."""
@@ -77,11 +84,12 @@ class StationRuler:
         return "gauge_check_old" if age > self._rules.gauge_max_age else None
 
     def _look(self) -> None:
-        marks = (_mark(self._home / CALIBRATION), _mark(self._home / GAUGE))
+        marks = tuple(_mark(self._home / file) for file in (CALIBRATION, GAUGE, THICKNESS))
         if marks == self._marks:
             return
         self._marks = marks
         self._damaged = False
+        self._typed_mm = self._thickness.known()
         try:
             self._calibration = read_calibration(self._home / CALIBRATION)
             self._gauge = read_gauge(self._home / GAUGE)

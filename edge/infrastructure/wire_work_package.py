@@ -53,6 +53,7 @@ def decode_work_package(content: bytes, digest: str) -> WorkPackage:
             for person in message.roster
         ),
         style_banks={style.name: style.bank for style in message.styles if style.bank},
+        more_banks={style.name: tuple(style.more_banks) for style in message.styles},
         templates={
             style.name: {template.size: template.content for template in style.templates}
             for style in message.styles

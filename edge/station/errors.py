@@ -226,6 +226,12 @@ class FrameBrokenError(RefusalError):
     code: ClassVar[str] = "FRAME_BROKEN"
 
 
+class ThicknessInvalidError(RefusalError):
+    """What was typed is no thickness of a cloth."""
+
+    code: ClassVar[str] = "THICKNESS_INVALID"
+
+
 class FrameTooLargeError(RefusalError):
     """The camera's picture has more pixels than are judged."""
 

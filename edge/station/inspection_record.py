@@ -22,12 +22,13 @@ class Shot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectionTask:
-    """What is asked of the pipeline."""
+    """What is asked of the pipeline; ``more_banks`` are the style's for other bundles."""
 
     style: str
     spec_version: str
     standard: Standard
     style_bank: bytes | None
+    more_banks: tuple[bytes, ...] = ()
     withdrawn_banks: frozenset[str] = frozenset()
     template: bytes | None = None
     prototypes: bytes = b""

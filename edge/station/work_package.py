@@ -159,7 +159,8 @@ class LearnedKinds:
 class WorkPackage:
     """A whole package and its digest (SHA-256, hex); ``templates`` by style and size.
 
-    ``withdrawn_banks`` are the digests of banks that count nowhere any more.
+    ``more_banks`` are a style's banks for other bundles, newest first; ``withdrawn_banks`` the
+    digests of banks that count nowhere any more.
     """
 
     digest: str
@@ -170,6 +171,7 @@ class WorkPackage:
     work_orders: tuple[WorkOrder, ...] = ()
     roster: tuple[Person, ...] = ()
     style_banks: dict[str, bytes] = field(default_factory=dict)
+    more_banks: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     templates: dict[str, dict[str, bytes]] = field(default_factory=dict)
     withdrawn_banks: frozenset[str] = frozenset()
     prototypes: bytes = b""

@@ -259,15 +259,16 @@ class Workstation:
         basis = self.index.package.digest if self.index else ""
         return Stamp(worker=worker.login if worker else "", basis=basis)
 
-    async def write_down(self, fact: Fact) -> None:
-        """Commit what a supervisor did at the desk, before it counts.
+    async def write_down(self, fact: Fact, *, own: bool = False) -> None:
+        """Commit what a supervisor did at the desk, or the station's ``own``, before it counts.
 
         Raises:
             DiskFullError: the disk takes no more; nothing was kept.
         """
         async with self._lock:
             try:
-                await self._ports.journal.append([fact], self._stamp(None))
+                stamp = replace(self._stamp(None), worker="") if own else self._stamp(None)
+                await self._ports.journal.append([fact], stamp)
             except DiskFullError as error:
                 self.alarms.set("disk_full", on=True, detail=str(error))
                 await self.touch()
@@ -333,6 +334,7 @@ class Workstation:
             spec_version=work.spec_version,
             standard=work.standard,
             style_bank=index.package.style_banks.get(work.order.style) if index else None,
+            more_banks=index.package.more_banks.get(work.order.style, ()) if index else (),
             withdrawn_banks=index.package.withdrawn_banks if index else frozenset(),
             template=index.package.template(work.order.style, work.piece.size) if index else None,
             prototypes=index.package.prototypes if index else b"",

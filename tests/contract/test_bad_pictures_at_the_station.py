@@ -21,11 +21,17 @@ from edge.__main__ import app
 from edge.capture.address import parse_camera
 from edge.composition import compose_board, compose_inspection
 from edge.infrastructure.camera_desk import CameraDesk, open_camera
+from edge.infrastructure.thickness_file import THICKNESS
 from edge.inspection.board import TagBoard
 from edge.inspection.lens import Lens
 from edge.inspection.teaching import Lesson
 from edge.settings import EdgeSettings
-from edge.station.errors import FrameBrokenError, FrameTooLargeError
+from edge.station.errors import (
+    FrameBrokenError,
+    FrameTooLargeError,
+    StyleUnknownError,
+    ThicknessInvalidError,
+)
 from tests.fakes.desk import STYLE, World
 from tests.fakes.inspection_scenes import Table, draw
 from tests.fakes.standards import point
@@ -254,6 +260,40 @@ async def test_the_kiosks_teaching_takes_none_of_them_and_says_why(
     assert len(list((world.folder / "teaching").glob("*"))) == 1
     await world.desk.act("close", {})
     assert not (world.folder / "teaching").exists()
+
+
+async def test_a_thickness_typed_at_the_kiosk_is_measured_by_at_once_and_after_a_restart(
+    tmp_path: Path, pipeline, bank: bytes, camera: Shown, good: list[np.ndarray]
+) -> None:
+    unknown = fleet.Standard(points=STANDARD.points, checks=["measure"])
+    for measured in unknown.points:
+        measured.ClearField("thickness_mm")
+    ruled: list[World] = []
+    world = World(tmp_path / "home", pipeline, camera, lambda: ruled[0].learned.ruler.board())
+    ruled.append(await world.ready(bank=bank, standard=unknown))
+    await world.signed_in()
+    assert "CANNOT_MEASURE" in await outcomes(world, png(good[5]), 1)
+    act = world.desk.act
+    for typed in ("", "thick", "0", "-1", "nan", "100", "1e3"):
+        with pytest.raises(ThicknessInvalidError):
+            await act("set-thickness", {"style": STYLE, "thickness_mm": typed})
+    with pytest.raises(StyleUnknownError):
+        await act("set-thickness", {"style": "COAT", "thickness_mm": "0.6"})
+    await act("set-thickness", {"style": STYLE, "thickness_mm": "0,6"})
+    assert world.desk.state()["thickness_mm"] == {STYLE: 0.6}
+    assert set(await outcomes(world, png(good[5]), 2)) <= {"PASS", "REVIEW"}
+    again = World(tmp_path / "home", pipeline, camera)
+    assert again.learned.ruler.board().thickness_mm == {STYLE: 0.6}
+    (world.folder / THICKNESS).write_text('{"styles": {"JK-01": {"thickness_mm": -3}}}')
+    assert world.learned.ruler.board().thickness_mm == {}
+
+
+async def outcomes(world: World, content: bytes, piece: int) -> list[str]:
+    world.camera.put(content)
+    await world.finished(piece)
+    shown = world.stand.station.state.shown
+    assert shown is not None
+    return [measured.outcome for measured in shown.record.measurements]
 
 
 def kyndof_edge(*arguments: str | Path) -> object:

@@ -67,14 +67,18 @@ class World:
         )
 
     async def ready(
-        self, bank: bytes = b"", prototypes: bytes = b"", standard: fleet.Standard | None = None
+        self,
+        bank: bytes = b"",
+        prototypes: bytes = b"",
+        standard: fleet.Standard | None = None,
+        more_banks: tuple[bytes, ...] = (),
     ) -> "World":
         package = home.package()
         if standard is not None:
             package.work_orders[0].steps[0].standard.CopyFrom(standard)
         package.roster[1].stages[:] = ["CUT", "SEW"]
         if bank:
-            package.styles.add(name=STYLE, bank=bank)
+            package.styles.add(name=STYLE, bank=bank, more_banks=more_banks)
         package.prototypes = prototypes
         await self.stand.ready(package)
         return self

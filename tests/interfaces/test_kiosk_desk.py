@@ -50,6 +50,7 @@ ACTS = (
     "calibrate-flat",
     "calibrate-finish",
     "gauge",
+    "set-thickness",
     "close",
 )
 pytestmark = [pytest.mark.requirement("KSK", "DEF"), pytest.mark.timeout(180)]
@@ -240,6 +241,27 @@ async def test_a_bank_taught_for_another_bundle_gives_way_to_the_one_that_came(
     assert "style_not_taught" not in world.stand.station.state.shown.record.reasons
 
 
+async def test_the_bank_that_fits_is_found_behind_newer_ones_for_other_bundles(
+    tmp_path: Path, pipeline, bank: bytes
+) -> None:
+    """Before a rollout and after it was taken back two bundles want a bank each."""
+    newer = replace(StyleBank.from_bytes(bank), bundle_digest="0" * 64).to_bytes()
+    came = await World(tmp_path / "a", pipeline).ready(bank=newer, more_banks=(newer, bank))
+    own = await World(tmp_path / "b", pipeline).ready(bank=newer)
+    own.learned.banks.keep(STYLE, bank, b"before", "2026-05-03T09:00:00+00:00")
+    own.learned.banks.keep(STYLE, newer, newer, "2026-05-04T09:00:00+00:00")
+    for world in (came, own):
+        await world.signed_in()
+        assert await world.judged(Cloths().good(), 1) == ()
+        record = world.stand.station.state.shown.record
+        assert (record.reasons, record.threshold_score > 0) == ((), True)
+    alone = await World(tmp_path / "c", pipeline).ready(bank=newer)
+    await alone.signed_in()
+    alone.camera.frame = Cloths().good()
+    await alone.finished(1)
+    assert alone.stand.station.state.refusal.code == "INSPECTION_UNAVAILABLE"
+
+
 def test_a_bank_taught_here_counts_until_another_one_comes(tmp_path: Path) -> None:
     banks = BankFiles(tmp_path)
     assert banks.bank(STYLE, b"came") == b"came"
@@ -251,6 +273,9 @@ def test_a_bank_taught_here_counts_until_another_one_comes(tmp_path: Path) -> No
     assert again.bank("COAT", None) is None
     banks.keep(STYLE, b"own again", b"newer", "2026-05-05T09:00:00+00:00")
     assert again.bank(STYLE, b"newer") == b"own again"
+    assert list(again.earlier(STYLE)) == [b"own again", b"own"]
+    assert list(again.earlier(STYLE, gone)) == [b"own again"]
+    assert not list(again.earlier("../out"))
     assert len(list(tmp_path.glob(f"{STYLE}@*.bank"))) == 2
     (tmp_path / f"{STYLE}.bank").write_bytes(b"damaged")
     assert again.bank(STYLE, b"newer") == b"newer"

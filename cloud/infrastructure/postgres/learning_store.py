@@ -143,12 +143,15 @@ UPDATE taught_banks SET withdrawn_by = $3, withdrawn_reason = $4, withdrawn_at =
 WHERE organization_id = $1 AND bank_id = $2
 """
 
-# Each style's newest bank in use, and the newest fifty of those withdrawn.
+# Each style's newest banks, one for each bundle of the newest three, and those withdrawn last.
 _STYLES = """
 SELECT style,
-       (SELECT content FROM taught_banks b
-        WHERE b.organization_id = $1 AND b.style = s.style AND b.withdrawn_at IS NULL
-        ORDER BY b.taught_at DESC, b.bank_id DESC LIMIT 1) AS bank,
+       ARRAY(SELECT n.content FROM (
+               SELECT DISTINCT ON (b.bundle_digest) b.content, b.taught_at, b.bank_id
+               FROM taught_banks b
+               WHERE b.organization_id = $1 AND b.style = s.style AND b.withdrawn_at IS NULL
+               ORDER BY b.bundle_digest, b.taught_at DESC, b.bank_id DESC) n
+             ORDER BY n.taught_at DESC, n.bank_id DESC LIMIT 3) AS banks,
        ARRAY(SELECT sha256 FROM taught_banks b
              WHERE b.organization_id = $1 AND b.style = s.style AND b.withdrawn_at IS NOT NULL
              ORDER BY b.withdrawn_at DESC, b.bank_id DESC LIMIT 50) AS withdrawn
@@ -204,7 +207,7 @@ class PostgresBankStore:
         return [
             LearnedStyle(
                 style=row["style"],
-                bank=row["bank"] or b"",
+                banks=tuple(row["banks"]),
                 withdrawn=tuple(sorted(row["withdrawn"])),
             )
             for row in rows

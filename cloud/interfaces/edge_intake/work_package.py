@@ -74,11 +74,16 @@ def build_package(
 
 
 def _style(name: str, files: StyleFiles, taught: LearnedStyle | None) -> fleet_pb2.Style:
-    """Return what is known of a style; what people taught stands before the folder's bank."""
-    bank = taught.bank if taught is not None else b""
+    """Return what is known of a style; what people taught stands before the folder's bank.
+
+    The folder's comes along: a taught one may be for a bundle that does not run there.
+    """
+    known = (*(taught.banks if taught is not None else ()), files.bank(name) or b"")
+    banks = tuple(bank for bank in dict.fromkeys(known) if bank)
     return fleet_pb2.Style(
         name=name,
-        bank=bank or files.bank(name) or b"",
+        bank=banks[0] if banks else b"",
+        more_banks=banks[1:],
         withdrawn_banks=taught.withdrawn if taught is not None else (),
         templates=[
             fleet_pb2.Template(size=size, content=content)

@@ -14,11 +14,14 @@ from edge.station.errors import (
     FlawNotDescribedError,
     KindInvalidError,
     StationBusyError,
+    StyleUnknownError,
     SupervisorNeededError,
+    ThicknessInvalidError,
 )
 from edge.station.inspection_record import Finding
 from edge.station.workstation import Workstation
 
+THICKEST_MM = 100.0
 _KIND = re.compile(r"[^\W_](?:[\w \-]{0,38}[^\W_])?")
 Json = Mapping[str, object]
 
@@ -45,6 +48,14 @@ class KindDoors:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ThicknessDoors:
+    """How thick cloths are: ``keep`` takes style, millimetres and who typed them."""
+
+    known: Callable[[], Mapping[str, float]]
+    keep: Callable[[str, float, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What a supervisor may do here; every act asks for the right again."""
 
@@ -52,6 +63,7 @@ class Desk:
     kinds: KindDoors
     teaching: TeachingDesk
     calibration: CalibrationDesk
+    thickness: ThicknessDoors
     named: dict[tuple[str, int], str]
 
     def may(self) -> bool:
@@ -93,6 +105,8 @@ class Desk:
             await self._name(given, by)
         elif act == "unname-finding":
             await self._unname(given, by)
+        elif act == "set-thickness":
+            await self._set_thickness(given, by)
         elif act == "teach-begin":
             self.calibration.close()
             await self.teaching.begin(given.get("style", ""))
@@ -116,6 +130,7 @@ class Desk:
             "supervises": self.may(),
             "styles": list(self.teaching.styles()),
             "boards": list(self.calibration.boards()),
+            "thickness_mm": dict(self.thickness.known()),
             "named": {str(i): kind for (of, i), kind in self.named.items() if of == picture},
             "kinds": [{"kind": kind, "count": count} for kind, count in sorted(counts.items())],
             "fewest_count": self.kinds.fewest_count,
@@ -138,6 +153,25 @@ class Desk:
         if not await self.kinds.keep(naming):
             raise FlawNotDescribedError
         self.named[naming.picture_sha256, naming.index] = kind
+
+    async def _set_thickness(self, given: Mapping[str, str], by: str) -> None:
+        """Measure a style by a thickness that somebody typed.
+
+        Raises:
+            StyleUnknownError: no open work order has it.
+            ThicknessInvalidError: no thickness that a cloth can have.
+            DiskFullError: it cannot be kept.
+        """
+        style, typed = given.get("style", ""), given.get("thickness_mm", "").replace(",", ".")
+        if style not in self.teaching.styles():
+            raise StyleUnknownError(style, style=style)
+        try:
+            thickness_mm = float(typed)
+        except ValueError as error:
+            raise ThicknessInvalidError(typed) from error
+        if not 0 < thickness_mm < THICKEST_MM:
+            raise ThicknessInvalidError(typed)
+        await self.thickness.keep(style, thickness_mm, by)
 
     async def _unname(self, given: Mapping[str, str], by: str) -> None:
         """Take back the name that was given to a finding of the shown picture.

@@ -3,7 +3,7 @@ import { icon, make } from "./dom.js";
 import { actAtDesk } from "./station.js";
 import { either, say } from "./texts.js";
 
-/** @typedef {{ open: boolean, page: "menu" | "teach" | "calibrate", naming: number | null }} DeskWish */
+/** @typedef {{ open: boolean, page: "menu" | "teach" | "calibrate" | "thickness", naming: number | null }} DeskWish */
 
 /** What the supervisor looks at; the station knows only what runs. @type {DeskWish} */
 const wish = { open: false, page: "menu", naming: null };
@@ -87,11 +87,13 @@ export function deskView(state) {
   if (wish.page === "calibrate") {
     return [...choiceView(language, "calibrate_choose", boardButtons(language, desk)), ...warning];
   }
+  if (wish.page === "thickness") return [...choiceView(language, "thickness_choose", thicknessRows(language, desk)), ...warning];
   return [
     ...choiceView(language, "desk_choose", [
       button(say(language, "page.teach"), () => go({ page: "teach" })),
       button(say(language, "page.calibrate"), () => go({ page: "calibrate" })),
       button(say(language, "page.gauge"), () => void press(language, "gauge")),
+      button(say(language, "page.thickness"), () => go({ page: "thickness" })),
     ]),
     ...warning,
   ];
@@ -143,6 +145,20 @@ function choiceView(language, key, choices) {
 function styleButtons(language, desk) {
   if (desk.styles.length === 0) return [make("p", { class: "lead" }, say(language, "page.no_styles"))];
   return desk.styles.map((style) => button(style, () => void press(language, "teach-begin", { style })));
+}
+
+/** @param {Language} language @param {Desk} desk */
+function thicknessRows(language, desk) {
+  if (desk.styles.length === 0) return [make("p", { class: "lead" }, say(language, "page.no_styles"))];
+  return desk.styles.map((style) => {
+    const known = desk.thickness_mm[style];
+    const input = /** @type {HTMLInputElement} */ (make("input", {
+      type: "text", inputmode: "decimal", maxlength: "6", autocomplete: "off", value: known === undefined ? "" : String(known),
+      "aria-label": say(language, "page.thickness_of", { style }),
+    }));
+    const save = button(say(language, "page.thickness_save"), () => void press(language, "set-thickness", { style, thickness_mm: input.value }), "primary");
+    return make("div", { class: "thickness" }, make("b", {}, style), input, make("span", {}, "mm"), save);
+  });
 }
 
 /** @param {Language} language @param {Desk} desk */

@@ -76,6 +76,7 @@
  * @property {boolean} supervises
  * @property {string[]} styles
  * @property {string[]} boards
+ * @property {Record<string, number>} thickness_mm
  * @property {Record<string, string>} named
  * @property {{ kind: string, count: number }[]} kinds
  * @property {number} fewest_count

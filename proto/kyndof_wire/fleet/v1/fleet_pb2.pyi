@@ -1091,6 +1091,7 @@ class Style(_message.Message):
     BANK_FIELD_NUMBER: _builtins.int
     TEMPLATES_FIELD_NUMBER: _builtins.int
     WITHDRAWN_BANKS_FIELD_NUMBER: _builtins.int
+    MORE_BANKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Stable name: demo-bodice."""
     bank: _builtins.bytes
@@ -1103,6 +1104,10 @@ class Style(_message.Message):
     def withdrawn_banks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """SHA-256 hex of banks that were withdrawn: they count nowhere any more."""
 
+    @_builtins.property
+    def more_banks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Banks of the same style for other bundles, newest first: the station takes what fits its own."""
+
     def __init__(
         self,
         *,
@@ -1110,10 +1115,11 @@ class Style(_message.Message):
         bank: _builtins.bytes = ...,
         templates: _abc.Iterable[Global___Template] | None = ...,
         withdrawn_banks: _abc.Iterable[_builtins.str] | None = ...,
+        more_banks: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "name", b"name", "templates", b"templates", "withdrawn_banks", b"withdrawn_banks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bank", b"bank", "more_banks", b"more_banks", "name", b"name", "templates", b"templates", "withdrawn_banks", b"withdrawn_banks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

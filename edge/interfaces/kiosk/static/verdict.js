@@ -91,7 +91,7 @@ function outcomeMark(language, outcome) {
     "span",
     { class: `outcome ${outcome}` },
     icon(outcome),
-    say(language, `outcome.${outcome}`),
+    make("span", { class: "word" }, say(language, `outcome.${outcome}`)),
   );
 }
 
@@ -151,7 +151,7 @@ function stitches(language, rows) {
   const keys = ["page.pitch", "page.nominal", "page.evenness", "page.skipped", "page.result"];
   const table = make(
     "table",
-    {},
+    { class: "stacked" },
     make("caption", {}, `${say(language, "page.stitches")} (mm)`),
     head(language, ["page.point", ...keys]),
   );
@@ -165,7 +165,7 @@ function stitches(language, rows) {
         {},
         make("td", {}, title),
         make("td", { class: "value" }, number(row.pitch_mm, 2), make("small", {}, spread)),
-        make("td", {}, `${number(row.nominal_mm, 1)} ${tolerance(row.lower_mm, row.upper_mm, 1)}`),
+        make("td", {}, number(row.nominal_mm, 1), make("small", {}, ` ${tolerance(row.lower_mm, row.upper_mm, 1)}`)),
         make("td", {}, uneven, make("small", {}, ` ≤ ${(row.max_cv_ratio * 100).toFixed(0)} %`)),
         make("td", {}, row.skipped_count === null ? "–" : String(row.skipped_count)),
         make("td", {}, outcomeMark(language, row.outcome)),

@@ -6,12 +6,12 @@ import os
 import signal
 import socket
 
-import psutil
 import pytest
 
 from edge.infrastructure.child_process import AgentChild
 from edge.infrastructure.systemd_notify import ServiceManager, service_manager
 from tests.fakes.floor import environment, until
+from tests.journeys.factory import family
 
 pytestmark = pytest.mark.requirement("DEP")
 
@@ -115,7 +115,7 @@ async def test_an_agent_that_hangs_is_killed_and_started_again(tmp_path) -> None
         )
 
     def agents() -> list[int]:
-        return [p.pid for p in psutil.Process().children() if "sync" in p.cmdline()]
+        return family(os.getpid(), "sync")
 
     link = tmp_path / "stations" / "CUT-01" / "link.json"
     child = AgentChild(surroundings, silence_s=20)

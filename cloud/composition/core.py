@@ -348,6 +348,7 @@ def _stores(
         permission_store,
         production_store,
         resource_locks,
+        station_log_store,
         station_store,
     )
     from cloud.infrastructure.postgres.roster import roster_store
@@ -359,7 +360,7 @@ def _stores(
     for stores in (
         approval_store, audit_store, idempotency_store, inspection_store, learning_store,
         organization_store, permission_store, production_store, station_store, printer,
-        resource_locks, configuration_store,
+        resource_locks, configuration_store, station_log_store,
     ):  # fmt: skip
         merged |= stores.STORES
     merged[CertificateAuthority] = lambda _connection, _organization: authority

@@ -14,6 +14,7 @@ STATION_RIGHTS: Mapping[str, str] = {
     "record_station_presence": "a station comes and goes",
     "record_station_state": "a station shows what it is doing",
     "record_station_report": "a station says what it made of its desired state",
+    "record_station_logs": "a station sends the log lines that a person asked for",
     "report_station_fault": "a station or its stream is suspicious",
     "record_model_report": "a station says how it fares with the bundle that it was assigned",
     "record_calibration": "whoever may use a station's command line calibrates its camera there",

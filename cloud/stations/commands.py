@@ -421,3 +421,34 @@ class RecordStationImport(Command):
     pictures_new_count: int
     pictures_known_count: int
     pictures_refused_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of a station's log, as the station sent it: without secrets, 500 characters."""
+
+    at: str
+    level: str
+    logger: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskForStationLogs(Command):
+    """Ask a station for its newest warnings and errors; a question that waits stays the same."""
+
+    domain = "stations"
+
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStationLogs(Command):
+    """Keep what a station answered; an answer that nobody waits for changes nothing."""
+
+    domain = "stations"
+
+    station_id: str
+    log_request_id: str
+    lines: tuple[LogLine, ...]
+    left_out_count: int

@@ -148,3 +148,23 @@ class StationConfigurationReported(DomainEvent):
     wished: str
     code: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationLogsAsked(DomainEvent):
+    """Somebody wants to see a station's log."""
+
+    station_id: str
+    station_name: str
+    log_request_id: str
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationLogsTold(DomainEvent):
+    """A station's log can be seen."""
+
+    station_id: str
+    station_name: str
+    log_request_id: str
+    lines_count: int

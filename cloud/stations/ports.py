@@ -16,7 +16,12 @@ from cloud.stations.commands import (
 from cloud.stations.configuration import ConfigurationField, Document
 from cloud.stations.enrolment import JoinToken
 from cloud.stations.event_log import AppendPlan, Cursor
-from cloud.stations.queries import ConfigurationVersionView, DisputeView, MediaView
+from cloud.stations.queries import (
+    ConfigurationVersionView,
+    DisputeView,
+    MediaView,
+    StationLogsView,
+)
 from cloud.stations.station import Station, StationState, StationStatus
 
 
@@ -274,4 +279,16 @@ class MediaStore(Protocol):
 
     async def find(self, sha256: str) -> MediaView | None:
         """Return a visible picture."""
+        ...
+
+
+class StationLogStore(Protocol):
+    """The last question for a station's log, and its answer."""
+
+    async def find(self, station_id: str, station_name: str) -> StationLogsView:
+        """Return it; an empty one where nobody ever asked."""
+        ...
+
+    async def keep(self, logs: StationLogsView) -> None:
+        """Put it in the place of the one before."""
         ...

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cloud.commands.command import Query
+from cloud.stations.commands import LogLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +310,7 @@ class Wish:
     model_digest: str = ""
     rollout_id: str = ""
     trial: WishedTrial | None = None
+    log_request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,3 +337,30 @@ class Upload:
     size_bytes: int
     content_type: str
     event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindStationLogs(Query):
+    """What did a station last answer when somebody asked for its log?"""
+
+    restricted = True
+    domain = "stations"
+
+    station_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationLogsView:
+    """Warnings and errors of a station, oldest first; ``answered_at`` None: it has not answered.
+
+    ``log_request_id`` is empty where nobody ever asked. ``left_out_count`` lines were not sent.
+    """
+
+    station_id: str
+    station_name: str
+    log_request_id: str = ""
+    asked_by: str = ""
+    asked_at: datetime | None = None
+    answered_at: datetime | None = None
+    lines: tuple[LogLine, ...] = ()
+    left_out_count: int = 0

@@ -145,6 +145,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
     from edge.infrastructure.identity_files import IdentityFolder
     from edge.infrastructure.identity_rotation import IdentityRotation, RotationRules
     from edge.infrastructure.link_report import LinkReporter, LinkStatus
+    from edge.infrastructure.log_courier import LogCourier
     from edge.infrastructure.mqtt_agent import BrokerAddress, MqttAgent
     from edge.infrastructure.package_store import PackageStore
     from edge.infrastructure.sync_agent import SyncAgent, trim_interval_s
@@ -172,6 +173,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         identity.station_id,
         ConfigurationCourier(ConfigurationFolder(home / "configuration")),
         compose_model_agent(settings, AGENT_VERSION),
+        LogCourier(home),
     )
     agent = SyncAgent(
         outbox=outbox,

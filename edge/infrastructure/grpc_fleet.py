@@ -17,6 +17,7 @@ from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceStub
 from edge.infrastructure.configuration_courier import ConfigurationCourier
 from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.grpc_models import ModelAgent
+from edge.infrastructure.log_courier import LogCourier
 from edge.infrastructure.package_store import AppliedWish, PackageStore
 from edge.outbox.errors import WorkPackageDamagedError
 
@@ -39,16 +40,19 @@ class FleetAgent:
         station_id: Callable[[], str],
         configuration: ConfigurationCourier | None = None,
         models: ModelAgent | None = None,
+        logs: LogCourier | None = None,
     ) -> None:
         self._store = store
         self._station_id = station_id
         self._configuration = configuration
         self._models = models
+        self._logs = logs
         self._told: ReportStateRequest | None = None
 
     async def run(self, channel: grpc.aio.Channel) -> None:
         """Follow desired state until the channel is closed."""
-        beside = [] if self._models is None else [asyncio.create_task(self._models.run(channel))]
+        followers = [one for one in (self._models, self._logs) if one is not None]
+        beside = [asyncio.create_task(one.run(channel)) for one in followers]
         try:
             await self._follow(FleetServiceStub(channel))
         finally:
@@ -123,6 +127,8 @@ class FleetAgent:
             return
         if self._models is not None:
             self._models.wished(wish, station_id)
+        if self._logs is not None:
+            self._logs.wished(wish)
         if self._configuration is not None:
             await self._configuration.follow(stub, wish, station_id)
         fresh = AppliedWish(

@@ -66,6 +66,7 @@ ROUTES = {
     ("POST", "/stations/{station_id}/join-tokens"): "issue_join_token",
     ("POST", "/stations/{station_id}/revocation"): "revoke_station",
     ("PUT", "/stations/{station_id}/configuration"): "configure_station",
+    ("POST", "/stations/{station_id}/logs"): "ask_for_station_logs",
     ("POST", "/rollouts"): "create_rollout",
     ("POST", "/rollouts/{rollout_id}/approval"): "approve_rollout",
     ("POST", "/rollouts/{rollout_id}/start"): "start_rollout",
@@ -127,6 +128,7 @@ METHODS = {
         "record_station_gap", "report_station_fault",
     },
     "FleetService.ReportState": {"record_station_report", "record_model_report"},
+    "FleetService.SendLogs": {"record_station_logs"},
     "MediaService.OfferMedia": {"store_media"},
     "MediaService.CompleteMedia": {"store_media"},
 }  # fmt: skip

@@ -34,6 +34,7 @@ from cloud.infrastructure.postgres import (
     learning_store,
     production_store,
     rollout_store,
+    station_log_store,
     station_store,
 )
 from cloud.infrastructure.postgres.floor_store import PostgresRoster
@@ -275,6 +276,7 @@ async def intake_over(
         **bundle_store.STORES,
         **rollout_store.STORES,
         **configuration_store.STORES,
+        **station_log_store.STORES,
         **bundle_ports(ONE_MACHINE, folder / "keys"),
         **learning_store.STORES,
         **learners(),

@@ -69,7 +69,10 @@ ON CONFLICT (organization_id, station_id) DO UPDATE SET
     THEN excluded.wished_at ELSE w.wished_at END,
   work_digest = excluded.work_digest,
   config_digest = excluded.config_digest
-RETURNING generation, work_digest, config_digest, model_digest, rollout_id, trial_rules
+RETURNING generation, work_digest, config_digest, model_digest, rollout_id, trial_rules,
+  coalesce((SELECT l.log_request_id FROM station_logs l
+            WHERE l.organization_id = $1 AND l.station_id = $2 AND l.answered_at IS NULL), '')
+    AS log_request_id
 """
 #: Only what concerns pieces: a badge or an alarm must not make another package.
 _WATERMARK = """

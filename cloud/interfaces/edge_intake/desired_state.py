@@ -35,6 +35,8 @@ _CONCERNED_TYPES = frozenset(
         "station_configured",
         "station_registered",
         "station_revoked",
+        "station_logs_asked",
+        "station_logs_told",
         "flaw_named",
         "style_taught",
         "bank_withdrawn",

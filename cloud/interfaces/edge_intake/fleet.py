@@ -16,6 +16,8 @@ from kyndof_wire.fleet.v1.fleet_pb2 import (
     ModelReport,
     ReportStateRequest,
     ReportStateResponse,
+    SendLogsRequest,
+    SendLogsResponse,
     TrialRules,
     TrialState,
     WatchDesiredStateRequest,
@@ -33,6 +35,8 @@ from cloud.stations.commands import (
     CameraCapabilities,
     CameraControl,
     ConfigurationReport,
+    LogLine,
+    RecordStationLogs,
     RecordStationReport,
 )
 from cloud.stations.queries import StationConfigurationDocument, Wish
@@ -42,10 +46,12 @@ LOOK_S = 5.0
 LARGEST_GENERATION = 2**63 - 1
 LONGEST_TEXT = 500
 MOST_LISTED = 200
+LARGEST_LEFT_OUT = 2**31 - 1
 
 WatchContext = grpc.aio.ServicerContext[WatchDesiredStateRequest, WatchDesiredStateResponse]
 PackageContext = grpc.aio.ServicerContext[GetWorkPackageRequest, GetWorkPackageResponse]
 ConfigurationContext = grpc.aio.ServicerContext[GetConfigurationRequest, GetConfigurationResponse]
+LogsContext = grpc.aio.ServicerContext[SendLogsRequest, SendLogsResponse]
 ReportContext = grpc.aio.ServicerContext[ReportStateRequest, ReportStateResponse]
 
 
@@ -135,6 +141,33 @@ class FleetDoor(FleetServiceServicer):
             await refuse(context, error)
         return ReportStateResponse()
 
+    async def SendLogs(  # noqa: N802  the wire names it
+        self, request: SendLogsRequest, context: LogsContext
+    ) -> SendLogsResponse:
+        """Keep the lines that somebody asked for."""
+        caller = await self._admission.admit(context)
+        if len(request.lines) > MOST_LISTED:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"at most {MOST_LISTED} lines")
+        command = RecordStationLogs(
+            station_id=caller.station_id,
+            log_request_id=_clean(request.log_request_id),
+            lines=tuple(
+                LogLine(
+                    at=_clean(line.at),
+                    level=_clean(line.level),
+                    logger=_clean(line.logger),
+                    message=_clean(line.message),
+                )
+                for line in request.lines
+            ),
+            left_out_count=min(request.left_out, LARGEST_LEFT_OUT),
+        )
+        try:
+            await self._bus.send(command, caller.context)
+        except CommandError as error:
+            await refuse(context, error)
+        return SendLogsResponse()
+
 
 def _response(wish: Wish) -> WatchDesiredStateResponse:
     trial = wish.trial
@@ -144,6 +177,7 @@ def _response(wish: Wish) -> WatchDesiredStateResponse:
         config_digest=wish.config_digest,
         model_digest=wish.model_digest,
         rollout_id=wish.rollout_id,
+        log_request_id=wish.log_request_id,
         trial_rules=None
         if trial is None
         else TrialRules(

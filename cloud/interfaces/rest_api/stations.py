@@ -10,6 +10,7 @@ from cloud.interfaces.rest_api.access import Asker
 from cloud.interfaces.rest_api.conditional import Expected, tagged
 from cloud.interfaces.rest_api.pages import Paged
 from cloud.stations.commands import (
+    AskForStationLogs,
     ConfigureStation,
     IssueJoinToken,
     RegisterStation,
@@ -19,10 +20,12 @@ from cloud.stations.queries import (
     ConfigurationVersionView,
     FindStation,
     FindStationConfiguration,
+    FindStationLogs,
     IssuedJoinToken,
     ListStationConfigurations,
     ListStations,
     StationConfigurationView,
+    StationLogsView,
     StationView,
 )
 
@@ -120,7 +123,22 @@ def router(bus: CommandBus) -> APIRouter:
         query = ListStationConfigurations(station_id=station_id)
         return turn.page(await bus.ask(query, context), _number_of, is_sorted=True)
 
+    _add_logs(routes, bus)
     return routes
+
+
+def _add_logs(routes: APIRouter, bus: CommandBus) -> None:
+    @routes.post("/stations/{station_id}/logs", status_code=202)
+    async def ask_for_logs(station_id: str, context: Asker) -> StationLogsView:
+        """Ask a station for its newest warnings and errors; the answer comes by itself."""
+        asked: StationLogsView = await bus.send(AskForStationLogs(station_id=station_id), context)
+        return asked
+
+    @routes.get("/stations/{station_id}/logs")
+    async def logs(station_id: str, context: Asker) -> StationLogsView:
+        """Return what a station answered last, oldest line first."""
+        found: StationLogsView = await bus.ask(FindStationLogs(station_id=station_id), context)
+        return found
 
 
 def _as_json(document: dict[str, dict[str, bool | int | float | str | None]]) -> str:

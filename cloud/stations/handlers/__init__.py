@@ -3,6 +3,7 @@
 from cloud.commands.command import Command, Query
 from cloud.commands.ports import Handler
 from cloud.stations.commands import (
+    AskForStationLogs,
     BuryEvent,
     ConfigureStation,
     DisputeEvent,
@@ -12,6 +13,7 @@ from cloud.stations.commands import (
     RecordStationEvents,
     RecordStationGap,
     RecordStationImport,
+    RecordStationLogs,
     RecordStationPresence,
     RecordStationReport,
     RecordStationState,
@@ -55,11 +57,17 @@ from cloud.stations.handlers.intake import (
     report_station_fault,
     store_media,
 )
+from cloud.stations.handlers.logs import (
+    ask_for_station_logs,
+    find_station_logs,
+    record_station_logs,
+)
 from cloud.stations.handlers.renewal import renew_station_certificate
 from cloud.stations.queries import (
     FindMedia,
     FindStation,
     FindStationConfiguration,
+    FindStationLogs,
     ListDisputes,
     ListStationConfigurations,
     ListStations,
@@ -77,6 +85,8 @@ COMMANDS: dict[type[Command], Handler] = {
     RecordStationEvents: record_station_events,
     RecordStationGap: record_station_gap,
     RecordStationImport: record_station_import,
+    AskForStationLogs: ask_for_station_logs,
+    RecordStationLogs: record_station_logs,
     RecordStationPresence: record_station_presence,
     RecordStationState: record_station_state,
     RecordStationReport: record_station_report,
@@ -97,4 +107,5 @@ QUERIES: dict[type[Query], Handler] = {
     FindStationConfiguration: find_station_configuration,
     ListStationConfigurations: list_station_configurations,
     StationConfigurationDocument: station_configuration_document,
+    FindStationLogs: find_station_logs,
 }

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 
-import type { Approval, ApprovalLine, Calibration, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, ModelBundle, MyAccess, NamedKind, NotificationPage, Organization, Person, Piece, RegistryProblem, Rollout, RolloutDefaults, SignInMethods, Station, StationConfiguration, TaughtBank, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
+import type { Approval, ApprovalLine, Calibration, Conversation, ConversationLine, Dispute, Entry, Explanation, Floor, Invitation, Job, JobQueue, Me, ModelBundle, MyAccess, NamedKind, NotificationPage, Organization, Person, Piece, RegistryProblem, Rollout, RolloutDefaults, SignInMethods, Station, StationConfiguration, StationLogs, TaughtBank, WebhookDelivery, WebhookEndpoint, WebhookSubscription, Wishes, WorkOrder, WorkOrderPage } from "@/api/schema";
 import { act, read, readTagged } from "@/api/client";
 import { keepResults } from "@/live/floor_patch";
 
@@ -30,6 +30,7 @@ export const keys = {
   conversation: (id: string) => ["conversations", id] as const,
   configurations: ["station-configuration"] as const,
   configuration: (id: string) => ["station-configuration", id] as const,
+  stationLogs: ["station-logs"] as const,
   registryProblems: ["registry-problems"] as const,
   rollouts: ["rollouts"] as const,
   stations: ["stations"] as const,
@@ -155,6 +156,13 @@ export const configurationQuery = (id: string) =>
     },
     // That a station came or went is no event of its configuration.
     refetchInterval: ({ state }) => (state.data?.answer.standing === "away" ? QUIET_MS : false),
+  });
+
+/** What a station answered last when somebody asked for its log. */
+export const stationLogsQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...keys.stationLogs, id],
+    queryFn: ({ signal }) => read<StationLogs>(`/stations/${encodeURIComponent(id)}/logs`, signal),
   });
 
 const BUSY_MS = 3000;

@@ -59,6 +59,7 @@ export type FloorStation = Answer<Schemas["FloorStation"]> & {
 export type Floor = Omit<Answer<Schemas["FloorView"]>, "stations"> & { stations: FloorStation[] };
 
 export type StationConfiguration = Answer<Schemas["StationConfigurationView"]>;
+export type StationLogs = Answer<Schemas["StationLogsView"]>;
 export type ConfigurationField = Answer<Schemas["ConfigurationFieldView"]>;
 
 export interface StationResult {

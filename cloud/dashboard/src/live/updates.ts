@@ -15,6 +15,7 @@ const BY_BEGINNING: readonly (readonly [string, QueryKey])[] = [
   ["rollout_", keys.rollouts],
   ["model_", keys.rollouts],
   ["station_configur", keys.configurations],
+  ["station_logs", keys.stationLogs],
 ];
 const OF_LEARNED = new Set(["flaw_named", "style_taught", "bank_withdrawn", "station_calibrated"]);
 const OF_COUNTS = new Set([

@@ -126,6 +126,7 @@ class WatchDesiredStateResponse(_message.Message):
     MIN_AGENT_VERSION_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     TRIAL_RULES_FIELD_NUMBER: _builtins.int
+    LOG_REQUEST_ID_FIELD_NUMBER: _builtins.int
     generation: _builtins.int
     """Grows with every change of the wish."""
     config_digest: _builtins.str
@@ -140,6 +141,8 @@ class WatchDesiredStateResponse(_message.Message):
     """Older agents keep what they have."""
     signature: _builtins.bytes
     """Over the wish; empty until rollouts are signed."""
+    log_request_id: _builtins.str
+    """Somebody asked for the station's log lines and got none yet; empty: nobody did."""
     @_builtins.property
     def not_before(self) -> _timestamp_pb2.Timestamp:
         """Not to be applied earlier."""
@@ -165,14 +168,98 @@ class WatchDesiredStateResponse(_message.Message):
         min_agent_version: _builtins.str = ...,
         signature: _builtins.bytes = ...,
         trial_rules: Global___TrialRules | None = ...,
+        log_request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "not_before", b"not_before", "trial_rules", b"trial_rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_digest", b"config_digest", "expires_at", b"expires_at", "generation", b"generation", "min_agent_version", b"min_agent_version", "model_digest", b"model_digest", "not_before", b"not_before", "rollout_id", b"rollout_id", "signature", b"signature", "trial_rules", b"trial_rules", "work_digest", b"work_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_digest", b"config_digest", "expires_at", b"expires_at", "generation", b"generation", "log_request_id", b"log_request_id", "min_agent_version", b"min_agent_version", "model_digest", b"model_digest", "not_before", b"not_before", "rollout_id", b"rollout_id", "signature", b"signature", "trial_rules", b"trial_rules", "work_digest", b"work_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchDesiredStateResponse: _TypeAlias = WatchDesiredStateResponse  # noqa: Y015
+
+@_typing.final
+class SendLogsRequest(_message.Message):
+    """The newest warnings and errors of a station's processes, without secrets: 200 lines at most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    log_request_id: _builtins.str
+    """What is answered."""
+    left_out: _builtins.int
+    """Lines that were there and are not sent."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogLine]:
+        """Oldest first."""
+
+    def __init__(
+        self,
+        *,
+        log_request_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___LogLine] | None = ...,
+        left_out: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out", "lines", b"lines", "log_request_id", b"log_request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendLogsRequest: _TypeAlias = SendLogsRequest  # noqa: Y015
+
+@_typing.final
+class SendLogsResponse(_message.Message):
+    """It lies in the cloud."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendLogsResponse: _TypeAlias = SendLogsResponse  # noqa: Y015
+
+@_typing.final
+class LogLine(_message.Message):
+    """One line of a log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    LOGGER_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    at: _builtins.str
+    """When it was written, by the station's clock, ISO 8601."""
+    level: _builtins.str
+    """WARNING, ERROR or CRITICAL."""
+    logger: _builtins.str
+    """Which part of the program."""
+    message: _builtins.str
+    """What it says, with what belongs to it; 500 characters at most."""
+    def __init__(
+        self,
+        *,
+        at: _builtins.str = ...,
+        level: _builtins.str = ...,
+        logger: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "level", b"level", "logger", b"logger", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogLine: _TypeAlias = LogLine  # noqa: Y015
 
 @_typing.final
 class TrialRules(_message.Message):

@@ -55,6 +55,11 @@ class FleetServiceStub:
                 request_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.ReportStateRequest.SerializeToString,
                 response_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.ReportStateResponse.FromString,
                 _registered_method=True)
+        self.SendLogs = channel.unary_unary(
+                '/kyndof_wire.fleet.v1.FleetService/SendLogs',
+                request_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.SendLogsRequest.SerializeToString,
+                response_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.SendLogsResponse.FromString,
+                _registered_method=True)
 
 
 class FleetServiceServicer:
@@ -89,6 +94,13 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendLogs(self, request, context):
+        """The lines that a person asked for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FleetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     servicer.ReportState,
                     request_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.ReportStateRequest.FromString,
                     response_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.ReportStateResponse.SerializeToString,
+            ),
+            'SendLogs': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendLogs,
+                    request_deserializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.SendLogsRequest.FromString,
+                    response_serializer=kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.SendLogsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class FleetService:
             '/kyndof_wire.fleet.v1.FleetService/ReportState',
             kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.ReportStateRequest.SerializeToString,
             kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.ReportStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kyndof_wire.fleet.v1.FleetService/SendLogs',
+            kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.SendLogsRequest.SerializeToString,
+            kyndof__wire_dot_fleet_dot_v1_dot_fleet__pb2.SendLogsResponse.FromString,
             options,
             channel_credentials,
             insecure,

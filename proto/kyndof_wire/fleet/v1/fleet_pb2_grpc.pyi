@@ -41,6 +41,8 @@ class FleetServiceStub:
     """Fetch a configuration by its digest."""
     ReportState: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.ReportStateRequest, _fleet_pb2.ReportStateResponse]
     """What the station has made of it."""
+    SendLogs: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.SendLogsRequest, _fleet_pb2.SendLogsResponse]
+    """The lines that a person asked for."""
 
 @_typing.type_check_only
 class FleetServiceAsyncStub(FleetServiceStub):
@@ -55,6 +57,8 @@ class FleetServiceAsyncStub(FleetServiceStub):
     """Fetch a configuration by its digest."""
     ReportState: _aio.UnaryUnaryMultiCallable[_fleet_pb2.ReportStateRequest, _fleet_pb2.ReportStateResponse]  # type: ignore[assignment]
     """What the station has made of it."""
+    SendLogs: _aio.UnaryUnaryMultiCallable[_fleet_pb2.SendLogsRequest, _fleet_pb2.SendLogsResponse]  # type: ignore[assignment]
+    """The lines that a person asked for."""
 
 class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Desired state, not commands: a lost push does not matter."""
@@ -90,5 +94,13 @@ class FleetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_fleet_pb2.ReportStateResponse, _abc.Awaitable[_fleet_pb2.ReportStateResponse]]:
         """What the station has made of it."""
+
+    @_abc_1.abstractmethod
+    def SendLogs(
+        self,
+        request: _fleet_pb2.SendLogsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fleet_pb2.SendLogsResponse, _abc.Awaitable[_fleet_pb2.SendLogsResponse]]:
+        """The lines that a person asked for."""
 
 def add_FleetServiceServicer_to_server(servicer: FleetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

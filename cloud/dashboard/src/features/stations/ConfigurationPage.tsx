@@ -14,6 +14,7 @@ import { NotAllowed, useRight } from "@/app/rights";
 import { useTimes } from "@/app/times";
 import { Refusal, Trouble } from "@/app/Trouble";
 import classes from "@/features/stations/ConfigurationPage.module.css";
+import { StationLogs } from "@/features/stations/StationLogs";
 import { cameraOf, documentIn, documentOf, keyOf, problemsIn, strangersIn, typedOf, unitOf, type Problem, type Typed } from "@/features/stations/fields";
 
 const TONES: Record<string, string> = { applied: "pass", refused: "fail", pending: "started", away: "review" };
@@ -142,6 +143,7 @@ export function ConfigurationPage() {
       <Standing configuration={answer} />
       {/* Another version, or another camera: what was typed for the one before is of no use. */}
       <Form key={`${answer.version} ${answer.camera}`} configuration={answer} tag={tag} />
+      <StationLogs id={stationId} />
     </Stack>
   );
 }

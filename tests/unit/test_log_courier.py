@@ -1,0 +1,78 @@
+"""What of a station's log leaves the station."""
+
+import pytest
+
+from edge.infrastructure.log_courier import (
+    HIDDEN,
+    LARGEST_BYTES,
+    LONGEST_CHARACTERS,
+    MOST_LINES,
+    gathered,
+    sendable,
+    without_secrets,
+)
+
+pytestmark = pytest.mark.requirement("FLT", "DEP")
+RANDOM = "q7Zk3fT9wLx2Vb8Nc5Rm1Yp6Hd4Js0GuAeKiOo"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"join token {RANDOM} refused",
+        f"Authorization: Bearer {RANDOM[:20]}",
+        "mqtt://CUT-01:s3cr3t@127.0.0.1:18830 is away",
+        "password=hunter2, try again",
+        "{'api_key': 'abc123'}",
+        "KYNDOF_MQTT__PASSWORD: hunter2",
+        "-----BEGIN PRIVATE KEY-----\nMIGH\nabc\n-----END PRIVATE KEY----- followed",
+        "-----BEGIN PRIVATE KEY-----\nMIGH cut off",
+        f"data:image/png;base64,{'iVBORw0KGgo' * 40}",
+    ],
+)
+def test_secrets_and_pictures_stay_at_the_station(text: str) -> None:
+    told = without_secrets(text)
+    assert HIDDEN in told
+    for secret in (RANDOM, RANDOM[:20], "s3cr3t", "hunter2", "abc123", "MIGH", "iVBORw0KGgo"):
+        assert secret not in told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "desired state not heard",
+        "카메라가 응답하지 않습니다",
+        "https://cloud.example:8443 refused",
+        "",
+    ],
+)
+def test_ordinary_sentences_are_left(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+def test_a_line_is_short_and_names_what_belongs_to_it() -> None:
+    line = sendable(
+        {
+            "at": "2026-03-02T09:00:00.000+00:00", "level": "ERROR", "logger": "kyndof.fleet",
+            "message": "work package not written", "alarm": "WORK_PACKAGE_NOT_WRITTEN",
+            "join_token": "abc", "digest": "d" * 64, "more": {"deep": "x"},
+            "exception": "Traceback: password=hunter2",
+        }
+    )  # fmt: skip
+    assert line.message == (
+        f"work package not written alarm=WORK_PACKAGE_NOT_WRITTEN join_token={HIDDEN}"
+        f" digest={HIDDEN}"
+    )
+    assert len(sendable({"message": "far too long " * 1_000}).message) == LONGEST_CHARACTERS
+
+
+def test_the_newest_lines_are_sent_and_no_more_than_fit() -> None:
+    lines = [{"message": f"line {number}"} for number in range(700)]
+    told = gathered("log_1", lines)
+    assert (len(told.lines), told.left_out) == (MOST_LINES, 500)
+    assert (told.lines[0].message, told.lines[-1].message) == ("line 500", "line 699")
+    large = gathered("log_1", [{"message": "word " * 100, "logger": "a " * 50}] * 200)
+    assert len(large.lines) < 200
+    assert sum(line.ByteSize() for line in large.lines) <= LARGEST_BYTES
+    assert len(large.lines) + large.left_out == 200
+    assert gathered("log_1", []).left_out == 0

@@ -123,6 +123,45 @@ async def test_bytes_that_are_no_frame_end_the_stream_with_a_code(world: IntakeW
         await (await talk.hello()).batch(1, [badge_event(1)])
 
 
+async def test_a_clock_a_day_ahead_changes_no_order(world: IntakeWorld) -> None:
+    _, device = await world.enrolled()
+    events = [badge_event(n) for n in range(1, 7)]
+    day = 86_400_000 << 16
+    for event, ahead in zip(events, (0, 0, day, day, 0, -day), strict=True):
+        event.hlc = max(0, (1_772_000_000_000 << 16) + ahead)
+    async with world.talk(device) as talk:
+        await talk.hello()
+        assert (await talk.batch(1, events)).committed_seq == 6
+    assert await committed(world) == [(1, n, "accepted") for n in range(1, 7)]
+    rows = await world.rows("SELECT hlc FROM station_events WHERE stream = 'events' ORDER BY seq")
+    assert [row["hlc"] for row in rows] == [event.hlc for event in events]
+
+
+async def test_what_a_later_station_says_more_is_passed_over(world: IntakeWorld) -> None:
+    _, device = await world.enrolled()
+    more = b"\xa2\x06\x03new"  # field 100, which nobody knows yet
+    hello = sync_pb2.StreamEventsRequest(hello=sync_pb2.Hello(outbox_id="o", protocol=1))
+    event = badge_event(1).SerializeToString() + more
+    batch = sync_pb2.EventBatch(stream="events", first_seq=1)
+    batch.events.add().MergeFromString(event)
+    path = "/kyndof_wire.sync.v1.EventSyncService/StreamEvents"
+    async with world.channel(device) as channel:
+        call = channel.stream_stream(path)(timeout=60)
+        await call.write(hello.SerializeToString() + more)
+        await call.read()
+        await call.write(more)
+        frame = sync_pb2.StreamEventsRequest(batch=batch).SerializeToString()
+        await call.write(frame + more)
+        while (answer := sync_pb2.StreamEventsResponse.FromString(await call.read())) and (
+            answer.WhichOneof("payload") == "heartbeat"
+        ):
+            pass
+        assert answer.ack.committed_seq == 1
+        assert not answer.ack.rejected
+        call.cancel()
+    assert await committed(world) == [(1, 1, "accepted")]
+
+
 async def test_missing_events_are_asked_for(world: IntakeWorld) -> None:
     _, device = await world.enrolled()
     async with world.talk(device) as talk:

@@ -1,6 +1,7 @@
 """A line that flaps, a cloud that waits, a fleet and a backlog: everything arrives once."""
 
 import asyncio
+import json
 import statistics
 import time
 
@@ -18,6 +19,31 @@ from tests.simulators.whole_floor import STATION, WholeFloor
 
 pytestmark = pytest.mark.requirement("BUF", "SYN")
 UP_S, DOWN_S = 3.0, 2.0
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+async def test_a_slow_and_then_a_half_open_line_to_the_cloud_lose_nothing(folder) -> None:
+    async with WholeFloor.start(folder) as floor:
+        floor.producer.start()
+        await floor.until_committed(50)
+        connects = floor.line.connects
+        floor.line.faults.delay_s, floor.line.faults.jitter_s = 0.2, 0.3
+        floor.line.faults.rate_bytes_per_s = 200_000
+        stood_at = await floor.committed()
+        await floor.until_committed(stood_at + 200)
+        assert floor.line.connects - connects <= 4, "slow is not gone"
+        floor.line.faults.delay_s = floor.line.faults.jitter_s = 0.0
+        floor.line.faults.rate_bytes_per_s = 0
+        # Nobody is told that the other half is gone. Silence may last 15 s; the rest of the bound
+        # is this machine's.
+        link = floor.agent.home / "link.json"
+        floor.line.faults.swallow = True
+        await until(lambda: not json.loads(link.read_text())["cloud"], 45)
+        stood_at = await floor.committed()
+        floor.line.faults.swallow = False
+        await floor.until_committed(stood_at + 50)
+        await floor.whole()
 
 
 async def flapping(floor: WholeFloor, rounds: int) -> list[int]:

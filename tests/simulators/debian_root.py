@@ -80,6 +80,8 @@ def cache() -> Path:
 def _own_source() -> tuple[str, str]:
     """Suite and address that this machine's apt takes Debian from."""
     asked = ["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)"]
+    if shutil.which(asked[0]) is None:
+        raise NoDebianError("apt-get is not installed")
     told = subprocess.run(
         [*asked, "Identifier: Packages"], capture_output=True, text=True, check=False
     )
@@ -91,11 +93,18 @@ def _own_source() -> tuple[str, str]:
 
 
 def not_allowed() -> str:
-    """Why a root may not be made by us here; empty when it may."""
+    """Why a root cannot be made here whatever is installed; empty when it can."""
     if os.geteuid() != 0:
         return "only root may make a Debian root"
     if shutil.which("unshare") is None:
         return "unshare (package util-linux) is not installed"
+    try:
+        suite, _ = _own_source()
+    except NoDebianError as error:
+        return str(error)
+    if sys.version_info[:2] != SUITES[suite]:
+        own = ".".join(map(str, SUITES[suite]))
+        return f"its Python is {own}, this one would bring wheels of another"
     tried = [*_APART, "sh", "-c", _TRIED]
     done = subprocess.run(tried, capture_output=True, text=True, check=False)
     return f"no root may be mounted here: {done.stderr.strip()}" if done.returncode else ""
@@ -142,10 +151,6 @@ def wheels() -> Path:
     Raises:
         NoDebianError: they cannot be had.
     """
-    suite, _ = _own_source()
-    if sys.version_info[:2] != SUITES[suite]:
-        own = ".".join(map(str, SUITES[suite]))
-        raise NoDebianError(f"its Python is {own}, this one would bring wheels of another")
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["edge"]]
     told = " ".join([*wanted, (CHECKOUT / "constraints.txt").read_text("utf-8"), sys.version])

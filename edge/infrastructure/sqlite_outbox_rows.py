@@ -1,6 +1,7 @@
 """Rows of the outbox: whether the disk has kept them, and how they get other numbers."""
 
 import sqlite3
+import struct
 
 from google.protobuf.message import DecodeError
 from kyndof_wire.sync.v1.sync_pb2 import Event
@@ -27,11 +28,12 @@ def is_sound(stream: str, event: StoredEvent, previous: int | None) -> bool:
         previous: rolling digest before the event; ``None`` when unknown. Rows without a seal are
             told by it.
     """
-    if event.seal is not None:
-        return event.seal == sealed(stream, event)
     try:
+        if event.seal is not None:
+            return event.seal == sealed(stream, event)
         message = Event.FromString(event.body)
-    except DecodeError:
+    except (DecodeError, TypeError, struct.error):
+        # Where the disk has changed a column's type, not even a checksum can be taken.
         return False
     return previous is None or event.digest == rolling_digest(
         previous, message.event_id, message.payload

@@ -12,11 +12,12 @@ import pytest
 from kyndof_wire.sync.v1.sync_pb2 import Event
 
 from edge.infrastructure.sqlite_outbox import OutboxBounds, SqliteOutbox
+from edge.infrastructure.sqlite_outbox_rows import is_sound
 from edge.infrastructure.sqlite_outbox_schema import migrate_outbox
 from edge.infrastructure.sqlite_outbox_thread import OutboxThread
 from edge.infrastructure.system_time import SystemClock, UlidFactory
 from edge.outbox.errors import OutboxFullError
-from edge.outbox.record import IncomingEvent, rolling_digest
+from edge.outbox.record import IncomingEvent, StoredEvent, rolling_digest, sealed
 from tests.fakes.floor import ROOT, environment
 
 pytestmark = pytest.mark.requirement("BUF")
@@ -325,3 +326,13 @@ def test_an_outbox_from_before_there_were_seals_opens_and_goes_on(tmp_path) -> N
         kept = outbox.read_after("events", 0, 10, 1 << 20)
     assert [(row.seq, row.seal is None) for row in kept] == [(1, True), (2, True), (3, False)]
     assert outbox.quarantined is None
+
+
+@pytest.mark.parametrize(
+    "changed", [{"event_id": "a text"}, {"body": "a text"}, {"seq": -1}, {"digest": 1 << 65}]
+)
+def test_a_row_whose_columns_are_of_another_kind_is_not_sound(changed: dict[str, object]) -> None:
+    row = StoredEvent(1, b"body", 2, b"sixteen bytes id")
+    whole = row._replace(seal=sealed("events", row))
+    assert is_sound("events", whole, None)
+    assert not is_sound("events", whole._replace(**changed), None)

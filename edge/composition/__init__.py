@@ -301,7 +301,6 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         learned = compose_learned(settings, compose_ruler(settings))
         judging = compose_judging(settings, learned)
         station = _workstation(settings, (spool, journal), (desk, pictures, judging.inspector))
-        await _first_alarms(station, spool, judging)
         producer = MqttProducer(_broker(settings), journal, station.heard, clock, UlidFactory())
         scans = ScanQueue(station)
         scanner = ScannerDesk(parse_scanner(settings.scanner), scans.offer)
@@ -313,6 +312,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
             manager=stack.enter_context(service_manager(service_manager_address(), _LOOPS)),
         )
         loops = StationLoops(station, around)
+        await _look_first(loops, station, spool, judging)
         agent = AgentChild(
             lambda pipe, told: child_environment(KYNDOF_PARENT_PIPE=str(pipe), NOTIFY_SOCKET=told)
         )
@@ -354,8 +354,10 @@ def _broker(settings: EdgeSettings) -> "BrokerAddress":
     )
 
 
-async def _first_alarms(station: "Workstation", spool: "SqliteSpool", judging: Judging) -> None:
-    """Raise the alarms of what could not be opened as it should."""
+async def _look_first(
+    loops: "StationLoops", station: "Workstation", spool: "SqliteSpool", judging: Judging
+) -> None:
+    """Raise the alarms of what could not be opened as it should, and read what work there is."""
     from edge.infrastructure.pipeline_inspector import PipelineInspector, RefusingInspector
 
     inspector = judging.inspector
@@ -367,6 +369,7 @@ async def _first_alarms(station: "Workstation", spool: "SqliteSpool", judging: J
     if isinstance(inspector, RefusingInspector):
         code = "bundle_corrupt" if inspector.code.startswith("BUNDLE") else "inspection_unavailable"
         await station.alarm(code, on=True, detail=inspector.reason)
+    await loops.look_first()
 
 
 def _journal(settings: EdgeSettings) -> "tuple[SqliteSpool, SpoolJournal]":

@@ -112,6 +112,13 @@ class StationLoops:
             "unsent": station.unsent_count + self.cloud_unsent,
         }
 
+    async def look_first(self) -> None:
+        """Read the home before the doors open: nobody is refused for what lies on the disk."""
+        try:
+            await self._look_at_home()
+        except Exception:  # noqa: BLE001 - the next look may do better
+            _LOG.exception("looking around failed")
+
     async def watch(self) -> None:
         """Look at files, links and camera four times a second."""
         while True:
@@ -124,9 +131,9 @@ class StationLoops:
 
     async def _look(self) -> None:
         station, around = self._station, self._around
+        await self._look_at_home()
+        # After the files: a camera may take seconds to answer.
         await self._look_at_camera()
-        await self._look_at_identity()
-        await self._look_at_package()
         link = await asyncio.to_thread(around.files.cloud_link)
         self.cloud_unsent = link.unsent_count
         trouble = await asyncio.to_thread(around.desk.trouble)
@@ -140,6 +147,10 @@ class StationLoops:
             self._counts = counts
             await station.touch()
         self._light()
+
+    async def _look_at_home(self) -> None:
+        await self._look_at_identity()
+        await self._look_at_package()
 
     async def _look_at_camera(self) -> None:
         desk = self._around.desk

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -38,12 +39,12 @@ class Station:
         home.write_identity(self.home)
         home.write_package(self.home, home.package(checked=False))
 
-    def start(self):
+    def start(self, camera=""):
         read_end, self.pipe = os.pipe()
         settings = environment(
             KYNDOF_HOME=str(self.folder),
             KYNDOF_STATION="CUT-01",
-            KYNDOF_CAMERA=f"replay:{self.folder / 'frames'}",
+            KYNDOF_CAMERA=camera or f"replay:{self.folder / 'frames'}",
             KYNDOF_KIOSK__PORT=str(self.port),
             KYNDOF_MQTT__URL=f"mqtt://127.0.0.1:{free_port()}",
             KYNDOF_CLOUD__ADDRESS="127.0.0.1:9",
@@ -115,6 +116,30 @@ async def test_what_was_shown_survives_kill_9_and_work_goes_on_where_it_was(stat
     after = station.events()
     assert after[: len(before)] == before
     assert len(after) > len(before)
+
+
+async def test_its_first_answer_knows_the_work_while_the_camera_says_nothing(tmp_path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/"
+        station = Station(tmp_path).start(address)
+        try:
+            await _scan_at_the_first_answer(station)
+        finally:
+            station.end()
+
+
+async def _scan_at_the_first_answer(station) -> None:
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{station.port}", headers=ACT) as http,
+        asyncio.timeout(60),
+    ):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                assert await scan(http, home.code("B", home.BADGE_CUTTER)) == 200
+                break
+            await asyncio.sleep(0.01)
+        assert (await http.get("/health")).json()["package"]
+        assert await scan(http, home.code("P", home.piece_ulid(3))) == 200
 
 
 async def test_a_second_process_of_the_same_station_is_refused(station) -> None:

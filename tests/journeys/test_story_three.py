@@ -10,7 +10,7 @@ import pytest
 
 from tests.journeys.crew import Crew
 from tests.journeys.factory import Factory
-from tests.simulators.doors import Json, Live
+from tests.simulators.doors import Json, Live, brief
 from tests.simulators.workers import Job
 
 _BEHIND = {"PIECE_WAITING", "STEP_OUT_OF_ORDER", "STEP_ALREADY_DONE"}
@@ -190,7 +190,9 @@ async def _killed_between_start_and_finish(factory: Factory, crew: Crew) -> None
     await factory.kill("CUT-01")
     # A fresh process knows only what lies on its disk.
     await kiosk.until(lambda s: s["phase"] == "idle" and s["worker"] is not None, 60)
+    assert kiosk.state["station"]["ready"], "the kiosk is open and knows no work"
     shown = await crew.cutting.show_piece(job, "usb")
+    assert shown["phase"] == "guide", brief(shown)
     assert shown["step"]["started"], "the start before the kill is forgotten"
     verdict = await crew.cutting.work_soon(job, "usb")
     assert verdict["verdict"] == "NONE"

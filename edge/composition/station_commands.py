@@ -17,6 +17,7 @@ def cloud_doors() -> CloudDoors:
         logs=_logs,
         events=_events,
         export=_export,
+        accept_loss=_accept_loss,
         language=lambda: read_settings().language,
     )
 
@@ -44,6 +45,12 @@ def _status() -> dict[str, object]:
     home = read_settings().station_home
     read_floor(home / "clock.json")
     return station_status(home, SystemClock().now())
+
+
+def _accept_loss() -> int:
+    from edge.infrastructure.station_status import accept_loss
+
+    return accept_loss(read_settings().station_home)
 
 
 def _logs(count: int, level: str, follow: bool) -> Iterator[dict[str, object]]:

@@ -42,7 +42,7 @@ from edge.outbox.delivery import (
 )
 from edge.outbox.errors import OutboxError
 from edge.outbox.ports import Outbox
-from edge.outbox.record import DAMAGED, LATEST_WINS, STREAMS, OutboxState, StoredEvent
+from edge.outbox.record import LATEST_WINS, STREAMS, OutboxState, StoredEvent
 from edge.station.ports import Clock
 
 LOG = logging.getLogger("kyndof.uplink")
@@ -277,7 +277,7 @@ class EventUplink:
     async def _set_aside(self, call: Call, stream: str, event: StoredEvent) -> None:
         """Keep what is left of a damaged row, and go on behind it."""
         _alarm("EVENT_DAMAGED", stream=stream, seq=event.seq)
-        await self._outbox.refuse(f"outbox/{stream}/{event.seq}", event.body, DAMAGED)
+        await self._outbox.set_aside(stream, event)
         await self._skip(call, stream, event.seq, event.seq, GAP_REASON_CORRUPTION)
 
     async def _skip(

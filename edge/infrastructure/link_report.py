@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.infrastructure.durable_files import write_replacing
+from edge.infrastructure.sqlite_outbox_ledger import standing_faults
 from edge.infrastructure.sqlite_outbox_thread import OutboxThread
 from edge.infrastructure.systemd_notify import Beat, NoManager
 from edge.station.ports import Clock
@@ -14,6 +17,10 @@ from edge.station.ports import Clock
 CHECK_S = 1.0
 #: A reader takes a report older than 20 s for a broken link.
 REFRESH_S = 5.0
+#: Counting a long backlog costs something, and what is lost stays lost.
+COUNT_S = 20.0
+
+_LOG = logging.getLogger("kyndof.sync")
 
 
 @dataclass(slots=True)
@@ -45,19 +52,23 @@ class LinkReporter:
         self._outbox = outbox
         self._alarm = alarm
         self._clock = clock
+        self._faults: dict[str, str] = {}
+        self._counted_s: float | None = None
 
     async def run(self) -> None:
         """Report for ever; the last word is that the link is down."""
-        last: tuple[bool, int, bool, str] | None = None
+        last: tuple[bool, int, bool, str, str] | None = None
         written_s = 0.0
         try:
             while True:
                 now_s = self._clock.monotonic_ns() / 1e9
                 unsent, reserve = await self._outbox.unsent(), await self._outbox.has_reserve()
                 detail = self._alarm() or self._status.detail
-                report = (self._status.cloud, unsent, not reserve, detail)
+                await self._count(now_s)
+                faults = json.dumps(self._faults)
+                report = (self._status.cloud, unsent, not reserve, detail, faults)
                 if report != last or now_s - written_s >= REFRESH_S:
-                    self._write(*report)
+                    self._write(*report[:4])
                     last, written_s = report, now_s
                 self._status.manager.beat("report")
                 await asyncio.sleep(CHECK_S)
@@ -65,12 +76,28 @@ class LinkReporter:
             unsent, low = (last[1], last[2]) if last else (0, False)
             self._write(False, unsent, low, "AGENT_STOPPED")
 
+    async def _count(self, now_s: float) -> None:
+        """Look at times whether every event is where it should be; say what is new at once."""
+        if self._counted_s is not None and now_s - self._counted_s < COUNT_S:
+            return
+        self._counted_s = now_s
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        try:
+            faults = await asyncio.to_thread(standing_faults, self._path.parent, now_ms)
+        except sqlite3.Error as error:
+            _LOG.warning("events not counted", extra={"reason": str(error)})
+            return
+        for code in faults.keys() - self._faults.keys():
+            _LOG.error("events at fault", extra={"alarm": code.upper(), "reason": faults[code]})
+        self._faults = faults
+
     def _write(self, cloud: bool, unsent: int, disk_low: bool, detail: str) -> None:
         report = {
             "cloud": cloud,
             "unsent": unsent,
             "disk_low": disk_low,
             "detail": detail,
+            "faults": self._faults,
             "at": self._clock.now().isoformat(),
         }
         # A full disk must not end the agent over a report.

@@ -7,12 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.infrastructure.sqlite_outbox_file import Ballast, open_file, page_bytes
+from edge.infrastructure.sqlite_outbox_ledger import (
+    BEFORE,
+    CLOUD,
+    begin_ledger,
+    count,
+    count_delivered,
+    keep_refused,
+    set_row_aside,
+    start_ledger_over,
+)
 from edge.infrastructure.sqlite_outbox_rows import renumber, signed, unsigned
 from edge.infrastructure.sqlite_outbox_salvage import salvage
 from edge.outbox.errors import OutboxDamagedError, OutboxFullError
 from edge.outbox.producers import Decision, ProducerTrack
 from edge.outbox.record import (
     LATEST_WINS,
+    NEVER_CAME,
     STREAMS,
     AppendOutcome,
     Hole,
@@ -90,6 +101,7 @@ class SqliteOutbox:
             )
             for stream in STREAMS:
                 db.execute("INSERT OR IGNORE INTO streams VALUES (?, 1, 0, 0, 0)", (stream,))
+            begin_ledger(db)
         self._load_tracks()
         if moved is not None:
             self.salvaged_count = self.append(salvage(moved / self._path.name)).appended_count
@@ -162,6 +174,7 @@ class SqliteOutbox:
                 if any(event.stream == LATEST_WINS for event in events):
                     self._drop_superseded(db, heads[LATEST_WINS].next_seq - 1, now_ms)
                 self._write_heads(db, heads, touched, now_ms)
+                self._note_holes(db, holes, now_ms)
         except (OutboxFullError, OutboxDamagedError):
             self._forget_progress(touched)
             raise
@@ -239,12 +252,15 @@ class SqliteOutbox:
             (now_ms, *older[1]),
         )
         removed = db.execute(f"DELETE FROM events WHERE {older[0]}", older[1])  # noqa: S608
-        if removed.rowcount > 0:
-            db.execute(
-                "INSERT INTO meta VALUES ('shed', ?) ON CONFLICT (key)"
-                " DO UPDATE SET value = CAST(value AS INTEGER) + excluded.value",
-                (str(removed.rowcount),),
-            )
+        count(db, "shed", max(0, removed.rowcount))
+
+    @staticmethod
+    def _note_holes(db: sqlite3.Connection, holes: list[Hole], now_ms: int) -> None:
+        """Keep which numbers of a producer were given up: nobody sends them again."""
+        for hole in holes:
+            place = f"{BEFORE}{hole.producer_id}/{hole.first_pseq}-{hole.last_pseq}"
+            keep_refused(db, now_ms, place, NEVER_CAME)
+            count(db, "holes", hole.last_pseq - hole.first_pseq + 1)
 
     def _write_heads(
         self, db: sqlite3.Connection, heads: dict[str, _Head], touched: set[str], now_ms: int
@@ -266,11 +282,17 @@ class SqliteOutbox:
         """Keep a message that is no event, the newest thousand of them."""
         now_ms = int(self._clock.now().timestamp() * 1000)
         with self._writing() as db:
-            db.execute("INSERT INTO refused VALUES (?, ?, ?, ?)", (now_ms, topic, reason, body))
+            keep_refused(db, now_ms, topic, reason, body)
             db.execute(
                 "DELETE FROM refused WHERE rowid <= (SELECT max(rowid) FROM refused) - ?",
                 (REFUSED_KEPT,),
             )
+
+    def set_aside(self, stream: str, event: StoredEvent) -> None:
+        """Keep what is left of a row that the disk has changed, once, and count it as damaged."""
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        with self._writing() as db:
+            set_row_aside(db, stream, event, now_ms)
 
     def producers(self) -> dict[str, int]:
         """Return each producer's last stored number."""
@@ -329,6 +351,7 @@ class SqliteOutbox:
     def acknowledge(self, positions: dict[str, int]) -> None:
         """Note how far the cloud has committed; a cloud set back may name less than before."""
         with self._writing() as db:
+            count_delivered(db, positions)
             db.executemany(
                 "UPDATE streams SET acked_seq = ? WHERE stream = ?",
                 [(seq, stream) for stream, seq in positions.items()],
@@ -341,7 +364,10 @@ class SqliteOutbox:
 
     def note_rejections(self, stream: str, rejected: Sequence[tuple[int, str, str]]) -> None:
         """Keep why the cloud could not read some events."""
+        now_ms = int(self._clock.now().timestamp() * 1000)
         with self._writing() as db:
+            for seq, code, _ in rejected:
+                keep_refused(db, now_ms, f"{CLOUD}{stream}/{seq}", code)
             db.executemany(
                 "INSERT OR REPLACE INTO rejections VALUES"
                 " ((SELECT value FROM meta WHERE key = 'epoch'), ?, ?, ?, ?)",
@@ -353,10 +379,11 @@ class SqliteOutbox:
         with self._writing() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('started_over', ?)", (reason,))
             db.execute("UPDATE meta SET value = ? WHERE key = 'outbox_id'", (self._ids.new("obx"),))
-            db.execute("UPDATE meta SET value = '0' WHERE key IN ('epoch', 'shed')")
+            db.execute("UPDATE meta SET value = '0' WHERE key = 'epoch'")
             now_ms = int(self._clock.now().timestamp() * 1000)
             for state in self.state().streams:
                 renumber(db, state, now_ms)
+            start_ledger_over(db)
 
     def media_due(self, limit: int) -> list[MediaDue]:
         """Return pictures of acknowledged events that the media index has not taken over."""

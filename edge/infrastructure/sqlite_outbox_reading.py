@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlite_utils
 from kyndof_wire.sync.v1.sync_pb2 import Event
 
+from edge.infrastructure.sqlite_outbox_ledger import CLOUD
 from edge.outbox.errors import OutboxMissingError
 
 
@@ -39,7 +40,7 @@ def read_status(home: Path) -> dict[str, object]:
                 )
             ),
             "producers": list(outbox.table("producers").rows),
-            "refused": outbox.table("refused").count,
+            "refused": outbox.table("refused").count_where("topic NOT LIKE ?", [f"{CLOUD}%"]),
             "rejected": outbox.table("rejections").count,
         }
     if (home / "media.db").exists():

@@ -6,7 +6,8 @@ import struct
 from google.protobuf.message import DecodeError
 from kyndof_wire.sync.v1.sync_pb2 import Event
 
-from edge.outbox.record import DAMAGED, StoredEvent, StreamState, rolling_digest, sealed
+from edge.infrastructure.sqlite_outbox_ledger import set_row_aside
+from edge.outbox.record import StoredEvent, StreamState, rolling_digest, sealed
 
 
 def signed(number: int) -> int:
@@ -80,8 +81,7 @@ def _undamaged(db: sqlite3.Connection, stream: str, now_ms: int) -> list[tuple[i
         else:
             damaged.append((rowid, seq, body))
     for rowid, seq, body in reversed(damaged):
-        place = f"outbox/{stream}/{seq}"
-        db.execute("INSERT INTO refused VALUES (?, ?, ?, ?)", (now_ms, place, DAMAGED, body))
+        set_row_aside(db, stream, StoredEvent(seq, body, 0), now_ms)
         db.execute("DELETE FROM events WHERE rowid = ?", (rowid,))
         db.execute("UPDATE media_due SET seq = seq - 1 WHERE stream = ? AND seq > ?", (stream, seq))
     return kept

@@ -89,6 +89,10 @@ class OutboxThread:
         """Keep a message that is no event among the refused ones."""
         await self._run(self._mending, self._outbox.refuse, topic, body, reason)
 
+    async def set_aside(self, stream: str, event: StoredEvent) -> None:
+        """Keep what is left of a row that the disk has changed, and count it."""
+        await self._run(self._mending, self._outbox.set_aside, stream, event)
+
     async def producers(self) -> dict[str, int]:
         """Return each producer's last stored number."""
         return await self._run(self._outbox.producers)

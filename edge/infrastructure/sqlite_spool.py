@@ -55,6 +55,7 @@ class SqliteSpool:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = self._open_whole()
         self.producer_id = self.recall("producer_id") or self._begin(new_producer_id)
+        self._begin_ledger()
         #: How many events wait; counted beside each commit, so whoever gives up waiting for one
         #: cannot make it wrong.
         self.waiting_count = self.count()
@@ -119,6 +120,16 @@ class SqliteSpool:
             self._set("producer_id", producer_id)
             self._set("next_pseq", "1")
         return producer_id
+
+    def _begin_ledger(self) -> None:
+        """Count what is handed over; in an older file, what is gone counts as handed over."""
+        if self.recall("handed"):
+            return
+        (damaged,) = self._connection.execute("SELECT count(*) FROM damaged").fetchone()
+        gone = int(self.recall("next_pseq")) - 1 - self.count() - int(damaged)
+        # Where there is no room for it nobody knows, until there is.
+        with suppress(DiskFullError), self._transaction():
+            self._set("handed", str(gone))
 
     def rename_producer(self, producer_id: str) -> None:
         """Go on under a new name: the agent knows later numbers than this file ever gave."""
@@ -256,23 +267,33 @@ class SqliteSpool:
         What the disk has changed is set aside; the agent gives its number up as one that never
         comes.
         """
-        rows = self._connection.execute(
-            "SELECT pseq, event_id, stream, body, seal FROM spool WHERE pseq > ?"
-            " ORDER BY pseq LIMIT ?",
-            (after_pseq, limit),
-        ).fetchall()
-        sound, damaged = [], []
+        while True:
+            rows = self._connection.execute(
+                "SELECT pseq, event_id, stream, body, seal FROM spool WHERE pseq > ?"
+                " ORDER BY pseq LIMIT ?",
+                (after_pseq, limit),
+            ).fetchall()
+            sound, damaged = self._told_apart(rows)
+            if damaged:
+                self._set_aside(damaged)
+            if sound or not damaged:
+                return sound
+            after_pseq = rows[-1][0]
+
+    @staticmethod
+    def _told_apart(
+        rows: list[tuple[int, bytes, str, bytes, int | None]],
+    ) -> tuple[list[SpooledEvent], list[tuple[int, str, bytes]]]:
+        """Return the rows that are as they were written, and those that the disk has changed."""
+        sound: list[SpooledEvent] = []
+        damaged: list[tuple[int, str, bytes]] = []
         for pseq, event_id, stream, body, seal in rows:
             event = NewEvent(event_id=event_id, stream=stream, body=body)
             if seal is None or seal == _seal(pseq, event):
                 sound.append(SpooledEvent(pseq=pseq, stream=stream, body=body))
             else:
                 damaged.append((pseq, DAMAGED, body))
-        if damaged:
-            self._set_aside(damaged)
-        if damaged and not sound:
-            return self.page(rows[-1][0], limit)
-        return sound
+        return sound, damaged
 
     def _set_aside(self, damaged: list[tuple[int, str, bytes]]) -> None:
         LOG.error(
@@ -315,6 +336,9 @@ class SqliteSpool:
                     " (SELECT pseq FROM spool WHERE pseq <= ? ORDER BY pseq LIMIT ?)",
                     (pseq, _TRIM_SLICE),
                 ).rowcount
+                if slice_ and (handed := self.recall("handed")):
+                    self._set("handed", str(int(handed) + slice_))
+                    self._set("handed_pseq", str(pseq))
             self.waiting_count -= slice_
             dropped += slice_
             if slice_ < _TRIM_SLICE:

@@ -1,7 +1,8 @@
 """What the agent leaves in the station's home: identity, package, state of the cloud's link."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,12 +21,14 @@ class CloudLinkReport:
     """What the agent says: does the cloud hear it, what waits, is its reserve spent.
 
     ``why`` is its code for why the cloud does not hear it; empty when it said nothing of late.
+    ``faults`` are alarms that it asks for, with their details; an old word of them counts too.
     """
 
     cloud: bool = False
     unsent_count: int = 0
     disk_low: bool = False
     why: str = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
 
 
 class StationFiles:
@@ -96,12 +99,14 @@ class StationFiles:
         try:
             content = json.loads(self._link.read_text(encoding="utf-8"))
             at = datetime.fromisoformat(str(content["at"]))
+            faults = content.get("faults", {})
             fresh = abs((self._clock.now() - at).total_seconds()) <= _STALE_S
             return CloudLinkReport(
                 cloud=bool(content["cloud"]) and fresh,
                 unsent_count=int(content.get("unsent", 0)),
                 disk_low=bool(content.get("disk_low", False)),
                 why=str(content.get("detail", ""))[:100] if fresh else "",
+                faults={str(code): str(told)[:200] for code, told in faults.items()},
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return CloudLinkReport()

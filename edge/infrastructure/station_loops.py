@@ -20,6 +20,8 @@ _WATCH_S = 0.25
 _TICK_S = 0.5
 _STOP_S = 4.0
 _SCANS_WAITING = 32
+#: Alarms that the agent may ask for; what else it says is a later agent's.
+_AGENT_FAULTS = ("events_unaccounted", "event_damaged", "event_refused")
 _REPEAT_S = 3.0
 # Looking for codes must leave the processor to inspections: at most three looks a second, and a
 # rest twice as long as a look took.
@@ -141,6 +143,8 @@ class StationLoops:
         await station.observe(
             broker=around.producer.connected, cloud=link.cloud, camera=trouble, why=link.why
         )
+        for code in _AGENT_FAULTS:
+            await station.alarm(code, on=code in link.faults, detail=link.faults.get(code, ""))
         await station.alarm("scanner_unplugged", on=not around.scanner_plugged())
         counts = (station.unsent_count, self.cloud_unsent)
         if counts != self._counts:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +11,11 @@ from pathlib import Path
 from edge.infrastructure.clock_floor import clock_is_behind, clock_trust
 from edge.infrastructure.identity_files import IdentityFolder
 from edge.infrastructure.identity_trust import trust_version
+from edge.infrastructure.sqlite_outbox_ledger import station_ledger, write_off
 from edge.infrastructure.sqlite_outbox_reading import read_status
 from edge.infrastructure.station_log import read_lines
+from edge.outbox.errors import OutboxDamagedError, OutboxMissingError
+from edge.outbox.ledger import StationLedger
 from edge.outbox.renewal import renewal_due
 
 #: Shares of the disk in use at which the next level begins.
@@ -57,36 +59,40 @@ def _identity(home: Path, now: datetime) -> dict[str, object] | None:
     }
 
 
-def _events(home: Path) -> dict[str, int | None]:
-    """Count this outbox's events: produced = stored + pending + shed, exactly.
+def _events(home: Path) -> dict[str, object]:
+    """Count this outbox's events, each place by its own counter; `unaccounted` should be 0.
 
     A snapshot that a newer one replaced before it was sent is shed. What the station has made and
     the outbox does not have yet waits in the spool and is counted apart.
     """
-    with contextlib.closing(sqlite3.connect(f"file:{home / 'outbox.db'}?mode=ro", uri=True)) as db:
-        db.isolation_level = None
-        db.execute("BEGIN")
-        produced, acked = db.execute(
-            "SELECT coalesce(sum(next_seq - 1), 0), coalesce(sum(acked_seq), 0) FROM streams"
-        ).fetchone()
-        (pending,) = db.execute(
-            "SELECT count(*) FROM events e JOIN streams s ON s.stream = e.stream"
-            " WHERE e.seq > s.acked_seq"
-        ).fetchone()
-        row = db.execute("SELECT value FROM meta WHERE key = 'shed'").fetchone()
-        known = dict(db.execute("SELECT producer_id, pseq FROM producers").fetchall())
-    shed = int(row[0]) if row else 0
-    shed_waiting = produced - acked - pending
+    ledger = station_ledger(home)
     return {
-        "produced": produced,
-        "stored": acked - (shed - shed_waiting),
-        "pending": pending,
-        "shed": shed,
-        "spooled": _spooled(home / "spool.db", known),
+        **asdict(ledger.outbox),
+        "spooled": _spooled(home / "spool.db", ledger),
+        "spool": None if ledger.spool is None else asdict(ledger.spool),
+        "holes": ledger.holes,
+        "unaccounted": ledger.unaccounted,
     }
 
 
-def _spooled(path: Path, known: Mapping[str, int]) -> int | None:
+def accept_loss(home: Path) -> int:
+    """Take what is unaccounted for as lost; return how many events that are.
+
+    Raises:
+        OutboxMissingError: no agent has worked here yet.
+        OutboxDamagedError: the outbox cannot be written now.
+    """
+    if not (home / "outbox.db").exists():
+        raise OutboxMissingError(str(home / "outbox.db"))
+    try:
+        ledger = station_ledger(home)
+        write_off(home / "outbox.db", ledger)
+    except sqlite3.Error as error:
+        raise OutboxDamagedError(str(error)) from error
+    return ledger.unaccounted
+
+
+def _spooled(path: Path, ledger: StationLedger) -> int | None:
     """Return how many events of the station's own spool the outbox does not have.
 
     ``None`` is: nobody knows, the spool cannot be read.
@@ -95,9 +101,9 @@ def _spooled(path: Path, known: Mapping[str, int]) -> int | None:
         return 0
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            words = dict(db.execute("SELECT name, value FROM words").fetchall())
-            pseq = known.get(str(words.get("producer_id", "")), 0)
-            row = db.execute("SELECT count(*) FROM spool WHERE pseq > ?", (pseq,)).fetchone()
+            row = db.execute(
+                "SELECT count(*) FROM spool WHERE pseq > ?", (ledger.known_pseq or 0,)
+            ).fetchone()
     except sqlite3.Error:
         return None
     return int(row[0])

@@ -22,6 +22,10 @@ class Outbox(Protocol):
         """Keep a message that is no event among the refused ones."""
         ...
 
+    async def set_aside(self, stream: str, event: StoredEvent) -> None:
+        """Keep what is left of a row that the disk has changed, once, and count it."""
+        ...
+
     async def producers(self) -> dict[str, int]:
         """Return each producer's last stored number."""
         ...

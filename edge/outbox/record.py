@@ -13,6 +13,8 @@ LATEST_WINS = "state"
 LARGEST_EVENT_BYTES = 1 << 20
 #: Why a stored event lies among the refused ones.
 DAMAGED = "the disk has changed it after it was stored"
+#: Why a number of a producer lies there.
+NEVER_CAME = "its producer sent later ones and never this one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,9 +45,9 @@ def event(pseq, stream="events", payload=b"x", media=(), event_id=None):
 
 
 @contextlib.contextmanager
-def opened(folder, limits=None):
+def opened(folder, limits=None, clock=None):
     outbox = SqliteOutbox(
-        folder / "outbox.db", limits or bounds(), SystemClock(), IDS, migrate_outbox
+        folder / "outbox.db", limits or bounds(), clock or SystemClock(), IDS, migrate_outbox
     )
     try:
         yield outbox

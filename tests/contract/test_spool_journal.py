@@ -391,6 +391,17 @@ def test_a_bit_flipped_in_a_spooled_event_is_set_aside_and_the_rest_goes_on(
     spool.close()
 
 
+def test_damaged_events_are_read_past_whatever_their_number(tmp_path, monkeypatch) -> None:
+    spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
+    spool.append([event(n) for n in range(1, 2002)])
+    spool._connection.execute("UPDATE spool SET body = x'00' WHERE pseq < 2001")
+    # As on a full disk, where nothing can be set aside.
+    monkeypatch.setattr(spool, "_set_aside", lambda _damaged: None)
+    assert [e.pseq for e in spool.page(0, 1)] == [2001]
+    assert spool.page(2001, 1) == []
+    spool.close()
+
+
 def test_a_spool_from_before_there_were_seals_opens_and_goes_on(tmp_path) -> None:
     spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
     spool.append([event(1)])

@@ -28,7 +28,8 @@ def test_produced_is_stored_and_pending_and_shed_at_every_moment(tmp_path) -> No
     def counted():
         found = station_status(tmp_path, datetime.now(UTC))["events"]
         assert found["produced"] == found["stored"] + found["pending"] + found["shed"]
-        return found
+        assert found["unaccounted"] == 0
+        return {k: found[k] for k in ("produced", "stored", "pending", "shed", "spooled")}
 
     with opened(tmp_path) as outbox:
         outbox.append([event(n) for n in range(1, 6)])
@@ -39,6 +40,9 @@ def test_produced_is_stored_and_pending_and_shed_at_every_moment(tmp_path) -> No
         outbox.acknowledge({"events": 2, "state": 4})
         found = counted()
         assert (found["stored"], found["pending"], found["shed"]) == (3, 3, 3)
+        outbox.acknowledge({"events": 1, "state": 4})
+        assert (counted()["stored"], counted()["pending"]) == (2, 4)
+        outbox.acknowledge({"events": 2, "state": 4})
         outbox.append([snapshot(10), snapshot(11)])
         outbox.trim()
         assert counted()["shed"] == 4

@@ -206,6 +206,31 @@ async def test_numbers_that_never_come_are_kept_as_a_gap(world: IntakeWorld) -> 
             await talk.batch(11, events[10:], 98)
     rows = await world.rows("SELECT first_seq, last_seq, reason FROM station_gaps")
     assert [tuple(row) for row in rows] == [(3, 8, "GAP_REASON_OPERATOR")]
+    faults = await world.rows("SELECT payload FROM events WHERE type = 'station_fault_reported'")
+    (lost,) = [row["payload"] for row in faults if "events_lost" in row["payload"]]
+    assert "events 3-8: GAP_REASON_OPERATOR" in lost
+
+
+async def test_a_snapshot_that_a_newer_one_replaced_is_no_fault(world: IntakeWorld) -> None:
+    _, device = await world.enrolled()
+    async with world.talk(device) as talk:
+        await talk.hello()
+        for _ in range(2):
+            await talk.send(
+                gap=sync_pb2.GapRecord(
+                    stream="state", first_seq=1, last_seq=4, reason=sync_pb2.GAP_REASON_SUPERSEDED
+                )
+            )
+            assert (await talk.hear()).ack.committed_seq == 4
+        for _ in range(2):
+            await talk.send(
+                gap=sync_pb2.GapRecord(
+                    stream="events", first_seq=1, last_seq=1, reason=sync_pb2.GAP_REASON_CORRUPTION
+                )
+            )
+            assert (await talk.hear()).ack.committed_seq == 1
+    (fault,) = await world.rows("SELECT payload FROM events WHERE type = 'station_fault_reported'")
+    assert "events 1-1: GAP_REASON_CORRUPTION" in fault["payload"]
 
 
 async def test_an_event_that_nobody_can_read_stops_nothing(world: IntakeWorld) -> None:

@@ -33,6 +33,8 @@ from cloud.stations.station import Station, StationState, merge_state
 
 #: An outbox may claim an epoch that a restored cloud has forgotten, within reason.
 _FORGOTTEN_EPOCHS = 1000
+#: A newer snapshot says all that an older one said.
+_HARMLESS_GAPS = frozenset({"GAP_REASON_SUPERSEDED"})
 
 
 async def open_station_stream(command: OpenStationStream, unit: UnitOfWork) -> StreamOpening:
@@ -102,6 +104,8 @@ async def record_station_events(command: RecordStationEvents, unit: UnitOfWork) 
 async def record_station_gap(command: RecordStationGap, unit: UnitOfWork) -> Recorded:
     """Move the cursor over numbers that will never come; the gap itself is on record.
 
+    What was lost is told; a snapshot that a newer one has replaced was not lost.
+
     Raises:
         EpochUnknownError: no outbox of the station has this epoch, or no such stream.
         SequenceGapError: numbers are missing before the gap.
@@ -115,7 +119,18 @@ async def record_station_gap(command: RecordStationGap, unit: UnitOfWork) -> Rec
         )
     after = plan_gap(cursor, command.first_seq, command.last_seq)
     if after != cursor:
-        await log.append_gap(command, cursor.committed_seq + 1, after)
+        first_seq = cursor.committed_seq + 1
+        await log.append_gap(command, first_seq, after)
+        if command.reason not in _HARMLESS_GAPS:
+            station = await station_of(command.station_id, unit, revoked_too=True)
+            unit.record(
+                StationFaultReported(
+                    station_id=station.station_id,
+                    station_name=station.name,
+                    code="events_lost",
+                    detail=f"{command.stream} {first_seq}-{command.last_seq}: {command.reason}",
+                )
+            )
     return Recorded(committed_seq=after.committed_seq, duplicates=0)
 
 

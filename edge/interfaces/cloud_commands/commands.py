@@ -10,10 +10,11 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from edge.interfaces.cloud_commands.shown import status_lines
+from edge.interfaces.cloud_commands.shown import is_unbalanced, status_lines
 from edge.outbox.errors import OutboxError
 
 Result = TypeVar("Result")
+UNBALANCED = 1
 TEXTS = Path(__file__).parent / "texts"
 
 
@@ -27,6 +28,7 @@ class CloudDoors:
     logs: Callable[[int, str, bool], Iterable[Mapping[str, object]]]
     events: Callable[[str, int], Iterable[Mapping[str, object]]]
     export: Callable[[Path], Mapping[str, object]]
+    accept_loss: Callable[[], int]
     language: Callable[[], str]
 
 
@@ -103,13 +105,26 @@ def _add_looking(app: typer.Typer, doors: CloudDoors) -> None:
     @app.command()
     def status(
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+        accept_loss: Annotated[
+            bool,
+            typer.Option("--accept-loss", help="Take what is unaccounted for as lost, for good."),
+        ] = False,
     ) -> None:
-        """Say how the station stands: identity, link, outbox, disk, clock, bundle, last errors."""
+        """Say how the station stands: identity, link, outbox, disk, clock, bundle, last errors.
+
+        Exits with 1 where events are unaccounted for: made here and neither stored, pending, shed
+        nor refused.
+        """
+        if accept_loss:
+            lost = _guarded(doors.accept_loss)
+            typer.echo(texts_of(doors.language())["STATUS.accepted"].format(lost=lost), err=True)
         found = _guarded(doors.status)
         if as_json:
             typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         else:
             typer.echo("\n".join(status_lines(found, texts_of(doors.language()))))
+        if is_unbalanced(found):
+            raise typer.Exit(UNBALANCED)
 
     @app.command()
     def logs(

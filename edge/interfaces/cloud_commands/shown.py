@@ -11,7 +11,7 @@ def status_lines(status: Mapping[str, Any], texts: Mapping[str, str]) -> list[st
     return [
         *_identity(status["identity"], texts),
         *_link(status.get("link"), texts),
-        _events(status["events"], texts),
+        *_events(status["events"], texts),
         texts["STATUS.refused"].format(refused=status["refused"], rejected=status["rejected"]),
         _disk(status["disk"], texts),
         _clock(status["clock"], texts),
@@ -36,10 +36,19 @@ def _link(link: Mapping[str, Any] | None, texts: Mapping[str, str]) -> Iterator[
     yield texts["STATUS.link_up" if link["cloud"] else "STATUS.link_down"].format(**link)
 
 
-def _events(events: Mapping[str, Any], texts: Mapping[str, str]) -> str:
+def is_unbalanced(status: Mapping[str, Any]) -> bool:
+    """Say whether events are unaccounted for."""
+    return bool(status["events"]["unaccounted"])
+
+
+def _events(events: Mapping[str, Any], texts: Mapping[str, str]) -> Iterator[str]:
     spooled = events["spooled"]
     known = texts["STATUS.spool_unknown"] if spooled is None else spooled
-    return texts["STATUS.events"].format(**{**events, "spooled": known})
+    yield texts["STATUS.events"].format(**{**events, "spooled": known})
+    if events["spool"] is not None:
+        yield texts["STATUS.spool"].format(**events["spool"])
+    if events["unaccounted"]:
+        yield texts["STATUS.unaccounted"].format(**events)
 
 
 def _disk(disk: Mapping[str, Any], texts: Mapping[str, str]) -> str:

@@ -57,6 +57,20 @@ class Rhythm:
     row_count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Followed:
+    """Columns of a seam whose stitches were followed: ``turns`` (N,) count them.
+
+    ``sewn`` (N,) bool lie between its first and last clear mark; stitches that are missing beyond
+    are told from the seam's end by any thread further out. ``doubted`` (N,) bool lie beside a mark
+    that looks less like the usual one than most do.
+    """
+
+    turns: Lines
+    sewn: NDArray[np.bool_]
+    doubted: NDArray[np.bool_]
+
+
 def joined_wave(level: Lines, pitch_mm: float) -> NDArray[np.complex128]:
     """Fundamental of all rows of ``level`` (rows, columns) about a pitch: (columns,) complex.
 
@@ -147,19 +161,20 @@ def folded_rhythm(strip: Lines, pitch_mm: float, turns: Lines, row: int) -> Rhyt
     clear = float(np.median(likeness)) >= _LEAST_LIKENESS_FOR_EVENNESS
     enough = len(plain) >= max(5, 0.4 * (len(marks) - 1)) and clear
     cv = float(plain.std() / plain.mean()) if enough else None
-    placed = _between_marks(marks, pitch_mm)
-    error_mm = pitch_mm * max(0.2 if cv is None else cv, 0.01) / max(len(marks), 2)
+    error_mm = pitch_mm * max(0.2 if cv is None else cv, 0.01) / max(int(there.sum()), 2)
+    placed = _between(marks, pitch_mm)
+    sewn = np.zeros(len(turns), dtype=np.bool_)
+    sewn[_between(marks[there], pitch_mm)] = True
+    followed = _Followed(
+        turns=_warped(marks, likeness, turns, pitch_mm)[placed],
+        sewn=sewn[placed],
+        doubted=_beside_unlike(marks, likeness, turns, pitch_mm)[placed],
+    )
     return Rhythm(
         pitch_mm=pitch_mm,
         pitch_error_mm=float(error_mm),
         cv_ratio=cv,
-        skipped_count=_skipped(
-            cloth[:, placed],
-            usual,
-            _warped(marks, likeness, turns, pitch_mm)[placed],
-            float(np.median(strip)),
-            _beside_unlike(marks, likeness, turns, pitch_mm)[placed],
-        ),
+        skipped_count=_skipped(cloth[:, placed], usual, followed, float(np.median(strip))),
         row_count=row,
     )
 
@@ -235,7 +250,7 @@ def _warped(marks: Lines, likeness: Lines, turns: Lines, pitch_mm: float) -> Lin
     return np.asarray(turns - away)
 
 
-def _between_marks(marks: Lines, pitch_mm: float) -> slice:
+def _between(marks: Lines, pitch_mm: float) -> slice:
     """Columns of the stitches that ``marks`` (N,) mm place; beyond them nothing was followed."""
     if not len(marks):
         return slice(None)
@@ -253,13 +268,11 @@ def _beside_unlike(
     return np.asarray(away < _BESIDE_STITCHES * pitch_mm)
 
 
-def _skipped(
-    cloth: Lines, usual: Lines, turns: Lines, ground: float, doubted: NDArray[np.bool_]
-) -> int | None:
+def _skipped(cloth: Lines, usual: Lines, followed: _Followed, ground: float) -> int | None:
     """Count stitches of ``cloth`` (rows, columns) without thread by the ``usual`` (rows, bins) one.
 
-    ``ground`` is the cloth's brightness; only where a place is ``doubted`` (N,) too is one
-    missing, or a short stitch between two whole ones would be.
+    ``ground`` is the cloth's brightness; only where a place is doubted too is one missing, or a
+    short stitch between two whole ones would be.
 
     None where thread does not stand out of the cloth, or is dark and might be groove alone.
     """
@@ -272,6 +285,7 @@ def _skipped(
         darkest = int(thread.min(axis=0).argmin())
         thread[:, (darkest + np.arange(-4, 5)) % _BINS] = 0.0
     thread = np.where(np.abs(thread) >= _THREAD_SHARE * np.abs(thread).max(), thread, 0.0)
+    turns = followed.turns
     energy = (thread**2).sum(axis=0)
     phase = np.minimum(((turns % 1.0) * _BINS).astype(np.intp), _BINS - 1)
     told = (cloth * thread[:, phase]).sum(axis=0)
@@ -282,7 +296,8 @@ def _skipped(
     below = np.convolve(weight, kernel, mode="same")
     share = top / np.maximum(below, 0.15 * float(np.median(below)))
     seen = below > 0.15 * float(np.median(below))
-    scatter = 1.4826 * float(np.median(np.abs(share[seen] - np.median(share[seen]))))
+    usually = share[seen & followed.sewn]
+    scatter = 1.4826 * float(np.median(np.abs(usually - np.median(usually))))
     if scatter > _MOST_SCATTER:
         return None
     dark = bool(thread.min() < 0)
@@ -290,7 +305,7 @@ def _skipped(
     limit = (
         np.clip(1 - 5 * scatter, _MISSING_BELOW, _DARK_MISSING_BELOW) if dark else _MISSING_BELOW
     )
-    return _runs((share < limit) & seen, seen, turns, doubted)
+    return _runs((share < limit) & seen, seen, turns, followed.doubted)
 
 
 def _runs(

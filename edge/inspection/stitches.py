@@ -23,7 +23,10 @@ from edge.inspection.stitch_fold import (
 from edge.inspection.verdict import Outcome, StitchReading, guarded
 
 _SEARCH_MM = 3.0
+# So far from the side's ends its pitch is read; its single stitches are followed nearer to them.
 _ENDS_MM = 10.0
+_NEAREST_END_MM = 2.0
+_END_COLUMNS = round((_ENDS_MM - _NEAREST_END_MM) / ALONG_MM)
 _LEAST_PX_PER_STITCH = 7.0
 _LEAST_STITCHES = 12
 _LEAST_SNR = 20.0
@@ -62,7 +65,7 @@ def read_stitches(
     if span_mm < _LEAST_STITCHES * standard.pitch_mm:
         return cannot_read(standard, "seam_short")
     strip, places = unrolled(frame, plane, line, standard.inset_mm)
-    rhythm = rhythm_of(strip, standard.pitch_mm)
+    rhythm = rhythm_of(strip, standard.pitch_mm, _END_COLUMNS)
     seam_px = as_points(
         plane.to_px(places[rhythm.row_count if rhythm else len(places) // 2][::200])
     )
@@ -92,8 +95,8 @@ def unrolled(
     Returns the strip and the places (rows, columns, 2) mm; the expected seam is in its middle.
     """
     length_mm = float(np.hypot(*(line.stop_mm - line.start_mm)))
-    columns = int((length_mm - 2 * _ENDS_MM) / ALONG_MM)
-    share = (_ENDS_MM + ALONG_MM * np.arange(columns)) / length_mm
+    columns = int((length_mm - 2 * _NEAREST_END_MM) / ALONG_MM)
+    share = (_NEAREST_END_MM + ALONG_MM * np.arange(columns)) / length_mm
     edge = line.at(share)
     rows = np.arange(-_SEARCH_MM, _SEARCH_MM + ACROSS_MM / 2, ACROSS_MM)
     inwards = -(inset_mm + rows)[:, None, None] * line.outward
@@ -103,12 +106,13 @@ def unrolled(
     return strip.astype(np.float64), places
 
 
-def rhythm_of(strip: Lines, nominal_mm: float) -> Rhythm | None:
+def rhythm_of(strip: Lines, nominal_mm: float, end_columns: int = 0) -> Rhythm | None:
     """Find pitch, unevenness and skipped stitches in ``strip`` (rows, columns) float64.
 
-    None where the wave does not stand out of the cloth's own texture.
+    The pitch is read without so many columns at either end. None where the wave does not stand out
+    of the cloth's own texture.
     """
-    level = _flattened(strip, nominal_mm)
+    level = _flattened(strip[:, end_columns : strip.shape[1] - end_columns], nominal_mm)
     row = _seam_row(level, nominal_mm)
     peak = _peak(_seam_wave(level, row), nominal_mm)
     if peak is None:
@@ -117,7 +121,9 @@ def rhythm_of(strip: Lines, nominal_mm: float) -> Rhythm | None:
     steady = steady_pitch(near, peak, nominal_mm * _PITCH_RANGE[1])
     if steady is None or _of_the_cloth(level, row, steady[0]):
         return None
-    return folded_rhythm(strip, *steady, row)
+    pitch_mm, turns = steady
+    column = np.arange(strip.shape[1]) - end_columns
+    return folded_rhythm(strip, pitch_mm, turns[0] + column * (turns[1] - turns[0]), row)
 
 
 def _of_the_cloth(level: Lines, row: int, pitch_mm: float) -> bool:

@@ -286,11 +286,17 @@ def test_a_line_fit_leaves_out_what_does_not_agree() -> None:
     assert robust_fit(t, np.full(40, np.nan), 1) is None
 
 
-def strip(pitch_mm: float, contrast: float, missing: tuple[int, ...] = (), jitter_mm: float = 0.0):
-    """A strip of stitches as the unroller gives it, with cloth noise."""
+def strip(
+    pitch_mm: float,
+    contrast: float,
+    missing: tuple[int, ...] = (),
+    jitter_mm: float = 0.0,
+    margin_mm: float = 0.0,
+):
+    """A strip of stitches as the unroller gives it, with cloth noise, bare so far at both ends."""
     generator = np.random.default_rng(4)
     along = np.arange(2800) * ALONG_MM
-    holes = np.arange(0, along[-1], pitch_mm)
+    holes = np.arange(margin_mm, along[-1] - margin_mm, pitch_mm)
     holes = holes + generator.normal(0, jitter_mm, len(holes)) if jitter_mm else holes
     line = np.zeros_like(along)
     for index, (start, stop) in enumerate(itertools.pairwise(holes)):
@@ -317,6 +323,28 @@ def test_skipped_stitches_are_counted() -> None:
     rhythm = rhythm_of(strip(3.0, 0.2, missing=(20, 21, 60)), 3.0)
     assert rhythm is not None
     assert rhythm.skipped_count == 3
+
+
+@pytest.mark.parametrize("margin_mm", [4.0, 6.0, 7.5])
+@pytest.mark.parametrize(
+    ("missing", "count"), [((), 0), ((1,), 1), ((2,), 1), ((1, 2), 2), ((3, 60), 2), ((-2,), 1)]
+)
+def test_a_stitch_skipped_beside_the_first_or_last_is_counted(
+    missing: tuple[int, ...], count: int, margin_mm: float
+) -> None:
+    stitches = len(np.arange(margin_mm, 2799 * ALONG_MM - margin_mm, 3.0)) - 1
+    gone = tuple(number % stitches for number in missing)
+    seam = strip(3.0, 0.2, missing=gone, margin_mm=margin_mm)
+    rhythm = rhythm_of(seam, 3.0, round(8 / ALONG_MM))
+    assert rhythm is not None
+    assert rhythm.skipped_count == count
+
+
+def test_a_seam_that_begins_a_stitch_later_skips_none() -> None:
+    seam = strip(3.0, 0.2, missing=(0,), margin_mm=6.0)
+    rhythm = rhythm_of(seam, 3.0, round(8 / ALONG_MM))
+    assert rhythm is not None
+    assert rhythm.skipped_count == 0
 
 
 def test_uneven_stitches_show_in_the_coefficient_of_variation() -> None:

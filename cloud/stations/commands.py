@@ -444,7 +444,10 @@ class AskForStationLogs(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStationLogs(Command):
-    """Keep what a station answered; an answer that nobody waits for changes nothing."""
+    """Keep what a station answered; an answer that nobody waits for changes nothing.
+
+    ``refusal`` is the code of why its answer was not taken: the question ends without lines.
+    """
 
     domain = "stations"
 
@@ -452,3 +455,4 @@ class RecordStationLogs(Command):
     log_request_id: str
     lines: tuple[LogLine, ...]
     left_out_count: int
+    refusal: str = ""

@@ -354,6 +354,7 @@ class StationLogsView:
     """Warnings and errors of a station, oldest first; ``answered_at`` None: it has not answered.
 
     ``log_request_id`` is empty where nobody ever asked. ``left_out_count`` lines were not sent.
+    ``refusal`` is the code of why its answer was not taken; empty where it was.
     """
 
     station_id: str
@@ -364,3 +365,4 @@ class StationLogsView:
     answered_at: datetime | None = None
     lines: tuple[LogLine, ...] = ()
     left_out_count: int = 0
+    refusal: str = ""

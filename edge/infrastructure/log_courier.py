@@ -21,6 +21,14 @@ LOOKED_AT = 1_000
 LONGEST_CHARACTERS = 500
 LARGEST_BYTES = 64 << 10
 LEAST_PAUSE_S = 10.0
+#: What may go better next time. Whatever else the cloud says is its word on this answer.
+_PASSING = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.ABORTED,
+    }
+)
 CALL_S = 30.0
 HIDDEN = "[…]"
 _OWN = frozenset({"at", "level", "logger", "message", "exception"})
@@ -106,8 +114,11 @@ class LogCourier:
             try:
                 await self._answer(stub, asked)
             except grpc.aio.AioRpcError as error:
-                # Whoever waits asks again; a cloud that takes no lines is asked nothing.
                 _LOG.warning("log lines not sent", extra={"code": error.code().name})
+                if error.code() in _PASSING:
+                    # It was not heard: the same question waits for another try.
+                    self._answered = ""
+                    self._heard.set()
             await asyncio.sleep(self._pause_s)
 
     async def _answer(self, stub: "FleetServiceAsyncStub", asked: str) -> None:

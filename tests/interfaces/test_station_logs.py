@@ -145,3 +145,51 @@ async def test_what_nobody_asked_for_and_what_no_station_sends_is_not_kept(
             await world.core.bus.send(act, stranger)
     with pytest.raises(StationUnknownError):
         await world.core.bus.ask(FindStationLogs(station_id=name), stranger)
+
+
+async def test_a_question_whose_answer_is_refused_ends_with_a_reason_and_lets_the_next_be_asked(
+    world: IntakeWorld,
+) -> None:
+    station, device = await world.enrolled()
+    name = station.station_id
+    # 200 lines of 500 control characters: few enough, and six times as long as JSON.
+    long = fleet_pb2.LogLine(at="now", level="ERROR", logger="x", message="\x01" * 500)
+    async with world.channel(device) as channel:
+        stub = FleetServiceStub(channel)
+        for lines in ([long] * 201, [long] * 200):
+            asked = await world.core.bus.send(AskForStationLogs(station_id=name), LEAD)
+            request = fleet_pb2.SendLogsRequest(log_request_id=asked.log_request_id, lines=lines)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await stub.SendLogs(request, timeout=10)
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            view = await found(world, name)
+            assert view.log_request_id == asked.log_request_id
+            assert view.answered_at is not None
+            assert (view.refusal, view.lines) == (StationInvalidError.code, ())
+        asked = await world.core.bus.send(AskForStationLogs(station_id=name), LEAD)
+        good = fleet_pb2.LogLine(at="now", level="ERROR", logger="x", message="y")
+        await stub.SendLogs(
+            fleet_pb2.SendLogsRequest(log_request_id=asked.log_request_id, lines=[good]), timeout=10
+        )
+    view = await found(world, name)
+    assert (view.refusal, len(view.lines)) == ("", 1)
+
+
+async def test_a_station_that_never_answers_may_be_asked_anew(world: IntakeWorld) -> None:
+    station, _ = await world.enrolled()
+    name = station.station_id
+    first = await world.core.bus.send(AskForStationLogs(station_id=name), LEAD)
+    joined = await world.core.bus.send(AskForStationLogs(station_id=name), LEAD)
+    assert joined.log_request_id == first.log_request_id
+    await world.rows(
+        "UPDATE station_logs SET asked_at = asked_at - interval '11 minutes' RETURNING station_id"
+    )
+    again = await world.core.bus.send(AskForStationLogs(station_id=name), LEAD)
+    assert again.log_request_id != first.log_request_id
+    await world.core.bus.send(
+        RecordStationLogs(
+            station_id=name, log_request_id=first.log_request_id, lines=(), left_out_count=0
+        ),
+        context_of(f"station:{name}"),
+    )
+    assert (await found(world, name)).answered_at is None, "a late answer is another question's"

@@ -1,16 +1,25 @@
 """What of a station's log leaves the station."""
 
-import pytest
+import asyncio
+from pathlib import Path
+from typing import cast
 
+import grpc
+import pytest
+from kyndof_wire.fleet.v1.fleet_pb2 import SendLogsRequest, WatchDesiredStateResponse
+
+from edge.infrastructure import log_courier
 from edge.infrastructure.log_courier import (
     HIDDEN,
     LARGEST_BYTES,
     LONGEST_CHARACTERS,
     MOST_LINES,
+    LogCourier,
     gathered,
     sendable,
     without_secrets,
 )
+from tests.fakes.floor import until
 
 pytestmark = pytest.mark.requirement("FLT", "DEP")
 PEM = "-----{} PRIVATE KEY-----"
@@ -77,3 +86,48 @@ def test_the_newest_lines_are_sent_and_no_more_than_fit() -> None:
     assert sum(line.ByteSize() for line in large.lines) <= LARGEST_BYTES
     assert len(large.lines) + large.left_out == 200
     assert gathered("log_1", []).left_out == 0
+
+
+class Door:
+    """A cloud that answers each delivery with the next of its words."""
+
+    def __init__(self, *words: grpc.StatusCode | None) -> None:
+        self.words = list(words)
+        self.heard: list[str] = []
+
+    async def SendLogs(self, request: SendLogsRequest, timeout: float) -> None:  # noqa: N802, ASYNC109
+        self.heard.append(request.log_request_id)
+        word = self.words.pop(0)
+        if word is not None:
+            nothing = grpc.aio.Metadata()
+            raise grpc.aio.AioRpcError(word, nothing, nothing)
+
+
+async def delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: Door) -> list[str]:
+    """Ask twice, the second time once the first is settled; return what was delivered."""
+    monkeypatch.setattr(log_courier, "FleetServiceStub", lambda _channel: door)
+    courier = LogCourier(tmp_path, pause_s=0.0)
+    running = asyncio.create_task(courier.run(cast("grpc.aio.Channel", None)))
+    courier.wished(WatchDesiredStateResponse(log_request_id="log_1"))
+    await until(lambda: len(door.words) <= 1, 30)
+    courier.wished(WatchDesiredStateResponse(log_request_id="log_1"))
+    courier.wished(WatchDesiredStateResponse(log_request_id="log_2"))
+    await until(lambda: not door.words, 30)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return door.heard
+
+
+async def test_an_answer_that_was_not_heard_is_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = grpc.StatusCode
+    door = Door(code.UNAVAILABLE, code.DEADLINE_EXCEEDED, None, None)
+    assert await delivered(tmp_path, monkeypatch, door) == ["log_1", "log_1", "log_1", "log_2"]
+
+
+async def test_an_answer_that_was_refused_is_not_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Door(grpc.StatusCode.INVALID_ARGUMENT, None)
+    assert await delivered(tmp_path, monkeypatch, door) == ["log_1", "log_2"]

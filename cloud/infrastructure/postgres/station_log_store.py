@@ -22,7 +22,7 @@ class PostgresStationLogStore:
         """Return it; an empty one where nobody ever asked."""
         row = await self._connection.fetchrow(
             """SELECT log_request_id, asked_by, asked_at, answered_at, lines::text AS lines,
-                      left_out_count
+                      left_out_count, refusal
                FROM station_logs WHERE organization_id = $1 AND station_id = $2""",
             self._organization_id,
             station_id,
@@ -40,12 +40,13 @@ class PostgresStationLogStore:
         await self._connection.execute(
             """INSERT INTO station_logs
                  (organization_id, station_id, log_request_id, asked_by, asked_at, answered_at,
-                  lines, left_out_count)
-               VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8)
+                  lines, left_out_count, refusal)
+               VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9)
                ON CONFLICT (organization_id, station_id) DO UPDATE SET
                  log_request_id = excluded.log_request_id, asked_by = excluded.asked_by,
                  asked_at = excluded.asked_at, answered_at = excluded.answered_at,
-                 lines = excluded.lines, left_out_count = excluded.left_out_count""",
+                 lines = excluded.lines, left_out_count = excluded.left_out_count,
+                 refusal = excluded.refusal""",
             self._organization_id,
             logs.station_id,
             logs.log_request_id,
@@ -54,6 +55,7 @@ class PostgresStationLogStore:
             logs.answered_at,
             json.dumps([asdict(line) for line in logs.lines]),
             logs.left_out_count,
+            logs.refusal,
         )
 
 

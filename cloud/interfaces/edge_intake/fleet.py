@@ -26,7 +26,7 @@ from kyndof_wire.fleet.v1.fleet_pb2 import (
 from kyndof_wire.fleet.v1.fleet_pb2_grpc import FleetServiceServicer
 
 from cloud.commands.errors import CommandError
-from cloud.interfaces.edge_intake.admission import Admission
+from cloud.interfaces.edge_intake.admission import Admission, Caller
 from cloud.interfaces.edge_intake.desired_state import DesiredState
 from cloud.interfaces.edge_intake.ports import Bus
 from cloud.interfaces.edge_intake.status import refuse
@@ -39,6 +39,7 @@ from cloud.stations.commands import (
     RecordStationLogs,
     RecordStationReport,
 )
+from cloud.stations.errors import StationInvalidError
 from cloud.stations.queries import StationConfigurationDocument, Wish
 
 #: A watching station's standing is looked at this often.
@@ -144,9 +145,10 @@ class FleetDoor(FleetServiceServicer):
     async def SendLogs(  # noqa: N802  the wire names it
         self, request: SendLogsRequest, context: LogsContext
     ) -> SendLogsResponse:
-        """Keep the lines that somebody asked for."""
+        """Keep the lines that somebody asked for; what is not taken ends the question too."""
         caller = await self._admission.admit(context)
         if len(request.lines) > MOST_LISTED:
+            await self._end_question(caller, request.log_request_id, StationInvalidError.code)
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"at most {MOST_LISTED} lines")
         command = RecordStationLogs(
             station_id=caller.station_id,
@@ -164,9 +166,23 @@ class FleetDoor(FleetServiceServicer):
         )
         try:
             await self._bus.send(command, caller.context)
+        except StationInvalidError as error:
+            await self._end_question(caller, request.log_request_id, error.code)
+            await refuse(context, error)
         except CommandError as error:
             await refuse(context, error)
         return SendLogsResponse()
+
+    async def _end_question(self, caller: Caller, log_request_id: str, refusal: str) -> None:
+        """Whoever asked hears why there is no answer, and may ask again."""
+        command = RecordStationLogs(
+            station_id=caller.station_id,
+            log_request_id=_clean(log_request_id),
+            lines=(),
+            left_out_count=0,
+            refusal=refusal,
+        )
+        await self._bus.send(command, caller.context)
 
 
 def _response(wish: Wish) -> WatchDesiredStateResponse:

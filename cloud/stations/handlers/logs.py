@@ -1,6 +1,8 @@
 """A station's log, where somebody asked for it."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from datetime import timedelta
 
 from cloud.commands.ports import UnitOfWork
 from cloud.stations.commands import AskForStationLogs, RecordStationLogs
@@ -13,10 +15,14 @@ from cloud.stations.queries import FindStationLogs, StationLogsView
 MOST_LINES = 200
 LONGEST_TEXT = 500
 LARGEST_BYTES = 128 << 10
+#: As JSON, where a control character is six.
+LARGEST_KEPT_BYTES = 256 << 10
+#: A station that has not answered by then may be asked anew: nobody waits for ever.
+LONGEST_WAIT = timedelta(minutes=10)
 
 
 async def ask_for_station_logs(command: AskForStationLogs, unit: UnitOfWork) -> StationLogsView:
-    """Ask a station; whoever asks while a question waits joins in it.
+    """Ask a station; whoever asks while a young question waits joins in it.
 
     Raises:
         StationUnknownError: no such station.
@@ -25,14 +31,16 @@ async def ask_for_station_logs(command: AskForStationLogs, unit: UnitOfWork) -> 
     station = await station_of(command.station_id, unit, lock=True)
     store = unit.store(StationLogStore)
     before = await store.find(station.station_id, station.name)
-    if before.log_request_id and before.answered_at is None:
+    now = unit.clock.now()
+    waits = before.asked_at is not None and before.answered_at is None
+    if waits and before.asked_at is not None and now - before.asked_at < LONGEST_WAIT:
         return before
     asked = StationLogsView(
         station_id=station.station_id,
         station_name=station.name,
         log_request_id=unit.ids.new("log"),
         asked_by=unit.context.user,
-        asked_at=unit.clock.now(),
+        asked_at=now,
     )
     await store.keep(asked)
     unit.record(
@@ -56,10 +64,7 @@ async def record_station_logs(command: RecordStationLogs, unit: UnitOfWork) -> N
     """
     acts_for_itself(command.station_id, unit)
     station = await station_of(command.station_id, unit, lock=True)
-    texts = [text for one in command.lines for text in (one.at, one.level, one.logger, one.message)]
-    too_long = any(len(text) > LONGEST_TEXT for text in texts)
-    size_bytes = sum(len(text.encode()) for text in texts)
-    if len(command.lines) > MOST_LINES or too_long or size_bytes > LARGEST_BYTES:
+    if not _fits(command):
         raise StationInvalidError("that is more than a station sends", field="lines")
     store = unit.store(StationLogStore)
     waiting = await store.find(station.station_id, station.name)
@@ -71,6 +76,7 @@ async def record_station_logs(command: RecordStationLogs, unit: UnitOfWork) -> N
             answered_at=unit.clock.now(),
             lines=command.lines,
             left_out_count=max(0, command.left_out_count),
+            refusal=command.refusal,
         )
     )
     unit.record(
@@ -80,6 +86,17 @@ async def record_station_logs(command: RecordStationLogs, unit: UnitOfWork) -> N
             log_request_id=command.log_request_id,
             lines_count=len(command.lines),
         )
+    )
+
+
+def _fits(command: RecordStationLogs) -> bool:
+    lines = [asdict(one) for one in command.lines]
+    texts = [text for one in lines for text in one.values()]
+    return (
+        len(lines) <= MOST_LINES
+        and all(len(text) <= LONGEST_TEXT for text in [*texts, command.refusal])
+        and sum(len(text.encode()) for text in texts) <= LARGEST_BYTES
+        and len(json.dumps(lines, ensure_ascii=False).encode()) <= LARGEST_KEPT_BYTES
     )
 
 

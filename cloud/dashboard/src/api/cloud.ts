@@ -5517,6 +5517,7 @@ export interface components {
          * @description Warnings and errors of a station, oldest first; ``answered_at`` None: it has not answered.
          *
          *     ``log_request_id`` is empty where nobody ever asked. ``left_out_count`` lines were not sent.
+         *     ``refusal`` is the code of why its answer was not taken; empty where it was.
          */
         StationLogsView: {
             /** Station Id */
@@ -5547,6 +5548,11 @@ export interface components {
              * @default 0
              */
             left_out_count?: number;
+            /**
+             * Refusal
+             * @default
+             */
+            refusal?: string;
         };
         /**
          * StationView

@@ -7,6 +7,7 @@ import type { StationLogs as Logs } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { Panel } from "@/app/Panel";
 import { usePeople } from "@/app/people";
+import { useRefusalText } from "@/app/refusals";
 import { NotAllowed, useRight } from "@/app/rights";
 import { useTimes } from "@/app/times";
 import { Refusal } from "@/app/Trouble";
@@ -17,9 +18,11 @@ function Answered({ logs }: { logs: Logs }) {
   const { t } = useSpoken();
   const { full } = useTimes();
   const who = usePeople();
+  const why = useRefusalText();
   if (!logs.log_request_id) return <Text c="dimmed" fz="sm">{t("station_logs.never")}</Text>;
   const asked = t("station_logs.asked", { person: who(logs.asked_by), when: full(logs.asked_at) });
   if (!logs.answered_at) return <Text role="status" fz="sm">{asked} · {t("station_logs.waits")}</Text>;
+  if (logs.refusal) return <Text role="status" fz="sm">{asked} · {t("station_logs.refused", { when: full(logs.answered_at), reason: why(logs.refusal) })}</Text>;
   return (
     <>
       <Text role="status" fz="sm">{asked} · {t("station_logs.answered", { when: full(logs.answered_at), count: logs.lines.length })}</Text>
@@ -45,7 +48,6 @@ export function StationLogs({ id }: { id: string }) {
     mutationFn: () => act<Logs>(`/stations/${encodeURIComponent(id)}/logs`, {}),
     onSettled: () => client.invalidateQueries({ queryKey: keys.stationLogs }),
   });
-  const waits = Boolean(query.data?.log_request_id) && !query.data?.answered_at;
   return (
     <Panel title={t("station_logs.title")} text={t("station_logs.text")}>
       <NotAllowed right={right} />
@@ -53,7 +55,7 @@ export function StationLogs({ id }: { id: string }) {
       {query.error && right.allowed ? <Refusal error={query.error} /> : null}
       {ask.error ? <Refusal error={ask.error} /> : null}
       <Group>
-        <Button variant="default" disabled={!right.allowed || waits} loading={ask.isPending} onClick={() => { ask.mutate(); }}>{t("station_logs.ask")}</Button>
+        <Button variant="default" disabled={!right.allowed} loading={ask.isPending} onClick={() => { ask.mutate(); }}>{t("station_logs.ask")}</Button>
       </Group>
     </Panel>
   );

@@ -88,6 +88,7 @@ def compose_configuration(settings: EdgeSettings, parts: Configured) -> "Configu
         ),
     )
     watch.start()
+    parts.light.configuration_trouble = watch.trouble
     return watch
 
 

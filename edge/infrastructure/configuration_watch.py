@@ -49,6 +49,14 @@ class ConfigurationWatch:
         self._current: Configured | None = None
         self._judged: tuple[object, ...] = ()
         self._camera: CameraCapabilities | None = None
+        self._unusable = ""
+
+    def trouble(self) -> str:
+        """Say why the document in use cannot be used as it was; empty when it can.
+
+        A release may have taken a profile away that it names.
+        """
+        return self._unusable
 
     def start(self) -> None:
         """Use what was in use before; without it, or when it is no longer understood, nothing."""
@@ -60,6 +68,7 @@ class ConfigurationWatch:
             self._station.apply(parse_configuration(current.document))
         except (ConfigurationError, CaptureError) as error:
             LOG.error("configuration not usable", extra={"code": error.code, "reason": str(error)})  # noqa: TRY400
+            self._unusable = str(error)
         else:
             self._current = current
             self._tell(ConfigurationReport(digest=current.digest, wished=current.digest))
@@ -82,6 +91,7 @@ class ConfigurationWatch:
         if camera is not None and camera != self._camera:
             self._folder.show_camera(camera)
             self._camera = camera
+            self._look_for_profile(camera)
         seen = (self._folder.mark(), camera)
         if seen == self._judged:
             return
@@ -94,6 +104,16 @@ class ConfigurationWatch:
             self._tell(report)
             # The swap itself changed the mark.
             self._judged = (self._folder.mark(), camera)
+
+    def _look_for_profile(self, camera: CameraCapabilities) -> None:
+        """Tell a profile of the camera that is gone: its settings are the camera's own then."""
+        if self._current is None:
+            return
+        profile = parse_configuration(self._current.document).camera.profile
+        missing = bool(profile) and profile not in camera.profiles
+        self._unusable = f"no profile {profile} lies at the station" if missing else ""
+        if missing:
+            LOG.error("configuration not usable", extra={"reason": self._unusable})
 
     def _is_settled(self, wished: Configured) -> bool:
         current = self._current
@@ -152,6 +172,7 @@ class ConfigurationWatch:
             self._station.apply(old)
             raise
         self._current = wished
+        self._unusable = ""
 
     def _tell(self, report: ConfigurationReport) -> None:
         self._folder.tell(report)

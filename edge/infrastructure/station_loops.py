@@ -98,6 +98,8 @@ class StationLoops:
         self._lit = ("", "", "")
         #: How the lamp shows each colour, by its profile; empty without one.
         self.signals: Mapping[str, str] = {}
+        #: Why the configuration in use cannot be used as it was; empty when it can.
+        self.configuration_trouble: Callable[[], str] = str
 
     def health(self) -> dict[str, object]:
         """Return what the station can say about itself."""
@@ -143,6 +145,8 @@ class StationLoops:
         await station.observe(
             broker=around.producer.connected, cloud=link.cloud, camera=trouble, why=link.why
         )
+        unusable = self.configuration_trouble()
+        await station.alarm("configuration_unusable", on=bool(unusable), detail=unusable)
         for code in _AGENT_FAULTS:
             await station.alarm(code, on=code in link.faults, detail=link.faults.get(code, ""))
         await station.alarm("scanner_unplugged", on=not around.scanner_plugged())

@@ -14,15 +14,18 @@ import pytest
 from cloud.stations.commands import CameraCapabilities
 from cloud.stations.configuration import ConfigurationField, check_devices, narrowed
 from cloud.stations.errors import ConfigurationProfileError as RefusedByCloud
+from edge.capture.capabilities import CameraCapabilities as Camera
 from edge.composition.configuration import wished_devices
 from edge.infrastructure.configuration_document import StationConfiguration, parse_configuration
 from edge.infrastructure.configuration_files import ConfigurationFolder, Configured
 from edge.infrastructure.configuration_tuning import OwnBounds, partition_bytes, pictures_bytes
 from edge.infrastructure.configuration_watch import Configurable, ConfigurationWatch
 from edge.infrastructure.scanners import ScannerDesk
+from edge.infrastructure.station_files import CloudLinkReport
 from edge.infrastructure.station_loops import StationLoops
 from edge.scanning.address import ScannerAddress, parse_scanner
 from edge.station.errors import ConfigurationProfileError
+from tests.fakes.workstation import Stand
 
 pytestmark = pytest.mark.requirement("FLT", "DEP")
 FILES = Path(__file__).parents[2] / "firmware-config"
@@ -183,3 +186,95 @@ def test_the_wish_for_the_light_says_how_the_lamp_shows_it() -> None:
     loops._light()
     loops._light()
     assert shown == [("blue", "capturing", ""), ("blue", "capturing", "blink")]
+
+
+@pytest.mark.parametrize("kind", ["scanning", "light"])
+def test_a_profile_in_use_that_a_release_takes_away_is_told_until_another_is_wished(
+    files: Path, tmp_path: Path, kind: str
+) -> None:
+    folder = ConfigurationFolder(tmp_path / "configuration")
+    name, file = {
+        "scanning": ("serial-generic", "scanners/serial-generic.yml"),
+        "light": ("table-5000k", "lights/table-5000k.yml"),
+    }[kind]
+
+    def started() -> ConfigurationWatch:
+        watch = ConfigurationWatch(
+            folder,
+            Configurable(
+                capabilities=lambda: None,
+                apply=lambda one: wished_devices(files, OWN, one) and None,
+                is_idle=lambda: True,
+                check=lambda one: wished_devices(files, OWN, one) and None,
+            ),
+        )
+        watch.start()
+        return watch
+
+    def wish(document: object, generation: int) -> None:
+        text = json.dumps(document).encode()
+        digest = hashlib.sha256(text).hexdigest()
+        folder.wish(
+            Configured(station_id="sta_1", generation=generation, digest=digest, document=text)
+        )
+
+    watch = started()
+    wish({kind: {"profile": name}}, 1)
+    watch.look()
+    assert watch.trouble() == ""
+    (files / file).unlink()
+    after_release = started()
+    after_release.look()
+    assert f"no profile '{name}'" in after_release.trouble()
+    assert folder.report().refusal == "CONFIGURATION_NO_SUCH_PROFILE"
+    wish({}, 2)
+    after_release.look()
+    assert after_release.trouble() == ""
+
+
+def test_a_cameras_profile_that_a_release_takes_away_is_told(tmp_path: Path) -> None:
+    folder = ConfigurationFolder(tmp_path / "configuration")
+    text = json.dumps({"camera": {"profile": "v4l2"}}).encode()
+    digest = hashlib.sha256(text).hexdigest()
+    wished_one = Configured(station_id="sta_1", generation=1, digest=digest, document=text)
+    folder.wish(wished_one)
+    for profiles, told in ((("v4l2",), ""), ((), "no profile v4l2 lies at the station")):
+        camera = Camera(camera="v4l2:0", controls={}, sizes_px=(), profiles=profiles)
+        watch = ConfigurationWatch(
+            folder,
+            Configurable(
+                capabilities=lambda one=camera: one,
+                apply=lambda _one: None,
+                is_idle=lambda: True,
+            ),
+        )
+        watch.start()
+        watch.look()
+        assert watch.trouble() == told
+
+
+async def test_what_the_agent_and_the_configuration_tell_become_alarms_that_are_written_down() -> (
+    None
+):
+    stand = Stand()
+    told = CloudLinkReport(faults={"events_unaccounted": "3", "from_a_later_agent": "x"})
+    around = SimpleNamespace(
+        files=SimpleNamespace(
+            new_identity=lambda: (False, None), new_package=lambda: None, cloud_link=lambda: told
+        ),
+        desk=SimpleNamespace(open=lambda: None, trouble=lambda: None, trouble_detail=""),
+        producer=SimpleNamespace(connected=True, show_light=lambda *_wish: None),
+        scanner_plugged=lambda: True,
+    )
+    loops = StationLoops(stand.station, around)
+    loops.configuration_trouble = lambda: "no profile"
+    await loops._look()
+    assert {"events_unaccounted", "configuration_unusable"} <= set(stand.station.alarms.codes())
+    assert "from_a_later_agent" not in stand.station.alarms.codes()
+    raised = {one.code: one.detail for one in stand.station.alarms.unwritten()}
+    assert raised == {"events_unaccounted": "3", "configuration_unusable": "no profile"}
+    told = CloudLinkReport()
+    loops.configuration_trouble = str
+    await loops._look()
+    assert "events_unaccounted" not in stand.station.alarms.codes()
+    assert "configuration_unusable" not in stand.station.alarms.codes()

@@ -24,7 +24,7 @@ from tests.simulators.doors import Cloud, HandScanner, Kiosk, Table, TooLateErro
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STATIONS = ("CUT-01", "QC-01")
-_START_S, _STOP_S = 90.0, 30.0
+_START_S, _STOP_S = 180.0, 30.0
 
 
 def free_ports(count: int) -> list[int]:

@@ -11,7 +11,7 @@ _ORGANIZATION = "01K0DEM0000000000000000000"
 
 
 @pytest.mark.requirement("SCN", "CAP", "KSK", "TRK")
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_wrong_codes_and_a_blind_camera_are_named_and_record_nothing(
     factory: Factory, pictures: Path
 ) -> None:

@@ -63,7 +63,7 @@ async def _start_of(cloud: Cloud, number: int) -> StepStarted:
 
 
 @pytest.mark.requirement("WEB", "KSK", "TRK", "WOR", "FLT", "DEF")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_work_appears_what_a_rule_refused_waits_and_orders_are_made_by_hand(
     factory: Factory, browser: Browser, tmp_path: Path
 ) -> None:

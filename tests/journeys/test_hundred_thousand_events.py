@@ -10,7 +10,7 @@ VICTIMS = ("producer", "agent", "broker", "serve", "postgres")
 
 
 @pytest.mark.requirement("BUF", "MQT", "SYN")
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 async def test_two_thousand_events_arrive_once_and_in_order_whoever_is_killed(
     tmp_path: Path,
 ) -> None:

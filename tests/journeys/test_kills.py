@@ -32,7 +32,7 @@ async def killed(folder, kills) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_whoever_is_killed_no_promised_event_is_lost_or_doubled(folder) -> None:
     few = {"agent": 5, "producer": 5, "broker": 5, "serve": 4, "backend": 3, "postmaster": 2}
     await killed(folder, few)

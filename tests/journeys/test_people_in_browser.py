@@ -76,7 +76,7 @@ async def _office(home: Path, browser: Browser) -> AsyncIterator[Office]:
 
 
 @pytest.mark.requirement("WEB", "IAM", "APR", "JOB", "NOT", "SES", "HOK")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_people_keep_their_access_and_decide_what_waits(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ UP_S, DOWN_S = 3.0, 2.0
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_slow_and_then_a_half_open_line_to_the_cloud_lose_nothing(folder) -> None:
     async with WholeFloor.start(folder) as floor:
         floor.producer.start()
@@ -77,7 +77,7 @@ async def survives_flapping(folder, rounds) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_flapping_line_gets_on_whenever_it_is_up(folder) -> None:
     await survives_flapping(folder, rounds=6)
 
@@ -89,7 +89,7 @@ async def test_ten_minutes_of_flapping_get_everything_across(folder) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_cloud_whose_log_is_locked_is_waited_for(folder) -> None:
     async with WholeFloor.start(folder) as floor:
         floor.producer.start()

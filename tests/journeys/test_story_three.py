@@ -18,7 +18,7 @@ _BEHIND = {"PIECE_WAITING", "STEP_OUT_OF_ORDER", "STEP_ALREADY_DONE"}
 
 @pytest.mark.requirement("WOR", "TRK", "CAP", "SCN", "DEF", "MEA", "VER")
 @pytest.mark.requirement("RWK", "FBK", "MQT", "SYN", "KSK", "AUD")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_an_uneven_hem_fails_is_corrected_by_the_designer_sewn_again_and_passes(
     factory: Factory, pictures: Path
 ) -> None:
@@ -155,7 +155,7 @@ async def _nothing_is_open_or_doubtful(factory: Factory, crew: Crew) -> None:
 
 
 @pytest.mark.requirement("BUF", "SYN", "TRK")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_piece_loses_nothing_and_doubles_nothing_when_station_and_cloud_are_killed(
     factory: Factory, pictures: Path
 ) -> None:

@@ -68,6 +68,7 @@ class MqttProducer:
         # a second process of this station and we do not throw each other out for ever.
         self._client_id = f"{address.station}-{ids.new('run')[-12:]}"
         self._unread_count = 0
+        self._told_ahead = False
         self._window = SendWindow(stored=0, sent=0)
         self._light: str | None = None
         self._light_sent: str | None = None
@@ -161,8 +162,14 @@ class MqttProducer:
                 await self._confirmed(decode_stored(payload))
         elif station != self._address.station:
             heard = decode_heard(payload, station)
-            if heard is not None:
-                await self._heard(*heard)
+            if not self._journal.hear(heard.hlc) and not self._told_ahead:
+                self._told_ahead = True
+                _LOG.warning(
+                    "a neighbour's clock is far ahead",
+                    extra={"alarm": "CLOCK_FAR_AHEAD", "station": station},
+                )
+            if heard.record is not None:
+                await self._heard(heard.event_id, heard.record)
 
     async def _confirmed(self, pseq: int) -> None:
         _, last = await self._journal.bounds()

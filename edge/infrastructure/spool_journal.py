@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import TypeVar
 
 from edge.infrastructure.sqlite_spool import NewEvent, SqliteSpool
 from edge.infrastructure.wire_events import Envelope, encode_event
-from edge.outbox.spooling import SpooledEvent, next_hlc
+from edge.outbox.spooling import SpooledEvent, merged_hlc, next_hlc
 from edge.station.errors import DiskFullError
 from edge.station.events import Fact, Stamp, StationSnapshot
 from edge.station.ports import Clock, IdFactory
@@ -92,7 +93,7 @@ class SpoolJournal:
             records = [record for _, known, _ in groups for record in known]
             day = self._origin.clock.now().astimezone().date().isoformat()
             try:
-                await self._run(lambda e=events, r=records, d=day: self._spool.append(e, r, d))  # type: ignore[misc]
+                await self._run(partial(self._spool.append, events, records, day, self._hlc))
             except Exception as error:  # noqa: BLE001 - handed to those who wait
                 for _, _, done in groups:
                     if not done.done():
@@ -118,6 +119,13 @@ class SpoolJournal:
             stream=stream,
         )
         return NewEvent(event_id=event_id, stream=stream, body=encode_event(fact, envelope))
+
+    def hear(self, hlc: int) -> bool:
+        """Come after a neighbour's event; say whether its clock was one to follow."""
+        now_ms = int(self._origin.clock.now().timestamp() * 1000)
+        merged = merged_hlc(self._hlc, hlc, now_ms)
+        self._hlc = self._hlc if merged is None else merged
+        return merged is not None
 
     async def probe(self) -> bool:
         """Say whether the disk takes writes again."""

@@ -163,11 +163,16 @@ class SqliteSpool:
             self._connection.execute("ROLLBACK")
 
     def append(
-        self, new: Sequence[NewEvent], records: Sequence[StepRecord] = (), day: str = ""
+        self,
+        new: Sequence[NewEvent],
+        records: Sequence[StepRecord] = (),
+        day: str = "",
+        hlc: int = 0,
     ) -> None:
         """Give each event the next number and write all in one flushed transaction.
 
-        Finishes count for ``day`` (YYYY-MM-DD, the floor's own) where one is named.
+        Finishes count for ``day`` (YYYY-MM-DD, the floor's own) where one is named. ``hlc`` is the
+        hybrid clock that no later start may fall behind.
 
         Raises:
             DiskFullError: there is no room; nothing was written.
@@ -182,6 +187,8 @@ class SqliteSpool:
                 ],
             )
             self._set("next_pseq", str(pseq + len(new)))
+            if hlc:
+                self._set("hlc", str(hlc))
             self._add_progress(records)
             if day:
                 self._count_for(day, [r for r in records if r.kind == "finished"])

@@ -191,35 +191,49 @@ def decode_stored(payload: bytes) -> int:
         raise MessageUnreadableError("not a sync.v1.Stored") from error
 
 
-def decode_heard(payload: bytes, station: str) -> tuple[bytes, StepRecord] | None:
-    """Return a neighbour's start or finish with its event id; None for any other event.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeighbourEvent:
+    """What another station said; ``record`` is its start or finish, None for anything else."""
+
+    event_id: bytes
+    hlc: int
+    record: StepRecord | None
+
+
+def decode_heard(payload: bytes, station: str) -> NeighbourEvent:
+    """Return a neighbour's event.
 
     Raises:
         MessageUnreadableError: the bytes are no event.
     """
     try:
         event = sync.Event.FromString(payload)
-        if event.type == "step_started":
-            begun = floor.StepStarted.FromString(event.payload)
-            return event.event_id, StepRecord(
-                piece_id=begun.piece_id,
-                step_id=begun.step_id,
-                kind="started",
-                attempt=begun.attempt,
-                station=station,
-                order_unconfirmed=begun.order_unconfirmed,
-            )
-        if event.type == "step_finished":
-            done = floor.StepFinished.FromString(event.payload)
-            return event.event_id, StepRecord(
-                piece_id=done.piece_id,
-                step_id=done.step_id,
-                kind="finished",
-                attempt=done.attempt,
-                verdict=done.verdict,
-                station=station,
-                order_unconfirmed=done.order_unconfirmed,
-            )
+        record = _record_of(event, station)
     except DecodeError as error:
         raise MessageUnreadableError("not an event of the floor") from error
+    return NeighbourEvent(event_id=event.event_id, hlc=event.hlc, record=record)
+
+
+def _record_of(event: sync.Event, station: str) -> StepRecord | None:
+    if event.type == "step_started":
+        begun = floor.StepStarted.FromString(event.payload)
+        return StepRecord(
+            piece_id=begun.piece_id,
+            step_id=begun.step_id,
+            kind="started",
+            attempt=begun.attempt,
+            station=station,
+            order_unconfirmed=begun.order_unconfirmed,
+        )
+    if event.type == "step_finished":
+        done = floor.StepFinished.FromString(event.payload)
+        return StepRecord(
+            piece_id=done.piece_id,
+            step_id=done.step_id,
+            kind="finished",
+            attempt=done.attempt,
+            verdict=done.verdict,
+            station=station,
+            order_unconfirmed=done.order_unconfirmed,
+        )
     return None

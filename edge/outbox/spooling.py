@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 _COUNTER_BITS = 16
+#: A neighbour that is further ahead of our wall clock than this is not followed.
+FARTHEST_AHEAD_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,16 @@ def next_hlc(last: int, now_ms: int) -> int:
     Never goes back, also when the wall clock does.
     """
     return max(last + 1, now_ms << _COUNTER_BITS)
+
+
+def merged_hlc(own: int, heard: int, now_ms: int) -> int | None:
+    """Return the hybrid clock after a neighbour's event: what we do next comes after it.
+
+    ``None``: the neighbour is so far ahead that its clock is wrong, and stays its own.
+    """
+    if (heard >> _COUNTER_BITS) > now_ms + FARTHEST_AHEAD_MS:
+        return None
+    return max(own, heard)
 
 
 @dataclass(slots=True)

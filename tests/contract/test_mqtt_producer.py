@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
 
 import aiomqtt
 import pytest
@@ -13,7 +14,7 @@ from edge.infrastructure.mqtt_producer import BrokerAddress, MqttProducer
 from edge.infrastructure.spool_journal import JournalOrigin, SpoolJournal
 from edge.infrastructure.sqlite_spool import SqliteSpool
 from edge.infrastructure.system_time import SystemClock, UlidFactory
-from edge.outbox.spooling import SendWindow, SpoolPolicy, next_hlc
+from edge.outbox.spooling import FARTHEST_AHEAD_MS, SendWindow, SpoolPolicy, merged_hlc, next_hlc
 from edge.station.errors import DiskFullError
 from edge.station.events import ScanRefused, Stamp, StepFinished
 from tests.fakes.floor import PASSWORD, STATION, USERS, BrokerProcess, until
@@ -44,9 +45,9 @@ class CountingProducer(MqttProducer):
 class Floor:
     """A producer on a real spool, with what it heard."""
 
-    def __init__(self, folder, port, station=STATION, producer_id="run_1"):
+    def __init__(self, folder, port, station=STATION, producer_id="run_1", clock=None):
         origin = JournalOrigin(
-            station=station, boot_id=b"b" * 16, clock=SystemClock(), ids=UlidFactory()
+            station=station, boot_id=b"b" * 16, clock=clock or SystemClock(), ids=UlidFactory()
         )
         policy = SpoolPolicy(max_bytes=16 << 20, ballast_bytes=0)
         self.spool = SqliteSpool(folder / f"{station}.db", policy, producer_id)
@@ -80,6 +81,16 @@ class Floor:
     async def write(self, count):
         facts = [ScanRefused(text=f"{n}", code="CODE_FOREIGN", reader="hid") for n in range(count)]
         await asyncio.gather(*(self.journal.append([fact], STAMP) for fact in facts))
+
+
+class LaterClock(SystemClock):
+    """A clock that is so many seconds ahead."""
+
+    def __init__(self, ahead_s):
+        self._ahead = timedelta(seconds=ahead_s)
+
+    def now(self):
+        return super().now() + self._ahead
 
 
 class Agent:
@@ -177,6 +188,34 @@ async def test_a_neighbours_finish_is_heard(broker, tmp_path) -> None:
         assert there.heard == []
 
 
+@pytest.mark.parametrize(("ahead_s", "followed"), [(200, True), (86_400, False)])
+async def test_what_follows_on_a_neighbours_event_comes_after_it_by_the_hybrid_clock(
+    broker, tmp_path, ahead_s, followed
+) -> None:
+    later = LaterClock(ahead_s)
+    async with (
+        Floor(tmp_path, broker.port) as here,
+        Floor(tmp_path, broker.port, station="QC-01", producer_id="run_2", clock=later) as there,
+    ):
+        await until(lambda: here.producer.connected and there.producer.connected)
+        finish = StepFinished(
+            piece_id="pc_1",
+            step_id="stp_1",
+            stage="QC",
+            spec_version="1",
+            attempt=1,
+            inspection_id="ins_1",
+            verdict="PASS",
+            order_unconfirmed=False,
+        )
+        await there.journal.append([finish], STAMP)
+        await until(lambda: here.heard)
+        await here.write(1)
+        (cause,), (effect,) = await there.journal.page(0, 9), await here.journal.page(0, 9)
+        clocks = [Event.FromString(one.body).hlc for one in (cause, effect)]
+        assert (clocks[0] < clocks[1]) is followed
+
+
 async def test_a_spool_set_back_goes_on_under_a_new_name(broker, tmp_path) -> None:
     async with aiomqtt.Client(
         "127.0.0.1", broker.port, username=STATION, password=PASSWORD
@@ -266,3 +305,13 @@ def test_the_hybrid_clock_never_goes_back() -> None:
     assert next_hlc(first, 1_000) == first + 1
     assert next_hlc(first, 500) == first + 1
     assert next_hlc(first, 2_000) == 2_000 << 16
+
+
+def test_the_hybrid_clock_follows_a_neighbour_up_to_five_minutes_ahead() -> None:
+    own = next_hlc(0, 1_000)
+    assert merged_hlc(own, own - 5, 1_000) == own
+    near = (1_000 + FARTHEST_AHEAD_MS) << 16 | 7
+    assert merged_hlc(own, near, 1_000) == near
+    assert next_hlc(near, 1_000) == near + 1
+    assert merged_hlc(own, (1_001 + FARTHEST_AHEAD_MS) << 16, 1_000) is None
+    assert merged_hlc(own, (1 << 64) - 1, 1_000) is None

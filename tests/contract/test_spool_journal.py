@@ -391,6 +391,22 @@ def test_a_bit_flipped_in_a_spooled_event_is_set_aside_and_the_rest_goes_on(
     spool.close()
 
 
+async def test_a_killed_station_goes_on_after_its_last_event_whatever_its_clock_says(
+    tmp_path,
+) -> None:
+    first = journal_on(SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1"))
+    ahead = int(SystemClock().now().timestamp() * 1000) + 240_000 << 16
+    assert first.hear(ahead)
+    await first.append([finished("pc_1")], STAMP)
+    # Not closed: what is killed says nothing more.
+    second = journal_on(SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1"))
+    await second.append([finished("pc_2")], STAMP)
+    clocks = [Event.FromString(one.body).hlc for one in await second.page(0, 9)]
+    assert clocks == [ahead + 1, ahead + 2]
+    await second.close()
+    await first.close()
+
+
 def test_damaged_events_are_read_past_whatever_their_number(tmp_path, monkeypatch) -> None:
     spool = SqliteSpool(tmp_path / "spool.db", ROOMY, "run_1")
     spool.append([event(n) for n in range(1, 2002)])

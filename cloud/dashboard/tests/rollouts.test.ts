@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { actsAt, scale, way } from "@/features/rollouts/stages";
+import { actsAt, lostAfter, scale, way } from "@/features/rollouts/stages";
 
 test("a rollout's way shows what is behind it, also while it is paused", () => {
   expect(way({ stage: "WAVE_25", paused_stage: "" }, [])).toEqual(["past", "past", "here", "later", "later"]);
@@ -21,4 +21,16 @@ test("rejects and both lines lie on one scale", () => {
   expect(low).toBe(0);
   expect(high).toBeCloseTo(80);
   expect(at).toBeCloseTo(40);
+});
+
+test("stations that do not keep a bundle are counted, those that a person took back are not", () => {
+  const stations = [
+    { state: "COMMITTED", withdrawn: false },
+    { state: "ROLLED_BACK", withdrawn: false },
+    { state: "FAILED", withdrawn: false },
+    { state: "ROLLED_BACK", withdrawn: true },
+    { state: "", withdrawn: false },
+  ];
+  expect(lostAfter(stations)).toBe(2);
+  expect(lostAfter([])).toBe(0);
 });

@@ -11,7 +11,7 @@ import { useRight } from "@/app/rights";
 import { useTimes } from "@/app/times";
 import { Refusal } from "@/app/Trouble";
 import classes from "@/features/rollouts/RolloutsPage.module.css";
-import { actsAt, lookOfStage, lookOfState, scale, way, WAY } from "@/features/rollouts/stages";
+import { actsAt, lookOfStage, lookOfState, lostAfter, scale, way, WAY } from "@/features/rollouts/stages";
 import { SignDrawing } from "@/status/StatusMark";
 
 type Act = ReturnType<typeof actsAt>[number];
@@ -142,6 +142,7 @@ export function RolloutCard({ listed }: { listed: Rollout }) {
   const rollout = data ?? listed;
   const { tone, sign } = lookOfStage(rollout.stage);
   const trial = rollout.trial;
+  const lost = lostAfter(rollout.stations);
   return (
     <li className={`${classes.card ?? ""} k-panel`} aria-label={`${rollout.name} ${rollout.version}`}>
       <div className={classes.head}>
@@ -150,6 +151,7 @@ export function RolloutCard({ listed }: { listed: Rollout }) {
       </div>
       <Way rollout={rollout} />
       {rollout.code ? <p className={classes.why} data-tone="fail">{name("rollout_code", rollout.code)}{rollout.reason ? `: ${rollout.reason}` : ""}</p> : null}
+      {rollout.stage === "DONE" && lost > 0 ? <p className={classes.why} data-tone="fail">{t("rollouts.lost_after", { count: lost })}</p> : null}
       {rollout.stage === "PAUSED" && rollout.reason ? <p className={classes.why} data-tone="review">{rollout.reason}</p> : null}
       <Numbers rollout={rollout} />
       <Stations stations={rollout.stations} />

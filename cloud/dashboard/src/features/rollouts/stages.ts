@@ -40,6 +40,11 @@ export function way(rollout: Pick<Rollout, "stage" | "paused_stage">, stations: 
   return WAY.map((step) => (begun.has(step) ? "past" : "later"));
 }
 
+const LOST = new Set(["ROLLED_BACK", "REJECTED", "FAILED"]);
+
+/** How many stations were given the bundle and do not keep it, though nobody took it back from them. */
+export const lostAfter = (stations: readonly Pick<RolloutStation, "state" | "withdrawn">[]): number => stations.filter((one) => LOST.has(one.state) && !one.withdrawn).length;
+
 /** Which acts are offered at a stage. */
 export function actsAt(stage: string): readonly ("approve" | "start" | "pause" | "resume" | "halt" | "return")[] {
   if (stage === "DRAFT") return ["approve", "halt"];

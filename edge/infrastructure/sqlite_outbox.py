@@ -10,6 +10,7 @@ from edge.infrastructure.sqlite_outbox_file import Ballast, open_file, page_byte
 from edge.infrastructure.sqlite_outbox_ledger import (
     BEFORE,
     CLOUD,
+    HERE,
     begin_ledger,
     count,
     count_delivered,
@@ -18,10 +19,11 @@ from edge.infrastructure.sqlite_outbox_ledger import (
     start_ledger_over,
 )
 from edge.infrastructure.sqlite_outbox_rows import renumber, signed, unsigned
-from edge.infrastructure.sqlite_outbox_salvage import salvage
+from edge.infrastructure.sqlite_outbox_salvage import salvage, unsalvaged_count
 from edge.outbox.errors import OutboxDamagedError, OutboxFullError
 from edge.outbox.producers import Decision, ProducerTrack
 from edge.outbox.record import (
+    DAMAGED,
     LATEST_WINS,
     NEVER_CAME,
     STREAMS,
@@ -104,7 +106,13 @@ class SqliteOutbox:
             begin_ledger(db)
         self._load_tracks()
         if moved is not None:
-            self.salvaged_count = self.append(salvage(moved / self._path.name)).appended_count
+            salvaged = salvage(moved / self._path.name)
+            self.salvaged_count = self.append(salvaged).appended_count
+            with self._writing() as db:
+                now_ms = int(self._clock.now().timestamp() * 1000)
+                lost = unsalvaged_count(moved / self._path.name, salvaged)
+                reason = f"{DAMAGED}; at most {lost} events went with it"
+                keep_refused(db, now_ms, f"{HERE}quarantine/{moved.name}", reason)
 
     def _load_tracks(self) -> None:
         rows = self._db.execute("SELECT producer_id, pseq FROM producers").fetchall()

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,14 @@ from google.protobuf.message import DecodeError
 from kyndof_wire.sync.v1.sync_pb2 import Event
 
 from edge.infrastructure.sqlite_outbox_file import seal_column
-from edge.outbox.record import STREAMS, IncomingEvent, StoredEvent, rolling_digest, sealed
+from edge.outbox.record import (
+    LATEST_WINS,
+    STREAMS,
+    IncomingEvent,
+    StoredEvent,
+    rolling_digest,
+    sealed,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,24 @@ def salvage(path: Path) -> list[IncomingEvent]:
         if row.seq > acked.get(row.stream, 0) and _follows(before, row):
             salvaged.append(_incoming(row))
     return salvaged
+
+
+def unsalvaged_count(path: Path, salvaged: Sequence[IncomingEvent]) -> int:
+    """Return how many events may be lost with a damaged file, as far as it still says.
+
+    Their producers may have some of them still. Snapshots are not counted: the next one says all
+    that they said.
+    """
+    kept = sum(event.stream != LATEST_WINS for event in salvaged)
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            (waiting,) = db.execute(
+                "SELECT coalesce(sum(next_seq - 1 - acked_seq), 0) FROM streams WHERE stream <> ?",
+                (LATEST_WINS,),
+            ).fetchone()
+            return max(0, int(waiting) - kept)
+    except (sqlite3.Error, TypeError, ValueError):
+        return 0
 
 
 def _readable(path: Path) -> dict[int, _Row]:

@@ -315,3 +315,21 @@ class SlowClock(SystemClock):
 
     def monotonic_ns(self) -> int:
         return super().monotonic_ns() + int(self.later_s * 1e9)
+
+
+def test_a_damaged_outbox_file_raises_a_fault_that_says_what_may_be_lost(tmp_path) -> None:
+    with opened(tmp_path) as outbox:
+        outbox.append([event(n, payload=b"x" * 3000) for n in range(1, 41)])
+        outbox.acknowledge({"events": 10})
+    with (tmp_path / "outbox.db").open("r+b") as file:
+        file.seek(100_000)
+        file.write(b"\xff" * 4096)
+    with opened(tmp_path) as outbox:
+        assert outbox.quarantined is not None
+        (fault,) = standing_faults(tmp_path, NOW_MS).values()
+        assert fault.startswith("outbox/quarantine/")
+        assert events_of(tmp_path)["unaccounted"] == 0
+        with contextlib.closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+            (reason,) = db.execute("SELECT reason FROM refused").fetchone()
+        lost = 30 - outbox.salvaged_count
+        assert reason.endswith(f"at most {lost} events went with it")

@@ -1,8 +1,11 @@
 """What may be asked of the stations' room."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cloud.commands.command import Command, summed_up_field
+from cloud.stations.event_columns import EventColumns as EventColumns
+from cloud.stations.event_columns import EventEnvelope as EventEnvelope
+from cloud.stations.event_columns import EventFault as EventFault
 
 #: A number in the unit that the name of the setting beside it ends in.
 InItsUnit = float
@@ -82,94 +85,6 @@ class OpenStationStream(Command):
     live_epoch: int
     agent_version: str
     certificate_serial: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventEnvelope:
-    """What many events of a batch have in common; ``readable`` ones are no dead letters."""
-
-    type: str
-    schema_version: int
-    boot_id: bytes
-    media: tuple[str, ...]
-    producer_id: str
-    worker: str
-    basis: str
-    readable: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventFault:
-    """Why nobody can read the event at ``place``, counted from 0; ``payload`` is what is kept."""
-
-    place: int
-    code: str
-    detail: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventColumns:
-    """Consecutive events of a stream as the station numbered them, one tuple for each field.
-
-    An object for each event costs more than writing it down. ``envelopes`` holds what differs
-    seldom, each once, and ``envelope_places`` which of them is whose. ``event_ids`` is empty where
-    the id is none. ``moments_us`` counts microseconds from 1970. ``wire_ids`` are the ids as sent
-    and ``content_digests`` the SHA-256 of the payloads as sent; both feed the rolling digest.
-    ``faults`` is set by the border; such events go to the dead letters.
-    """
-
-    event_ids: tuple[str, ...]
-    envelopes: tuple[EventEnvelope, ...]
-    envelope_places: tuple[int, ...]
-    hlcs: tuple[int, ...]
-    mono_ns: tuple[int, ...]
-    payloads: tuple[bytes, ...]
-    pseqs: tuple[int, ...]
-    moments_us: tuple[int | None, ...]
-    wire_ids: tuple[bytes, ...]
-    content_digests: tuple[bytes, ...]
-    faults: tuple[EventFault, ...] = ()
-
-    def __len__(self) -> int:
-        """Return how many events there are."""
-        return len(self.wire_ids)
-
-    def check(self) -> None:
-        """Refuse columns of different lengths.
-
-        Raises:
-            ValueError: they are no columns of one table.
-        """
-        lengths = {
-            len(self.event_ids), len(self.envelope_places), len(self.hlcs), len(self.mono_ns),
-            len(self.payloads), len(self.pseqs), len(self.moments_us), len(self.wire_ids),
-            len(self.content_digests),
-        }  # fmt: skip
-        if len(lengths) != 1:
-            raise ValueError("every column has one value for each event")
-
-    def after(self, count: int) -> "EventColumns":
-        """Return the events without the first ``count``."""
-        if count == 0:
-            return self
-        return replace(
-            self,
-            event_ids=self.event_ids[count:],
-            envelope_places=self.envelope_places[count:],
-            hlcs=self.hlcs[count:],
-            mono_ns=self.mono_ns[count:],
-            payloads=self.payloads[count:],
-            pseqs=self.pseqs[count:],
-            moments_us=self.moments_us[count:],
-            wire_ids=self.wire_ids[count:],
-            content_digests=self.content_digests[count:],
-            faults=tuple(
-                replace(fault, place=fault.place - count)
-                for fault in self.faults
-                if fault.place >= count
-            ),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

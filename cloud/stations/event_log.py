@@ -1,10 +1,9 @@
 """The log of a stream: numbers without holes, and a digest that rolls over all of it."""
 
-import hashlib
 from dataclasses import dataclass
 
-from cloud.stations.commands import EventColumns
 from cloud.stations.errors import DigestMismatchError, SequenceGapError
+from cloud.stations.event_columns import EventColumns
 
 #: Digest of a stream that has no event yet.
 EMPTY_DIGEST = bytes(8)
@@ -63,15 +62,21 @@ def plan_append(
     known = min(cursor.committed_seq + 1 - first_seq, len(events))
     fresh = events.after(known)
     digest = cursor.digest if cursor.knows_digest else None
-    if prev_digest is not None and first_seq + len(events) > cursor.committed_seq:
-        said = _rolled(prev_digest, events, known)
+    is_told = prev_digest is not None and first_seq + len(events) > cursor.committed_seq
+    if prev_digest is not None and is_told:
+        said = events.rolled(prev_digest, known)
         if digest is not None and said != digest:
             raise DigestMismatchError(
                 f"the history up to event {cursor.committed_seq} differs from the committed one",
                 seq=cursor.committed_seq,
             )
         digest = said
-    digest = EMPTY_DIGEST if digest is None else _rolled(digest, fresh, len(fresh))
+    if digest is None:
+        digest = EMPTY_DIGEST
+    elif is_told and events.last_digest is not None:
+        digest = events.last_digest
+    else:
+        digest = fresh.rolled(digest)
     return AppendPlan(
         first_seq=first_seq + known,
         events=fresh,
@@ -94,11 +99,3 @@ def plan_gap(cursor: Cursor, first_seq: int, last_seq: int) -> Cursor:
     if last_seq <= cursor.committed_seq:
         return cursor
     return Cursor(committed_seq=last_seq, digest=EMPTY_DIGEST)
-
-
-def _rolled(digest: bytes, events: EventColumns, count: int) -> bytes:
-    """Return the digest (8 bytes) after the first ``count`` events."""
-    ids, contents = events.wire_ids[:count], events.content_digests[:count]
-    for event_id, content_digest in zip(ids, contents, strict=True):
-        digest = hashlib.sha256(digest + event_id + content_digest).digest()[:8]
-    return digest

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from cloud.commands.command import Query
 from cloud.stations.commands import LogLine
@@ -313,9 +314,12 @@ class Wish:
     log_request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedEvent:
-    """A committed event on its way into the rooms it concerns."""
+class LoggedEvent(NamedTuple):
+    """A committed event on its way into the rooms it concerns.
+
+    Thousands are read in a second, most of which change nothing: a tuple costs a tenth of an
+    object whose fields are set one by one.
+    """
 
     epoch: int
     stream: str

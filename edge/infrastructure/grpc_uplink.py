@@ -1,6 +1,7 @@
 """One connection's life: Hello, Welcome, batches up, acknowledgements down."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ from edge.station.ports import Clock
 LOG = logging.getLogger("kyndof.uplink")
 PROTOCOL = 1
 PERSIST_S = 0.5
+#: The end of so many is noted at once; of single events a commit each would wear the disk.
+MUCH_EVENTS = 500
 
 
 class LinkLostError(OutboxError):
@@ -86,6 +89,8 @@ class EventUplink:
         self.timing = settings.timing
         self._on_welcome = on_welcome
         self._wake = asyncio.Event()
+        self._heard = asyncio.Event()
+        self._settled = asyncio.Event()
         self._reset()
 
     def _reset(self) -> None:
@@ -223,6 +228,9 @@ class EventUplink:
             self._acked[ack.stream] = ack.committed_seq
         self._window.acknowledged(ack.stream, ack.committed_seq)
         self._window.allow(ack.credit_events, ack.credit_bytes)
+        self._heard.set()
+        if not self._window.unacked_events and self._unnoted() >= MUCH_EVENTS:
+            self._settled.set()
         if ack.rejected:
             _alarm("EVENTS_REJECTED", stream=ack.stream, seqs=[r.seq for r in ack.rejected])
             await self._outbox.note_rejections(
@@ -326,9 +334,19 @@ class EventUplink:
         )
 
     async def _persist_for_ever(self) -> None:
+        """Note positions twice a second at most; at once when a backlog has just gone."""
         while True:
-            await asyncio.sleep(PERSIST_S)
+            await self._heard.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PERSIST_S):
+                    await self._settled.wait()
+            self._heard.clear()
+            self._settled.clear()
             await self._persist()
+
+    def _unnoted(self) -> int:
+        """Return how many acknowledged events the outbox does not know as such."""
+        return sum(seq - self._persisted.get(stream, 0) for stream, seq in self._acked.items())
 
     async def _persist(self) -> None:
         """Keep the acknowledged positions; losing them costs nothing but trimming."""

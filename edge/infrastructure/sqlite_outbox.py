@@ -1,6 +1,7 @@
 """The outbox in one SQLite file: written by one thread, flushed at every commit."""
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,12 @@ from edge.infrastructure.sqlite_outbox_ledger import (
 )
 from edge.infrastructure.sqlite_outbox_rows import renumber, signed, unsigned
 from edge.infrastructure.sqlite_outbox_salvage import salvage, unsalvaged_count
+from edge.infrastructure.sqlite_outbox_trimming import (
+    TRIM_SLICE,
+    delete_and_note_ids,
+    note_ids_and_delete,
+    trim_slice,
+)
 from edge.outbox.errors import OutboxDamagedError, OutboxFullError
 from edge.outbox.producers import Decision, ProducerTrack
 from edge.outbox.record import (
@@ -39,10 +46,8 @@ from edge.outbox.record import (
 )
 from edge.station.ports import Clock, IdFactory
 
-TRIM_SLICE = 5000
+LOG = logging.getLogger("kyndof.outbox")
 REFUSED_KEPT = 1000
-SEEN_KEPT = 1_000_000
-SEEN_KEPT_MS = 24 * 3600 * 1000
 #: Acknowledged events stay for the retention time only while half of the bound is free.
 TAIL_SHARE_RATIO = 0.5
 
@@ -357,13 +362,20 @@ class SqliteOutbox:
         return None if row is None else unsigned(row[0])
 
     def acknowledge(self, positions: dict[str, int]) -> None:
-        """Note how far the cloud has committed; a cloud set back may name less than before."""
+        """Note how far the cloud has committed; a cloud set back may name less than before.
+
+        Where nothing is kept after that, what is acknowledged goes at once.
+        """
+        now_ms = int(self._clock.now().timestamp() * 1000)
         with self._writing() as db:
             count_delivered(db, positions)
             db.executemany(
                 "UPDATE streams SET acked_seq = ? WHERE stream = ?",
                 [(seq, stream) for stream, seq in positions.items()],
             )
+        if self._bounds.retention_ms == 0:
+            while self._trim_slice(now_ms + 1, now_ms, is_short=False) >= TRIM_SLICE:
+                pass
 
     def unsent(self) -> int:
         """Return how many events the cloud has not committed."""
@@ -418,46 +430,24 @@ class SqliteOutbox:
         removed = 0
         while True:
             before_ms = now_ms - self._bounds.retention_ms
-            if page_bytes(self._db) > tail_bytes:
+            is_short = page_bytes(self._db) > tail_bytes
+            if is_short:
                 before_ms = now_ms + 1
-            slice_removed = self._trim_slice(before_ms, now_ms)
+            slice_removed = self._trim_slice(before_ms, now_ms, is_short=is_short)
             removed += slice_removed
             if slice_removed == 0:
                 return removed
 
-    def _trim_slice(self, before_ms: int, now_ms: int) -> int:
-        removed = 0
+    def _trim_slice(self, before_ms: int, now_ms: int, *, is_short: bool) -> int:
+        """Remove one slice of each stream; where room is short, ids are noted in what was freed."""
+        if not is_short:
+            try:
+                with self._writing() as db:
+                    return trim_slice(db, before_ms, now_ms, note_ids_and_delete)
+            except OutboxFullError:
+                LOG.info("no room to note ids before their events are removed")
         with self._writing() as db:
-            for state in self.state().streams:
-                rows = db.execute(
-                    "SELECT seq, event_id FROM events WHERE stream = ? AND seq <= ?"
-                    " AND stored_ms < ? ORDER BY seq LIMIT ?",
-                    (state.stream, state.acked_seq, before_ms, TRIM_SLICE),
-                ).fetchall()
-                if not rows:
-                    continue
-                last = rows[-1][0]
-                db.execute("DELETE FROM events WHERE stream = ? AND seq <= ?", (state.stream, last))
-                # After the deletion: a file at its bound has room for ids only then.
-                db.executemany(
-                    "INSERT OR IGNORE INTO seen VALUES (?, ?)",
-                    [(event_id, now_ms) for _, event_id in rows],
-                )
-                db.execute(
-                    "UPDATE streams SET trimmed_seq = ? WHERE stream = ?", (last, state.stream)
-                )
-                removed += len(rows)
-            if removed:
-                self._trim_seen(db, now_ms)
-        return removed
-
-    @staticmethod
-    def _trim_seen(db: sqlite3.Connection, now_ms: int) -> None:
-        """Keep ids for a day or the last million, whichever is more."""
-        db.execute(
-            "DELETE FROM seen WHERE seen_ms < ? AND rowid <= (SELECT max(rowid) FROM seen) - ?",
-            (now_ms - SEEN_KEPT_MS, SEEN_KEPT),
-        )
+            return trim_slice(db, before_ms, now_ms, delete_and_note_ids)
 
     def make_room(self) -> None:
         """Recover from a full disk: give up the ballast, trim, fold the log, take it back."""
@@ -477,5 +467,5 @@ class SqliteOutbox:
 
     def _trim_all_acknowledged(self) -> None:
         now_ms = int(self._clock.now().timestamp() * 1000)
-        while self._trim_slice(now_ms + 1, now_ms):
+        while self._trim_slice(now_ms + 1, now_ms, is_short=True):
             pass

@@ -101,6 +101,33 @@ def test_acknowledged_events_stay_for_the_retention_time(tmp_path) -> None:
         assert outbox.trim() == 0
 
 
+def test_what_need_not_be_kept_goes_with_its_acknowledgement_and_stays_known(tmp_path) -> None:
+    with opened(tmp_path, bounds(retention_ms=0)) as outbox:
+        events = [event(n) for n in range(1, 6)]
+        outbox.append(events)
+        outbox.acknowledge({"events": 3})
+        assert (stream_of(outbox).acked_seq, stream_of(outbox).trimmed_seq) == (3, 3)
+        assert [e.seq for e in outbox.read_after("events", 0, 10, 1 << 20)] == [4, 5]
+        assert outbox.append(events).duplicate_count == 5
+
+
+def test_where_ids_find_no_room_before_their_events_go_they_are_noted_after_them(
+    tmp_path, caplog
+) -> None:
+    with opened(tmp_path, bounds(retention_ms=-1)) as outbox:
+        events = [event(n) for n in range(1, 4001)]
+        outbox.append(events)
+        outbox.acknowledge({"events": 4000})
+        (pages,) = outbox._db.execute("PRAGMA page_count").fetchone()
+        (free,) = outbox._db.execute("PRAGMA freelist_count").fetchone()
+        assert free < 10
+        outbox._db.execute(f"PRAGMA max_page_count = {pages}").fetchall()
+        with caplog.at_level("INFO", logger="kyndof.outbox"):
+            assert outbox.trim() == 4000
+        assert "no room to note ids" in caplog.text
+        assert outbox.append(events[-10:]).duplicate_count == 10
+
+
 def test_the_digest_chain_is_the_formula_over_all_events(tmp_path) -> None:
     with opened(tmp_path) as outbox:
         events = [event(n, payload=bytes([n]) * n) for n in range(1, 40)]

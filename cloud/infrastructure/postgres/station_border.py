@@ -6,6 +6,7 @@ and how far that got, when a station was heard, which generation a work package 
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
@@ -159,7 +160,7 @@ class PostgresStationBorder:
                     limit,
                 )
                 if rows:
-                    return [LoggedEvent(**row) for row in rows]
+                    return list(itertools.starmap(LoggedEvent, rows))
                 # Nothing but a gap lies there.
                 await connection.execute(_MOVE, *key, *place, stream["committed_seq"])
 
@@ -169,7 +170,7 @@ class PostgresStationBorder:
             row = await connection.fetchrow(
                 _FIND, station.organization_id, station.station_id, event_id
             )
-        return LoggedEvent(**dict(row)) if row else None
+        return LoggedEvent(*row) if row else None
 
     async def move(self, station: StationKey, event: LoggedEvent) -> None:
         """Note that everything up to and including ``event`` was projected."""

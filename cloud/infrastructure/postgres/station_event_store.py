@@ -9,22 +9,32 @@ from cloud.stations.event_log import EMPTY_DIGEST, AppendPlan, Cursor
 
 STREAMS = ("events", "state")
 
+# The cursor moves and the projector is woken by the same statement that writes the events.
+_MOVE = """
+UPDATE station_cursors SET committed_seq = {0}, digest = {1}, duplicates = duplicates + {2}
+WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
+"""
+_MOVE_ALONE = _MOVE.format("$5", "$6", "$7")
+_MOVE_AND = f"""
+WITH moved AS ({_MOVE.format("$21", "$22", "$23")}
+  RETURNING pg_notify('kyndof_station_events', $1 || ':' || $2))
+"""
 # One statement per batch, whatever its size. What differs seldom comes once and is pointed at. An
 # event whose id is taken, by another epoch or earlier in this batch, is left out and comes next.
 _APPEND = """
 INSERT INTO station_events
   (organization_id, station_id, epoch, stream, seq, standing, event_id, type, schema_version, hlc,
    mono_ns, boot_id, payload, media, producer_id, pseq, occurred_at, worker, basis, received_at)
-SELECT $1, $2, $3, $4, $5 + n.place - 1, ($14::text[])[n.envelope], nullif(n.event_id, ''),
-       ($15::text[])[n.envelope], ($16::bigint[])[n.envelope], n.hlc, n.mono_ns,
-       ($17::bytea[])[n.envelope], n.payload,
-       coalesce(string_to_array(nullif(($18::text[])[n.envelope], ''), ','), '{}'),
-       ($19::text[])[n.envelope], n.pseq,
+SELECT $1, $2, $3, $4, $5 + n.place - 1, ($13::text[])[n.envelope], nullif(n.event_id, ''),
+       ($14::text[])[n.envelope], ($15::bigint[])[n.envelope], n.hlc, n.mono_ns,
+       ($16::bytea[])[n.envelope], n.payload,
+       coalesce(string_to_array(nullif(($17::text[])[n.envelope], ''), ','), '{}'),
+       ($18::text[])[n.envelope], n.pseq,
        timestamptz 'epoch' + n.moment_us / 1000000 * interval '1 second'
          + n.moment_us % 1000000 * interval '1 microsecond',
-       ($20::text[])[n.envelope], ($21::text[])[n.envelope], $6
-FROM unnest($7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[],
-            $13::bigint[])
+       ($19::text[])[n.envelope], ($20::text[])[n.envelope], now()
+FROM unnest($6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::bigint[],
+            $12::bigint[])
   WITH ORDINALITY AS n (event_id, envelope, hlc, mono_ns, payload, pseq, moment_us, place)
 """
 _UNLESS_TAKEN = """
@@ -39,8 +49,8 @@ _BURY = """
 INSERT INTO station_dead_letters
   (organization_id, station_id, epoch, stream, seq, event_id, type, code, detail, payload,
    received_at)
-SELECT $1, $2, $3, $4, n.* , $5
-FROM unnest($6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bytea[]) AS n
+SELECT $1, $2, $3, $4, n.* , now()
+FROM unnest($5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[]) AS n
 ON CONFLICT DO NOTHING
 """
 
@@ -130,33 +140,25 @@ class PostgresStationEventStore:
     async def append(self, station_id: str, epoch: int, stream: str, plan: AppendPlan) -> None:
         """Write new events, move the cursor, and wake the projector at commit."""
         place = (self._organization_id, station_id, epoch, stream)
-        received_at = await self._connection.fetchval(
-            """UPDATE station_cursors
-               SET committed_seq = $5, digest = $6, duplicates = duplicates + $7
-               WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
-               RETURNING now(),
-                 CASE WHEN $8::text <> '' THEN pg_notify('kyndof_station_events', $8) END""",
-            *place,
-            plan.cursor.committed_seq,
-            plan.cursor.digest,
-            plan.duplicates,
-            f"{self._organization_id}:{station_id}" if plan.events else "",
-        )
+        cursor = (plan.cursor.committed_seq, plan.cursor.digest, plan.duplicates)
         if plan.events:
-            await self._write(place, plan, received_at)
+            await self._write(place, plan, cursor)
+        else:
+            await self._connection.execute(_MOVE_ALONE, *place, *cursor)
 
     async def _write(
-        self, place: tuple[str, str, int, str], plan: AppendPlan, received_at: datetime
+        self, place: tuple[str, str, int, str], plan: AppendPlan, cursor: tuple[int, bytes, int]
     ) -> None:
         events = plan.events
         columns = (
             events.event_ids, [number + 1 for number in events.envelope_places], events.hlcs,
             events.mono_ns, events.payloads, events.pseqs, events.moments_us,
         )  # fmt: skip
-        start = (*place, plan.first_seq, received_at)
+        start = (*place, plan.first_seq)
         told = await self._connection.execute(
-            _APPEND + _UNLESS_TAKEN, *start, *columns, *_envelopes(events, "accepted")
-        )
+            _MOVE_AND + _APPEND + _UNLESS_TAKEN,
+            *start, *columns, *_envelopes(events, "accepted"), *cursor,
+        )  # fmt: skip
         if int(told.rpartition(" ")[2]) < len(events):
             await self._connection.execute(
                 _APPEND + _UNLESS_THERE, *start, *columns, *_envelopes(events, "repeated")
@@ -174,7 +176,7 @@ class PostgresStationEventStore:
                 for fault in events.faults
             ]
             buried = [list(column) for column in zip(*dead, strict=True)]
-            await self._connection.execute(_BURY, *place, received_at, *buried)
+            await self._connection.execute(_BURY, *place, *buried)
 
     async def append_gap(self, gap: RecordStationGap, first_seq: int, cursor: Cursor) -> None:
         """Keep a gap that begins at ``first_seq`` here, and move the cursor."""

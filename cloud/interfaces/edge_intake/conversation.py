@@ -30,6 +30,7 @@ from cloud.interfaces.edge_intake.live_streams import LiveStream, LiveStreams
 from cloud.interfaces.edge_intake.pacing import Allowance, Inbox, Intake
 from cloud.interfaces.edge_intake.ports import Bus, StationDoor
 from cloud.interfaces.edge_intake.status import refuse
+from cloud.interfaces.edge_intake.waiting_work import Work, together
 from cloud.stations.commands import RecordStationEvents, RecordStationGap, ReportStationFault
 from cloud.stations.errors import DigestMismatchError, ProtocolBrokenError, StationSilentError
 from cloud.stations.queries import Recorded, StreamOpening
@@ -37,6 +38,8 @@ from cloud.stations.queries import Recorded, StreamOpening
 LOG = logging.getLogger("kyndof.intake")
 MOST_EVENTS = 2000
 LARGEST_BATCH_BYTES = 256 * 1024
+#: A station that does not read what it is told is not written for any further.
+MOST_ACKS = 16
 Context = grpc.aio.ServicerContext[StreamEventsRequest, StreamEventsResponse]
 
 
@@ -63,19 +66,10 @@ class StreamParts:
     patience: Patience = Patience()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """A frame that was read and waits for its turn."""
-
-    command: RecordStationEvents | RecordStationGap
-    events_count: int
-    came_s: float
-
-
 class Conversation:
     """Holds one stream until either side ends it.
 
-    While one batch is being committed the next is read; what is acknowledged is committed.
+    While one batch is being committed the next ones are read; what is acknowledged is committed.
     """
 
     def __init__(
@@ -88,21 +82,21 @@ class Conversation:
         self._writing = asyncio.Lock()
         self._allowance = Allowance(parts.intake)
         self._inbox = Inbox(parts.intake.pacing.most_events)
-        self._ready: asyncio.Queue[_Work | None] = asyncio.Queue(1)
-        self._at_work: _Work | None = None
+        self._committed: asyncio.Queue[Ack | None] = asyncio.Queue(MOST_ACKS)
+        self._at_work: Work | None = None
 
     async def hold(
         self, frames: AsyncIterator[StreamEventsRequest], opening: StreamOpening
     ) -> None:
         """Welcome the station and serve it until either side ends the stream."""
-        listening = _task(self._listen(frames))
-        others = [_task(act) for act in (self._read(), self._record_for_ever(), self._beat())]
-        tasks = [listening, *others]
+        others = [_task(self._listen(frames)), _task(self._record_for_ever())]
+        last = [_task(self._acknowledge_for_ever()), _task(self._beat())]
+        tasks = [*others, *last]
         self._parts.intake.stations_count += 1
         try:
             await self._write(StreamEventsResponse(welcome=self._welcome(opening)))
             # What came before a station hung up is written down all the same.
-            ends: list[asyncio.Future[Any]] = [*others[1:], self._stream.ended]
+            ends: list[asyncio.Future[Any]] = [*last, self._stream.ended]
             waiting = set[asyncio.Future[Any]]([*tasks, self._stream.ended])
             while not any(one.done() for one in ends) and not _broken(tasks):
                 _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -159,47 +153,51 @@ class Conversation:
                     raise ProtocolBrokenError(
                         f"a batch has a number and at most {MOST_EVENTS} events"
                     )
-                await self._inbox.put(frame.batch, now_s())
+                await self._take_in(frame.batch)
             elif kind == "gap":
-                await self._inbox.put(frame.gap, now_s())
+                await self._inbox.put(Work(command=self._gap(frame.gap), came_s=now_s()))
             elif kind == "hello":
                 raise ProtocolBrokenError("a stream says hello once")
 
-    async def _read(self) -> None:
-        """Keep one batch ready while another one is committed."""
-        while (next_one := await self._inbox.get()) is not None:
-            frame, came_s = next_one
-            if isinstance(frame, EventBatch):
-                count = len(frame.events)
-                batch = record_command(self._caller.station_id, self._stream.epoch, frame)
-                await self._ready.put(_Work(command=batch, events_count=count, came_s=came_s))
-            else:
-                gap = self._gap(frame)
-                await self._ready.put(_Work(command=gap, events_count=1, came_s=came_s))
-        await self._ready.put(None)
+    async def _take_in(self, batch: EventBatch) -> None:
+        """Read a batch while those before it are committed: both then have work at any time."""
+        came_s = asyncio.get_running_loop().time()
+        await self._inbox.room()
+        command = record_command(self._caller.station_id, self._stream.epoch, batch)
+        size_bytes = sum(map(len, command.events.payloads))
+        await self._inbox.put(Work(command=command, came_s=came_s, size_bytes=size_bytes))
 
     async def _record_for_ever(self) -> None:
-        now_s = asyncio.get_running_loop().time
-        while (work := await self._ready.get()) is not None:
+        intake, now_s = self._parts.intake, asyncio.get_running_loop().time
+        free_since_s = 0.0
+        while (work := await self._inbox.next()) is not None:
             self._at_work = work
-            async with self._parts.intake.turns:
-                recorded: Recorded = await self._parts.bus.send(work.command, self._caller.context)
+            async with intake.turns:
+                group = await self._inbox.take(*intake.most_together())
+                command = together(group)
+                recorded: Recorded = await self._parts.bus.send(command, self._caller.context)
             self._at_work = None
-            self._allowance.served(work.events_count, now_s() - work.came_s)
-            await self._acknowledge(work.command, recorded)
+            began_s, free_since_s = max(group[0].came_s, free_since_s), now_s()
+            events_count = sum(work.events_count for work in group)
+            self._allowance.served(events_count, free_since_s - began_s)
+            await self._committed.put(self._acknowledgement(command, recorded))
+        await self._committed.put(None)
 
-    async def _acknowledge(
+    async def _acknowledge_for_ever(self) -> None:
+        while (ack := await self._committed.get()) is not None:
+            await self._write(StreamEventsResponse(ack=ack))
+
+    def _acknowledgement(
         self, command: RecordStationEvents | RecordStationGap, recorded: Recorded
-    ) -> None:
+    ) -> Ack:
         credit = self._allowance.credit()
-        ack = Ack(
+        return Ack(
             stream=command.stream,
             committed_seq=recorded.committed_seq,
             rejected=rejections(command) if isinstance(command, RecordStationEvents) else (),
             credit_bytes=credit.size_bytes,
             credit_events=credit.events,
         )
-        await self._write(StreamEventsResponse(ack=ack))
 
     def _gap(self, gap: GapRecord) -> RecordStationGap:
         return RecordStationGap(

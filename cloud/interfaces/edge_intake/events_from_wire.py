@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,10 @@ MOST_MEDIA = 16
 
 def record_command(station_id: str, epoch: int, batch: EventBatch) -> RecordStationEvents:
     """Return the command that writes a batch down."""
+    events = event_columns(batch.events)
+    if batch.prev_digest or batch.first_seq == 1:
+        before = batch.prev_digest.to_bytes(8, "big")
+        events = replace(events, last_digest=events.rolled(before))
     return RecordStationEvents(
         station_id=station_id,
         epoch=epoch,
@@ -52,7 +56,7 @@ def record_command(station_id: str, epoch: int, batch: EventBatch) -> RecordStat
         first_seq=batch.first_seq,
         prev_digest=batch.prev_digest,
         content_sha256=hashlib.sha256(batch.SerializeToString(deterministic=True)).hexdigest(),
-        events=event_columns(batch.events),
+        events=events,
     )
 
 

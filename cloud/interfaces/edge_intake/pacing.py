@@ -4,9 +4,8 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
-from kyndof_wire.sync.v1.sync_pb2 import EventBatch, GapRecord
+from cloud.interfaces.edge_intake.waiting_work import Work, continues
 
-Frame = EventBatch | GapRecord
 #: In this stream the newest event says all that the earlier ones said; it waits for no history.
 PRESENT = "state"
 
@@ -17,7 +16,9 @@ class Pacing:
 
     ``ahead_s`` is how much work one station may have sent ahead: what the cloud has lately written
     for it in that time. ``all_bytes`` is shared by all stations that are connected. ``turns_count``
-    batches are written at once; who waits for a turn gets it in the order of asking.
+    stations are written for at once; who waits for a turn gets it in the order of asking. In a turn
+    that nobody else waits for, batches that follow each other are committed together, up to
+    ``together_events`` and ``together_bytes``.
     """
 
     most_events: int = 8000
@@ -27,6 +28,8 @@ class Pacing:
     all_bytes: int = 64 * 1024 * 1024
     ahead_s: float = 2.0
     turns_count: int = 4
+    together_events: int = 4000
+    together_bytes: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,29 +48,41 @@ class Intake:
         self.turns = asyncio.Semaphore(pacing.turns_count)
         self.stations_count = 0
 
+    def most_together(self) -> tuple[int, int]:
+        """Return how many events, and bytes of them, one turn may commit.
+
+        Where others wait, one batch: turns are fair only while they are alike.
+        """
+        if self.turns.locked():
+            return 0, 0
+        return self.pacing.together_events, self.pacing.together_bytes
+
 
 class Allowance:
     """One station's credit: it grows and shrinks with the speed at which it is served.
 
-    A slow database, a lock, and a crowd before the doors all show in how long a batch takes from
-    its arrival to its commit. Nobody needs to know which of them it is.
+    A slow database, a lock, and a crowd before the doors all show in how long it takes from a
+    batch's arrival, or the commit before it, to its own commit. Nobody needs to know which of them
+    it is. What counts is how many events were written in how much time: one event that takes ten
+    milliseconds says little beside a thousand that take fifty.
     """
 
-    #: How much of the measured speed is the newest batch's.
-    _NEWEST_RATIO = 0.5
+    #: How much of what was known before still counts beside the newest batch.
+    _FORMER_RATIO = 0.5
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
-        self._events_per_s: float | None = None
+        self._events = 0.0
+        self._took_s = 0.0
 
     def served(self, events_count: int, took_s: float) -> None:
-        """Note how long a batch took from its arrival to its commit."""
-        speed = events_count / max(took_s, 1e-3)
-        if self._events_per_s is None or speed < self._events_per_s:
-            # What is told at once is trouble; better times are believed slowly.
-            self._events_per_s = speed
-            return
-        self._events_per_s += self._NEWEST_RATIO * (speed - self._events_per_s)
+        """Note how long a batch took, from when it was its station's next one to its commit."""
+        self._events = self._FORMER_RATIO * self._events + events_count
+        self._took_s = self._FORMER_RATIO * self._took_s + max(took_s, 1e-3)
+        # A minute's standstill must not be remembered for a minute.
+        scale = min(1.0, self._intake.pacing.ahead_s / self._took_s)
+        self._events *= scale
+        self._took_s *= scale
 
     def stuck(self, events_count: int, waits_s: float) -> bool:
         """Note that a batch has waited so long; say whether the credit shrank by that."""
@@ -79,8 +94,9 @@ class Allowance:
     def credit(self) -> Credit:
         """Return what the station may have under way now."""
         pacing, share = self._intake.pacing, 1.0
-        if self._events_per_s is not None:
-            share = min(1.0, self._events_per_s * pacing.ahead_s / pacing.most_events)
+        if self._took_s:
+            speed = self._events / self._took_s
+            share = min(1.0, speed * pacing.ahead_s / pacing.most_events)
         room_bytes = min(pacing.most_bytes, pacing.all_bytes // max(1, self._intake.stations_count))
         return Credit(
             events=max(pacing.least_events, int(pacing.most_events * share)),
@@ -89,24 +105,29 @@ class Allowance:
 
 
 class Inbox:
-    """Frames that came and wait; those about the present go first.
+    """Work that came and waits; what is about the present goes first.
 
     It holds what the credit allows, and then the connection is not read any further.
     """
 
     def __init__(self, most_events: int) -> None:
         self._most_events = most_events
-        self._waiting: dict[bool, deque[tuple[Frame, float]]] = {True: deque(), False: deque()}
+        self._waiting: dict[bool, deque[Work]] = {True: deque(), False: deque()}
         self._events = 0
         self._changed = asyncio.Condition()
         self._closed = False
 
-    async def put(self, frame: Frame, now_s: float) -> None:
-        """Take a frame in when there is room for it."""
+    async def room(self) -> None:
+        """Wait until there is room for more."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._events < self._most_events)
-            self._events += _events(frame)
-            self._waiting[frame.stream == PRESENT].append((frame, now_s))
+
+    async def put(self, work: Work) -> None:
+        """Take work in, once there is room for it."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._events < self._most_events)
+            self._events += work.events_count
+            self._waiting[work.command.stream == PRESENT].append(work)
             self._changed.notify_all()
 
     async def close(self) -> None:
@@ -115,18 +136,28 @@ class Inbox:
             self._closed = True
             self._changed.notify_all()
 
-    async def get(self) -> tuple[Frame, float] | None:
-        """Return the next frame and when it came; ``None`` after the last."""
+    async def next(self) -> Work | None:
+        """Wait for work and return what comes next, which stays; ``None`` after the last."""
         async with self._changed:
             await self._changed.wait_for(lambda: any(self._waiting.values()) or self._closed)
-            waiting = self._waiting[True] or self._waiting[False]
-            if not waiting:
-                return None
-            frame, came_s = waiting.popleft()
-            self._events -= _events(frame)
+            waiting = self._next()
+            return waiting[0] if waiting else None
+
+    async def take(self, most_events: int, most_bytes: int) -> list[Work]:
+        """Take what comes next out, and what follows it without a break up to these bounds."""
+        async with self._changed:
+            waiting = self._next()
+            taken = [waiting.popleft()]
+            events, size_bytes = taken[0].events_count, taken[0].size_bytes
+            while waiting and continues(taken[-1], waiting[0]):
+                events += waiting[0].events_count
+                size_bytes += waiting[0].size_bytes
+                if events > most_events or size_bytes > most_bytes:
+                    break
+                taken.append(waiting.popleft())
+            self._events -= sum(work.events_count for work in taken)
             self._changed.notify_all()
-            return frame, came_s
+            return taken
 
-
-def _events(frame: Frame) -> int:
-    return max(1, len(frame.events)) if isinstance(frame, EventBatch) else 1
+    def _next(self) -> deque[Work]:
+        return self._waiting[True] or self._waiting[False]

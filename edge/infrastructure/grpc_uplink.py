@@ -49,8 +49,10 @@ from edge.station.ports import Clock
 LOG = logging.getLogger("kyndof.uplink")
 PROTOCOL = 1
 PERSIST_S = 0.5
-#: The end of so many is noted at once; of single events a commit each would wear the disk.
-MUCH_EVENTS = 500
+#: So many are noted at once, fewer at the end of a backlog; a commit for each single event would
+#: wear the disk.
+MANY_EVENTS = 4000
+SOME_EVENTS = 500
 
 
 class LinkLostError(OutboxError):
@@ -229,7 +231,8 @@ class EventUplink:
         self._window.acknowledged(ack.stream, ack.committed_seq)
         self._window.allow(ack.credit_events, ack.credit_bytes)
         self._heard.set()
-        if not self._window.unacked_events and self._unnoted() >= MUCH_EVENTS:
+        unnoted, is_idle = self._unnoted(), not self._window.unacked_events
+        if unnoted >= MANY_EVENTS or (is_idle and unnoted >= SOME_EVENTS):
             self._settled.set()
         if ack.rejected:
             _alarm("EVENTS_REJECTED", stream=ack.stream, seqs=[r.seq for r in ack.rejected])
@@ -334,7 +337,7 @@ class EventUplink:
         )
 
     async def _persist_for_ever(self) -> None:
-        """Note positions twice a second at most; at once when a backlog has just gone."""
+        """Note positions twice a second, or when they have moved far."""
         while True:
             await self._heard.wait()
             with contextlib.suppress(TimeoutError):

@@ -367,15 +367,26 @@ class SqliteOutbox:
         Where nothing is kept after that, what is acknowledged goes at once.
         """
         now_ms = int(self._clock.now().timestamp() * 1000)
-        with self._writing() as db:
-            count_delivered(db, positions)
-            db.executemany(
-                "UPDATE streams SET acked_seq = ? WHERE stream = ?",
-                [(seq, stream) for stream, seq in positions.items()],
-            )
-        if self._bounds.retention_ms == 0:
-            while self._trim_slice(now_ms + 1, now_ms, is_short=False) >= TRIM_SLICE:
-                pass
+        removed = TRIM_SLICE if self._bounds.retention_ms == 0 else 0
+        try:
+            with self._writing() as db:
+                self._note_acknowledged(db, positions)
+                if removed:
+                    removed = trim_slice(db, now_ms + 1, now_ms, note_ids_and_delete)
+        except OutboxFullError:
+            # The note alone needs less room; without it nothing may ever be removed.
+            with self._writing() as db:
+                self._note_acknowledged(db, positions)
+        while removed >= TRIM_SLICE:
+            removed = self._trim_slice(now_ms + 1, now_ms, is_short=False)
+
+    @staticmethod
+    def _note_acknowledged(db: sqlite3.Connection, positions: dict[str, int]) -> None:
+        count_delivered(db, positions)
+        db.executemany(
+            "UPDATE streams SET acked_seq = ? WHERE stream = ?",
+            [(seq, stream) for stream, seq in positions.items()],
+        )
 
     def unsent(self) -> int:
         """Return how many events the cloud has not committed."""

@@ -93,6 +93,7 @@ class EventUplink:
         self._wake = asyncio.Event()
         self._heard = asyncio.Event()
         self._settled = asyncio.Event()
+        self._resting = asyncio.Event()
         self._reset()
 
     def _reset(self) -> None:
@@ -252,7 +253,9 @@ class EventUplink:
                 if await self._send_next(call, stream):
                     break
             else:
+                self._resting.set()
                 await self._wake.wait()
+                self._resting.clear()
 
     async def _send_next(self, call: Call, stream: str) -> bool:
         room, room_bytes = self._window.room_events(), self._window.room_bytes()
@@ -343,6 +346,8 @@ class EventUplink:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PERSIST_S):
                     await self._settled.wait()
+                    # What may be sent is read first: the file's one thread does both.
+                    await self._resting.wait()
             self._heard.clear()
             self._settled.clear()
             await self._persist()

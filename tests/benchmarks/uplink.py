@@ -1,10 +1,11 @@
 """Outbox → PostgreSQL commit → acknowledgement → trim, by the real agent and a real `kyndof serve`.
 
-PostgreSQL flushes every commit, and the projector works on the same log meanwhile. In turns with it
-on the same server: grpc.aio over mTLS with COPY and nothing else (`ratio_to_bare`). Then once more
-with 80 ms there and back, and once with a backlog under which the station's present must still
-come through (`state_p99_s`); after it the line goes dead without a word (`half_open_s`, the worst).
-The agent's memory is watched while it drains.
+PostgreSQL flushes every commit. The events are scans that a station refused: the projector passes
+over them, so that its work is no part of the figures. In turns with it on the same server:
+grpc.aio over mTLS with COPY and nothing else (`ratio_to_bare`). Then once more with 80 ms there and
+back, and once with a backlog under which the station's present must still come through
+(`state_p99_s`); after it the line goes dead without a word (`half_open_s`, the worst). The agent's
+memory is watched while it drains.
 """
 
 import asyncio

@@ -194,6 +194,28 @@ async def test_what_was_committed_while_nobody_projected_is_found(floor: Floor) 
     assert (await floor.piece()).state == "STARTED"
 
 
+async def test_facts_that_concern_no_room_are_passed_over_wherever_they_lie(floor: Floor) -> None:
+    def refused() -> sync_pb2.Event:
+        return floor_event("scan_refused", floor_pb2.ScanRefused(text="?", code="CODE_FOREIGN"))
+
+    unreadable = badge_event()
+    unreadable.type = "never_heard_of"
+    done = floor.inspected_and_finished()
+    await floor.say(refused(), floor.started(), unreadable, refused(), *done, refused())
+    async with projecting(floor.world):
+        await floor.settled()
+    piece = await floor.piece()
+    assert (piece.open_stage, len(piece.inspections)) == ("SEW", 1)
+    (position,) = await floor.world.rows(
+        "SELECT projected_seq FROM station_projections WHERE stream = 'events'"
+    )
+    assert position["projected_seq"] == 7
+    # With nothing else in between, they are passed over as a whole.
+    await floor.say(*(refused() for _ in range(5)))
+    async with projecting(floor.world):
+        await floor.settled()
+
+
 async def test_a_lost_notification_is_made_up_for(floor: Floor) -> None:
     async with projecting(floor.world):
         await asyncio.sleep(0.1)

@@ -40,7 +40,7 @@ SELECT epoch, stream, seq, standing, coalesce(event_id, '') AS event_id, type, p
        coalesce(occurred_at, received_at) AS occurred_at, worker, basis
 FROM station_events
 WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
-  AND seq > $5 AND seq <= $6
+  AND seq > $5 AND seq <= $6 AND standing = 'accepted' AND type <> ALL($8::text[])
 ORDER BY seq LIMIT $7
 """
 _FIND = """
@@ -142,8 +142,13 @@ class PostgresStationBorder:
         rows = await self._pool.fetch("SELECT * FROM lookup_projection_backlog()")
         return [StationKey(**dict(row)) for row in rows]
 
-    async def pending(self, station: StationKey, limit: int) -> Sequence[LoggedEvent]:
-        """Return the next events of a station, in order, of one epoch and stream."""
+    async def pending(
+        self, station: StationKey, limit: int, idle_types: Sequence[str]
+    ) -> Sequence[LoggedEvent]:
+        """Return the next events of a station, in order, of one epoch and stream.
+
+        What nobody can read, what was repeated and what is of ``idle_types`` is passed over.
+        """
         key = (station.organization_id, station.station_id)
         while True:
             async with self._as(station) as connection:
@@ -158,10 +163,11 @@ class PostgresStationBorder:
                     stream["projected_seq"],
                     stream["committed_seq"],
                     limit,
+                    idle_types,
                 )
                 if rows:
                     return list(itertools.starmap(LoggedEvent, rows))
-                # Nothing but a gap lies there.
+                # Nothing lies there that concerns a room: a gap, or what is passed over.
                 await connection.execute(_MOVE, *key, *place, stream["committed_seq"])
 
     async def find(self, station: StationKey, event_id: str) -> LoggedEvent | None:

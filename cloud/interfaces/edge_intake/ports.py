@@ -78,8 +78,13 @@ class EventLog(Protocol):
         """Return the stations that have committed events which were not projected."""
         ...
 
-    async def pending(self, station: StationKey, limit: int) -> Sequence[LoggedEvent]:
-        """Return the next events of a station, in order, of one epoch and stream."""
+    async def pending(
+        self, station: StationKey, limit: int, idle_types: Sequence[str]
+    ) -> Sequence[LoggedEvent]:
+        """Return the next accepted events of a station, in order, of one epoch and stream.
+
+        Those of ``idle_types`` are left out, and passed over when nothing else is there.
+        """
         ...
 
     async def find(self, station: StationKey, event_id: str) -> LoggedEvent | None:

@@ -35,12 +35,13 @@ SHOWN = frozenset(
     {
         "badge_scanned",
         "badge_ended",
-        "scan_refused",
         "alarm_raised",
         "alarm_cleared",
         "station_snapshot",
     }
 )
+#: Facts that are kept and concern no room: nothing becomes of them.
+IDLE = frozenset({"scan_refused"})
 #: 128 numbers of four bytes.
 LARGEST_DESCRIPTION_BYTES = 512
 

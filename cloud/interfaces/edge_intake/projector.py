@@ -10,7 +10,7 @@ from cloud.commands.command import CommandContext, Source
 from cloud.commands.errors import ApprovalPendingError, CommandError
 from cloud.interfaces.edge_intake.admission import cloud_context, station_context
 from cloud.interfaces.edge_intake.ports import Bus, EventLog
-from cloud.interfaces.edge_intake.projection import SHOWN, command_of, state_command
+from cloud.interfaces.edge_intake.projection import IDLE, SHOWN, command_of, state_command
 from cloud.stations.commands import BuryEvent, DisputeEvent
 from cloud.stations.queries import LoggedEvent, StationKey
 
@@ -92,7 +92,7 @@ class Projector:
         while True:
             try:
                 async with self._slots:
-                    events = await self._log.pending(station, self._pace.page_count)
+                    events = await self._log.pending(station, self._pace.page_count, sorted(IDLE))
                     if not events:
                         return
                     await self._project(station, events)
@@ -118,29 +118,26 @@ class Projector:
                 await self._show(station, list(run))
                 continue
             for event in run:
-                if event.standing == "accepted" and not await self._carry(station, event):
+                if not await self._carry(station, event):
                     # A refusal leaves no stored answer: the same fact is not judged twice.
                     await self._log.move(station, event)
         await self._log.move(station, done)
 
     async def _show(self, station: StationKey, events: list[LoggedEvent]) -> None:
-        accepted = [event for event in events if event.standing == "accepted"]
-        if not accepted:
-            return
         try:
-            command = state_command(station, accepted)
+            command = state_command(station, events)
             if command is not None:
                 await self._bus.send(command, station_context(station))
         except Exception as error:
             if self._log.passes(error):
                 raise
-            if len(accepted) > 1:
+            if len(events) > 1:
                 # One of them is at fault; the others are shown all the same.
-                for event in accepted:
+                for event in events:
                     await self._show(station, [event])
                 return
-            LOG.exception("a fact cannot be shown", extra={"event": accepted[0].event_id})
-            await self._bury(station, accepted[0], error)
+            LOG.exception("a fact cannot be shown", extra={"event": events[0].event_id})
+            await self._bury(station, events[0], error)
 
     async def _carry(self, station: StationKey, event: LoggedEvent) -> bool:
         """Send the command of one event; say whether it was taken."""

@@ -62,7 +62,8 @@ from cloud.stations.queries import IssuedJoinToken, StationView
 from tests.fakes.core import DEMO, OTHER, Core, SetClock, add_organization, context_of, core_over
 
 SERIAL = "appliance-7"
-FAST = Patience(heartbeat_s=0.1, silence_s=2, write_s=2, offline_after_s=0.05)
+#: Quick to tell, and slow to give up: a test's own station may wait long for its turn.
+FAST = Patience(heartbeat_s=0.1, silence_s=60, write_s=60, offline_after_s=0.05)
 
 
 class Device:

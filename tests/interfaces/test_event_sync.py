@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +15,7 @@ from cloud.infrastructure.signing.certificate_authority import FolderCertificate
 from cloud.stations.commands import RevokeStation
 from tests.fakes.core import OTHER, context_of
 from tests.fakes.intake import (
+    FAST,
     Device,
     IntakeWorld,
     Talk,
@@ -22,7 +24,7 @@ from tests.fakes.intake import (
     intake_over,
 )
 
-pytestmark = [pytest.mark.requirement("SYN"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.requirement("SYN"), pytest.mark.timeout(180)]
 
 
 @pytest.fixture
@@ -377,19 +379,21 @@ async def test_the_first_word_is_hello(world: IntakeWorld) -> None:
         assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
-async def test_a_silent_station_is_given_up(world: IntakeWorld) -> None:
-    _, device = await world.enrolled()
-    async with world.talk(device) as talk:
-        await talk.hello()
-        end = await asyncio.wait_for(talk.ended(), 10)
-        assert dict(end.trailing_metadata())["kyndof-error-code"] == "STATION_SILENT"
+async def test_a_silent_station_is_given_up(database: DatabaseUrls, tmp_path: Path) -> None:
+    patience = replace(FAST, silence_s=5)
+    async with intake_over(database, tmp_path, patience) as world:
+        _, device = await world.enrolled()
+        async with world.talk(device) as talk:
+            await talk.hello()
+            end = await asyncio.wait_for(talk.ended(), 60)
+            assert dict(end.trailing_metadata())["kyndof-error-code"] == "STATION_SILENT"
 
 
 async def test_coming_and_going_is_told_once_each(world: IntakeWorld) -> None:
     station, device = await world.enrolled()
     async with world.talk(device) as talk:
         await talk.hello()
-    for _ in range(100):
+    for _ in range(1200):
         rows = await world.rows(
             "SELECT payload->>'online' AS online FROM events"
             " WHERE type = 'station_state_changed' ORDER BY sequence"
@@ -402,7 +406,6 @@ async def test_coming_and_going_is_told_once_each(world: IntakeWorld) -> None:
 
 
 async def test_a_taken_port_is_named_with_its_setting(world: IntakeWorld) -> None:
-    from dataclasses import replace  # noqa: PLC0415
 
     from cloud.interfaces.edge_intake.servers import PortTakenError  # noqa: PLC0415
 

@@ -13,6 +13,7 @@ from cloud.interfaces.terminal.app import TerminalDoors
 from cloud.interfaces.terminal.bundles import BundleDoors
 from cloud.interfaces.terminal.floor import FloorDoors
 from cloud.interfaces.terminal.quality import QualityDoors
+from cloud.interfaces.terminal.retrain import RetrainDoor
 from cloud.interfaces.terminal.token_keys import TokenKeys
 from cloud.interfaces.terminal.train import TrainDoors
 from cloud.settings import CloudSettings, SettingInvalidError, read_settings
@@ -35,6 +36,7 @@ def terminal_doors() -> TerminalDoors:
         quality=_quality,
         train=_train,
         adapt=_adapt,
+        retrain=_retrain,
         floor=_floor,
         bundles=_bundles,
         login_file=lambda: read_settings().login_path.expanduser(),
@@ -63,6 +65,12 @@ def _train() -> TrainDoors:
     from cloud.composition.training_doors import training_doors
 
     return training_doors()
+
+
+def _retrain() -> RetrainDoor:
+    from cloud.composition.retraining_door import retrain_base
+
+    return retrain_base
 
 
 def _adapt() -> AdaptDoor:

@@ -134,7 +134,7 @@ def fit_what(plan: BasePlan, folder: Path, told: Hears) -> tuple[Weights, Named]
         decay_ratio=DECAY_RATIO,
     )
     fit(head, fitting, lambda step: kind_loss(head, flaws, _at(plan, 2, step)), told)
-    return calibrated(head, folded(head), _shown(plan, held_out))
+    return calibrated(head, folded(head), shown(plan, held_out))
 
 
 def _at(plan: BasePlan, head: int, step: int) -> np.random.Generator:
@@ -145,10 +145,10 @@ def _split(plan: BasePlan, folder: Path) -> tuple[StyleSet, StyleSet]:
     """Read the styles: those to learn from, without what is left out, and those held out."""
     whole = read_shards(shards_of(folder, plan.seed, plan.style_count, plan.least_score))
     first = (plan.style_count - plan.held_out_count) * TILES
-    return _shown(plan, whole.part(slice(0, first))), whole.part(slice(first, None))
+    return shown(plan, whole.part(slice(0, first))), whole.part(slice(first, None))
 
 
-def _shown(plan: BasePlan, tiles: StyleSet) -> StyleSet:
+def shown(plan: BasePlan, tiles: StyleSet) -> StyleSet:
     """Take what the plan does not leave out."""
     kinds = [NAMES.index(name) for name in plan.without_kinds]
     families = [(*FAMILIES, GREIGE_NAME).index(name) for name in plan.without_families]

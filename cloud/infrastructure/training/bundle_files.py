@@ -30,10 +30,10 @@ class Heads:
     confidence_ratio: float = 1.0
 
 
-def bundle_files(heads: Heads, card: str) -> dict[str, bytes]:
+def bundle_files(heads: Heads, card: str, version: str = VERSION) -> dict[str, bytes]:
     """Return every file of the base bundle by name, its manifest included.
 
-    The same ``heads`` and ``card`` give the same bytes.
+    The same ``heads``, ``card`` and ``version`` give the same bytes.
     """
     thresholds: dict[str, object] = {"overkill_ratio": 0.02, "fixed_at": "teaching"}
     files = {
@@ -49,7 +49,7 @@ def bundle_files(heads: Heads, card: str) -> dict[str, bytes]:
         thresholds["kind_confidence_ratio"] = heads.confidence_ratio
     files["labels.json"], files["thresholds.json"] = _json(labels), _json(thresholds)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
-    manifest = {"name": "base", "version": VERSION, "files": digests}
+    manifest = {"name": "base", "version": version, "files": digests}
     return {**files, "manifest.json": _json(manifest)}
 
 
@@ -57,13 +57,35 @@ def _json(value: object) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
 
 
-def write_bundle(folder: Path, heads: Heads, card: str) -> str:
+def write_bundle(folder: Path, heads: Heads, card: str, version: str = VERSION) -> str:
     """Write the base bundle and return its manifest's SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = bundle_files(heads, card)
+    files = bundle_files(heads, card, version)
     for name, data in files.items():
         (folder / name).write_bytes(data)
     return hashlib.sha256(files["manifest.json"]).hexdigest()
+
+
+def read_bundle(folder: Path) -> dict[str, bytes]:
+    """Read a bundle that was written here, every file as its manifest says.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: the manifest is damaged, or a file is not the manifest's.
+    """
+    manifest = (folder / "manifest.json").read_bytes()
+    told = json.loads(manifest)
+    digests = told.get("files") if isinstance(told, dict) else None
+    if not isinstance(digests, dict) or not {"judges.onnx", "thresholds.json"} <= digests.keys():
+        raise ValueError("manifest.json names no files")
+    files = {"manifest.json": manifest}
+    for name, digest in digests.items():
+        if Path(name).name != name:
+            raise ValueError(f"{name!r} is no plain name")
+        files[name] = (folder / name).read_bytes()
+        if hashlib.sha256(files[name]).hexdigest() != digest:
+            raise ValueError(f"{name} is not the manifest's")
+    return files
 
 
 def heads_of(files: Mapping[str, bytes]) -> Heads:

@@ -1,5 +1,7 @@
 """The heads in PyTorch, and their weights as the graphs want them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -64,6 +66,30 @@ def where_head() -> Head:
 def what_head(kinds: int) -> Head:
     """A new what-head: a logit a cell and kind."""
     return Head(WHAT_WIDTH, kinds)
+
+
+def head_of(weights: Mapping[str, NDArray[np.float32]]) -> Head:
+    """Return a head of weights that :func:`folded` gave.
+
+    It stays ready to be asked while it learns on: its normalisations then keep what they know.
+    """
+    head = Head(weights["entry_w"].shape[0], weights["answer_w"].shape[0])
+    layers: list[tuple[str, nn.Conv2d, nn.BatchNorm2d | None]] = [("entry", head.entry, None)]
+    for index, block in enumerate(head.blocks):
+        if isinstance(block, _Block):
+            layers.append((f"block{index}_first", block.first, block.first_norm))
+            layers.append((f"block{index}_second", block.second, block.second_norm))
+    layers.append(("answer", head.answer, None))
+    with torch.no_grad():
+        for name, layer, norm in layers:
+            bias = layer.bias if norm is None else norm.bias
+            if bias is None:
+                raise ValueError(f"{name} has no bias")
+            layer.weight.copy_(torch.from_numpy(np.array(weights[f"{name}_w"])))
+            bias.copy_(torch.from_numpy(np.array(weights[f"{name}_b"])))
+            if norm is not None:
+                norm.weight.fill_((1 + norm.eps) ** 0.5)
+    return head.eval()
 
 
 def folded(head: Head) -> dict[str, NDArray[np.float32]]:

@@ -43,8 +43,11 @@ def where_loss(head: Head, known: StyleSet, generator: np.random.Generator) -> t
         known.masks[chosen].astype(np.float32),
         int(generator.integers(8)),
     )
-    logits = head(torch.from_numpy(departures))[:, 0]
-    mask = torch.from_numpy(masks)
+    return tile_loss(head(torch.from_numpy(departures))[:, 0], torch.from_numpy(masks))
+
+
+def tile_loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Loss (1) of ``logits`` (N, H, W) where ``mask`` (N, H, W) says 1; its border is left open."""
     around = functional.max_pool2d(mask[:, None], 3, 1, 1)[:, 0]
     counted = 1 - (around - mask)
     cells = functional.binary_cross_entropy_with_logits(

@@ -22,6 +22,7 @@ from cloud.interfaces.terminal.credentials import CredentialTools, add_credentia
 from cloud.interfaces.terminal.floor import FloorDoors, add_floor
 from cloud.interfaces.terminal.quality import QualityDoors, add_quality
 from cloud.interfaces.terminal.remote_commands import add_remote
+from cloud.interfaces.terminal.retrain import RetrainDoor, add_retrain
 from cloud.interfaces.terminal.token_keys import TokenKeys, add_token_keys
 from cloud.interfaces.terminal.train import TrainDoors, add_train
 from cloud.interfaces.terminal.words import say
@@ -64,6 +65,7 @@ class TerminalDoors:
     quality: Callable[[], QualityDoors]
     train: Callable[[], TrainDoors]
     adapt: Callable[[], AdaptDoor]
+    retrain: Callable[[], RetrainDoor]
     floor: Callable[[], FloorDoors]
     bundles: Callable[[], BundleDoors]
     login_file: Callable[[], Path]
@@ -101,7 +103,9 @@ def build_terminal(doors: TerminalDoors) -> typer.Typer:
         lambda data, text, as_json: _show(data, text, as_json=as_json),
     )
     add_quality(app, doors.quality)
-    add_adapt(add_train(app, doors.train), doors.adapt)
+    train = add_train(app, doors.train)
+    add_adapt(train, doors.adapt)
+    add_retrain(train, doors.retrain)
     add_remote(app, doors.login_file)
     return app
 

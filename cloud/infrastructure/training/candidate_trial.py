@@ -1,0 +1,178 @@
+"""Lets two networks judge the same held-out tiles, so that the gate can weigh them.
+
+A tile's score is a station's: the sum of both judges in units of their scatter on good cells of the
+style, of the four highest cells. Those units come from good tiles that are not scored; the limit
+above which a tile is alarmed comes from styles that are replayed, none of which is scored either.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cloud.infrastructure.training.bundle_files import Heads
+from cloud.infrastructure.training.corrections import Corrections
+from cloud.infrastructure.training.network import Head, head_of
+from cloud.infrastructure.training.rendering import KINDS
+from cloud.infrastructure.training.style_set import GOOD_TILES, NAMELESS, NAMES, TILES, StyleSet
+from cloud.infrastructure.training.where_training import asked
+from cloud.learning.promotion import OVERKILL_RATIO, Answers, Truth, Weighed, weigh_candidate
+from edge.inspection.prototypes import UNKNOWN, Prototypes, describe_flaw
+
+_TOP_CELLS, _ASKED_TILES = 4, 100
+_UNITS = GOOD_TILES // 2
+"""Of a rendered style's good tiles the first half gives the unit, the other one is scored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judges:
+    """What judges: the heads, and the kinds that people named, if any."""
+
+    heads: Heads
+    prototypes: Prototypes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OldSet:
+    """Rendered styles: those that no head was fitted on, and those whose good tiles set limits.
+
+    Both are whole styles of ten tiles; flaws ``without_kinds`` were kept from the network in force
+    and are not asked about.
+    """
+
+    held_out: StyleSet
+    replayed: StyleSet
+    without_kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scored:
+    """Tiles of some styles: which give the units, which are scored, and what is known of them.
+
+    ``departures`` (N, H, W, C), ``styles`` (N,) int, ``units`` (N,) bool, ``masks`` (N, H, W) bool,
+    ``words`` (N,) str: empty for a good tile, a kind, or anything else for a flaw without a name.
+    """
+
+    departures: NDArray[np.float16]
+    masks: NDArray[np.bool_]
+    styles: NDArray[np.int_]
+    units: NDArray[np.bool_]
+    words: NDArray[np.str_]
+
+    @property
+    def asked(self) -> NDArray[np.int_]:
+        """Places of the tiles that are scored."""
+        return np.flatnonzero(~self.units)
+
+
+def trial(
+    before: Judges, after: Judges, old: OldSet, corrected: tuple[Corrections, Corrections]
+) -> Weighed:
+    """Weigh a candidate; ``corrected`` are the corrections learned from and those held out."""
+    parts = [of_styles(old.held_out, old.without_kinds), of_corrections(*corrected)]
+    limits = of_styles(old.replayed)
+    words = np.concatenate([part.words[part.asked] for part in parts])
+    flawed, known = words != "", np.isin(words, KINDS if before.heads.what else ())
+    fresh = flawed & ~known & np.isin(words, after.prototypes.kinds if after.prototypes else ())
+    truth = Truth(
+        flawed=flawed,
+        corrected=np.repeat([False, True], [len(part.asked) for part in parts]),
+        kind_known=known,
+        new_kind=fresh,
+    )
+    one, other = (_answers(judges, parts, limits) for judges in (before, after))
+    return weigh_candidate(truth, one, other)
+
+
+def of_styles(tiles: StyleSet, without_kinds: tuple[str, ...] = ()) -> Scored:
+    """Take rendered whole styles apart, but for some kinds."""
+    names = np.array(["", *NAMES, "nameless"])
+    words = names[np.where(tiles.kinds == NAMELESS, len(names) - 1, tiles.kinds + 1)]
+    rows = np.flatnonzero(~np.isin(words, without_kinds))
+    return Scored(
+        departures=tiles.departures[rows],
+        masks=tiles.masks[rows],
+        styles=rows // TILES,
+        units=rows % TILES < _UNITS,
+        words=words[rows],
+    )
+
+
+def of_corrections(learned: Corrections, held_out: Corrections) -> Scored:
+    """Take held-out corrections; units come from the good tiles that were learned from."""
+    good = learned.part(np.flatnonzero(~learned.flawed))
+    names = np.concatenate([good.styles, held_out.styles])
+    fit = np.isin(names, good.styles)
+    rows = np.flatnonzero(fit)
+    _, numbers = np.unique(names, return_inverse=True)
+    return Scored(
+        departures=np.concatenate([good.departures, held_out.departures])[rows],
+        masks=np.concatenate([good.masks, held_out.masks])[rows],
+        styles=numbers[rows],
+        units=(np.arange(len(names)) < len(good))[rows],
+        words=np.concatenate([good.words, held_out.words])[rows],
+    )
+
+
+def scores_of(heads: Heads, tiles: Scored) -> NDArray[np.float64]:
+    """Scores (N,) of all tiles; of those that gave the units they are flattering."""
+    head, maps = head_of(heads.where), []
+    for first in range(0, len(tiles.departures), _ASKED_TILES):
+        maps.append(asked(head, tiles.departures[first : first + _ASKED_TILES])[:, 0])
+    logits = np.concatenate(maps)
+    wide = tiles.departures.astype(np.float32)
+    distances = np.sqrt((wide * wide).mean(axis=3))
+    found = np.zeros(len(logits))
+    for style in np.unique(tiles.styles):
+        own = tiles.styles == style
+        units = tiles.units[own]
+        joint = sum(_in_units(values[own], units) for values in (logits, distances))
+        flat = np.sort(np.asarray(joint).reshape(int(own.sum()), -1), axis=1)
+        highest = flat[:, -_TOP_CELLS:].mean(axis=1)
+        found[own] = highest - highest[units].mean()
+    return found
+
+
+def _in_units(values: NDArray[np.float32], units: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Robust z of ``values`` (N, H, W) by the tiles that ``units`` (N,) marks."""
+    good = values[units]
+    centre = np.median(good)
+    spread = 1.4826 * np.median(np.abs(good - centre)) + 1e-6
+    return np.asarray((values - centre) / spread, dtype=np.float32)
+
+
+def limit_of(heads: Heads, styles: Scored) -> float:
+    """Score that the stated share of good tiles of some styles exceeds."""
+    good = (styles.words == "") & ~styles.units
+    return float(np.quantile(scores_of(heads, styles)[good], 1 - OVERKILL_RATIO))
+
+
+def _answers(judges: Judges, parts: list[Scored], limits: Scored) -> Answers:
+    scores = np.concatenate([scores_of(judges.heads, part)[part.asked] for part in parts])
+    right = np.concatenate([(names_of(judges, p) == p.words)[p.asked] for p in parts])
+    return Answers(scores=scores, alarmed=scores > limit_of(judges.heads, limits), kind_right=right)
+
+
+def names_of(judges: Judges, tiles: Scored) -> NDArray[np.str_]:
+    """Names (N,) of the flaws by their cells: what people taught first, then the network's best."""
+    names = np.full(len(tiles.words), "", dtype="U64")
+    flaws = np.flatnonzero((tiles.words != "") & tiles.masks.any(axis=(1, 2)) & ~tiles.units)
+    head = None if judges.heads.what is None else head_of(judges.heads.what)
+    for first in range(0, len(flaws), _ASKED_TILES):
+        rows = flaws[first : first + _ASKED_TILES]
+        names[rows] = _best(head, tiles, rows)
+    taught = judges.prototypes
+    for row in flaws if taught is not None and taught.kinds else ():
+        cells = tiles.departures[row][tiles.masks[row]].astype(np.float32)
+        name = taught.name(describe_flaw(cells)).kind if taught else UNKNOWN
+        names[row] = names[row] if name == UNKNOWN else name
+    return names
+
+
+def _best(head: Head | None, tiles: Scored, rows: NDArray[np.int_]) -> NDArray[np.str_]:
+    """The what-head's likeliest kind of each of ``rows`` (N,)."""
+    if head is None:
+        return np.full(len(rows), UNKNOWN)
+    answers, inside = asked(head, tiles.departures[rows]), tiles.masks[rows][:, None]
+    means = (answers * inside).sum(axis=(2, 3)) / inside.sum(axis=(2, 3))
+    return np.asarray(np.array(KINDS)[means.argmax(axis=1)])

@@ -224,6 +224,7 @@ def _found(
 
 
 def _compared(was: NDArray[np.bool_], now: NDArray[np.bool_]) -> Compared:
+    """Shares of ``was`` (N,) bool and ``now`` (N,) bool."""
     before, after = (float(one.mean()) if len(one) else 0.0 for one in (was, now))
     return Compared(before_ratio=before, after_ratio=after)
 

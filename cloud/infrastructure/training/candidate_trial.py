@@ -72,13 +72,14 @@ def trial(
     parts = [of_styles(old.held_out, old.without_kinds), of_corrections(*corrected)]
     limits = of_styles(old.replayed)
     words = np.concatenate([part.words[part.asked] for part in parts])
-    flawed, known = words != "", np.isin(words, KINDS if before.heads.what else ())
-    fresh = flawed & ~known & np.isin(words, after.prototypes.kinds if after.prototypes else ())
+    names = [kind for kind in KINDS if kind not in old.without_kinds] if before.heads.what else []
+    added = {*(after.prototypes.kinds if after.prototypes else ())} - {*names, UNKNOWN}
+    flawed, known = words != "", np.isin(words, names)
     truth = Truth(
         flawed=flawed,
         corrected=np.repeat([False, True], [len(part.asked) for part in parts]),
         kind_known=known,
-        new_kind=fresh,
+        new_kind=np.isin(words, sorted(added)),
     )
     one, other = (_answers(judges, parts, limits) for judges in (before, after))
     return weigh_candidate(truth, one, other)

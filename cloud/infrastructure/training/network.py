@@ -69,7 +69,7 @@ def what_head(kinds: int) -> Head:
 
 
 def head_of(weights: Mapping[str, NDArray[np.float32]]) -> Head:
-    """Return a head of weights that :func:`folded` gave.
+    """Return a head of :func:`folded` ``weights``, kernels (N, C, H, W) and biases (N,).
 
     It stays ready to be asked while it learns on: its normalisations then keep what they know.
     """

@@ -23,8 +23,9 @@ from cloud.infrastructure.training.candidate_trial import Judges, OldSet, trial
 from cloud.infrastructure.training.corrections import UNNAMED, Corrections, check_corrections
 from cloud.infrastructure.training.heads import Weights
 from cloud.infrastructure.training.network import folded, head_of
-from cloud.infrastructure.training.rendering import FAMILIES
+from cloud.infrastructure.training.rendering import FAMILIES, KINDS
 from cloud.infrastructure.training.style_set import (
+    NAMES,
     TILES,
     StyleSet,
     read_shards,
@@ -33,10 +34,16 @@ from cloud.infrastructure.training.style_set import (
 )
 from cloud.infrastructure.training.where_training import tile_loss, turned
 from cloud.learning.promotion import Weighed
-from edge.inspection.prototypes import Prototypes, describe_flaw, learn_prototypes
+from edge.inspection.prototypes import (
+    FEWEST_EXAMPLES,
+    Prototypes,
+    describe_flaw,
+    learn_prototypes,
+)
 
 KEPT_OUT_RATIO = 0.25
 _BATCH, _DECAY = 10, 1e-3
+_REACHED_RATIO = 0.95
 _OLD_SEED = 1000
 """The old set is drawn by a seed of its own: no head was fitted on it, nothing chosen by it."""
 _HALF_LIFE_COUNT, _LEAST_WEIGHT_RATIO = 150, 0.1
@@ -102,22 +109,25 @@ def retrain(
     steps = step_count(plan, len(learned))
     total = plan.style_count + steps + 1
     memory = remembered(plan, folder, lambda done: told(min(done, plan.style_count), total))
+    replay = shown(plan.base, memory.replay)
     where = tuned(
         base.where,
         learned,
-        shown(plan.base, memory.replay),
+        replay,
         plan,
         lambda step: told(plan.style_count + step, total),
     )
     heads = Heads(where=where, what=base.what, confidence_ratio=base.confidence_ratio)
-    kinds = named_kinds(learned)
+    hidden = plan.base.without_kinds
+    known = () if base.what is None else tuple(kind for kind in KINDS if kind not in hidden)
+    kinds = named_kinds(learned, replay, known)
     weighed = trial(
         Judges(heads=base),
         Judges(heads=heads, prototypes=kinds),
         OldSet(
             held_out=memory.old,
             replayed=memory.replay,
-            without_kinds=plan.base.without_kinds,
+            without_kinds=hidden,
         ),
         (learned, held_out),
     )
@@ -227,12 +237,33 @@ def with_digest(kinds: Prototypes, bundle_digest: str) -> Prototypes:
     return replace(kinds, bundle_digest=bundle_digest)
 
 
-def named_kinds(learned: Corrections) -> Prototypes:
-    """Learn the kinds that people named, as stations learn them."""
-    examples: defaultdict[str, list[NDArray[np.float32]]] = defaultdict(list)
+def named_kinds(learned: Corrections, replay: StyleSet, known: tuple[str, ...]) -> Prototypes:
+    """Learn the kinds that people added, as stations learn theirs, but beside kinds of the replay.
+
+    A flaw nearer to one of these, or to a kind that is ``known``, is left to the network: those
+    prototypes bear no name. A new kind reaches so far that its own examples lie within.
+    """
+    said: defaultdict[str, list[NDArray[np.float32]]] = defaultdict(list)
     for word, departures, mask in zip(
         learned.words, learned.departures, learned.masks, strict=True
     ):
         if word not in {"", UNNAMED}:
-            examples[str(word)].append(describe_flaw(departures[mask].astype(np.float32)))
-    return learn_prototypes(examples)
+            said[str(word)].append(describe_flaw(departures[mask].astype(np.float32)))
+    new = {word for word, own in said.items() if word not in known and len(own) >= FEWEST_EXAMPLES}
+    if not new:
+        return learn_prototypes({})
+    for place in np.flatnonzero((replay.kinds >= 0) & replay.masks.any(axis=(1, 2))):
+        if (name := NAMES[replay.kinds[place]]) not in new:
+            cells = replay.departures[place][replay.masks[place]].astype(np.float32)
+            said[name].append(describe_flaw(cells))
+    learnt = learn_prototypes(said)
+    far = [_reach(np.stack(said[word]), learnt.whitening) for word in sorted(new)]
+    kinds = tuple(kind if kind in new else UNNAMED for kind in learnt.kinds)
+    return replace(learnt, kinds=kinds, far_score=max(far))
+
+
+def _reach(examples: NDArray[np.float32], whitening: NDArray[np.float32]) -> float:
+    """How far most of ``examples`` (N, D) lie from the middle of the others."""
+    count = len(examples)
+    away = (examples - examples.mean(axis=0)) @ whitening * (count / (count - 1))
+    return float(np.quantile(np.sqrt((away * away).mean(axis=1)), _REACHED_RATIO))

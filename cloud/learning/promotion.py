@@ -18,6 +18,8 @@ FEWEST_PICTURES = 300
 """Fewer prove nothing; a gain of one point takes a thousand."""
 MARGIN_RATIO, RISK_RATIO = 0.01, 0.05
 """What may be lost, and how often chance may decide: on promotion, and on each share that fell."""
+DOUBTFUL_RATIO = 0.2
+"""Of the flaws that people pointed at, so many may lie where nothing stands out."""
 AUROC_DROP_RATIO, KIND_DROP_RATIO, OVERKILL_RISE_RATIO = 0.01, 0.02, 0.005
 OVERKILL_RATIO = 0.03
 """Escapes are compared where each of both networks alarms so many of the good pictures."""
@@ -36,6 +38,7 @@ class Refusal(StrEnum):
     OVERKILL_UP = "OVERKILL_UP"
     ESCAPE_UP_KNOWN_KINDS = "ESCAPE_UP_KNOWN_KINDS"
     ESCAPE_UP_NEW_KINDS = "ESCAPE_UP_NEW_KINDS"
+    WORDS_DOUBTFUL = "WORDS_DOUBTFUL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,8 +100,14 @@ class Weighed:
         return not self.refusals
 
 
-def weigh_candidate(truth: Truth, before: Answers, after: Answers) -> Weighed:
-    """Compare a candidate's answers ``after`` with those of the network in force ``before``."""
+def weigh_candidate(
+    truth: Truth, before: Answers, after: Answers, doubtful_ratio: float = 0.0
+) -> Weighed:
+    """Compare a candidate's answers ``after`` with those of the network in force ``before``.
+
+    ``doubtful_ratio`` is the share of people's flaws at whose places nothing stands out: held-out
+    words are no better than those learned from, so a comparison cannot tell that they are wrong.
+    """
     count = len(truth.flawed)
     unfit = _unfit(truth, before, after)
     if unfit:
@@ -114,6 +123,8 @@ def weigh_candidate(truth: Truth, before: Answers, after: Answers) -> Weighed:
         found.append(Refusal.NOT_BETTER)
     if score < float(norm.ppf(1 - RISK_RATIO)):
         found.append(Refusal.GAIN_NOT_SHOWN)
+    if doubtful_ratio > DOUBTFUL_RATIO:
+        found.append(Refusal.WORDS_DOUBTFUL)
     for refusal in (_styles, _kinds, _overkill, _known_escapes, _new_escapes):
         found += refusal(truth, (before, after), figures)
     return Weighed(

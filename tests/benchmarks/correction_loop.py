@@ -7,7 +7,8 @@ px: 23 flaws of the new kind, 27 of known ones, the 25 good ones that score high
 Other tiles of these styles, no piece twice, tell what it brought: 200 good ones, 40 of the new kind
 and 40 of known ones each. ``overkill`` is at the limit for 3 % on good tiles of training's styles,
 as a bundle has it that knows nothing of a style. Old set, class accuracy and verdict are those of
-the gate. The peer is the same retraining without replay; the gate has to refuse it.
+the gate. ``poisoned``: all of it again with 30 % of the words turned. The peer is the same
+retraining without replay; the gate has to refuse it.
 """
 
 import tempfile
@@ -55,6 +56,7 @@ SEED, OVERKILL = 9121, 0.03
 SHOWN = Wanted(good=150, new=23, known=27)
 ASKED = Wanted(good=200, new=40, known=40)
 ALARMED, CONFIRMED = 25, 25
+POISONED, POISONED_SHARE = 20, 0.3
 ARMS = {"": 2.0, "no_replay_": 0.0}
 
 
@@ -115,6 +117,18 @@ def share(found: NDArray[np.bool_]) -> float:
     return round(float(found.mean()), 4) if len(found) else float("nan")
 
 
+def poisoned(said: Corrections, seed: int) -> Corrections:
+    """The same corrections with a share of the words turned: flaws called fine, and fine flaws."""
+    chance = np.random.default_rng([SEED, 1, seed])
+    words, masks, flaws = said.words.copy(), said.masks.copy(), np.flatnonzero(said.flawed)
+    for row in chance.choice(len(said), round(POISONED_SHARE * len(said)), replace=False):
+        other = chance.choice(flaws)
+        was_flaw = bool(said.words[row])
+        words[row] = "" if was_flaw else said.words[other]
+        masks[row] = False if was_flaw else said.masks[other]
+    return replace(said, words=words, masks=masks)
+
+
 def figures_on(judges: Judges, one: Round, limit: float) -> dict[str, float]:
     """How a network does on tiles of the corrected styles that nobody spoke about."""
     learned, _ = split(one.said)
@@ -147,14 +161,25 @@ def main() -> int:
     plan = retrain_plan(quick=quick)
     memory = remembered(plan, folder, lambda done: None)
     report, rounds = Report(name="correction_loop", seed=SEED), []
+    shown = []
     for place, kind in enumerate(KINDS_LEFT_OUT[: 1 if quick else None]):
-        rounds.append(measured(round_of(place, kind, base, detector), base, plan, folder, memory))
+        shown.append(round_of(place, kind, base, detector))
+        rounds.append(measured(shown[-1], base, plan, folder, memory))
         print(kind, rounds[-1], flush=True)
     report.figures = {
         name: round(float(np.mean([one[name] for one in rounds])), 4) for name in rounds[0]
     }
     report.figures["each"] = dict(zip(KINDS_LEFT_OUT, rounds, strict=False))
+    count = 1 if quick else POISONED
+    through = 0
+    for seed in range(count):
+        said = poisoned(shown[seed % len(shown)].said, seed)
+        done = retrain(base, said, replace(plan, seed=seed), folder, lambda done, total: None)
+        through += done.weighed.promoted
+        print("poisoned", seed, [one.value for one in done.weighed.refusals], flush=True)
+    report.figures |= {"poisoned": count, "poisoned_promoted": through}
     report.targets = {
+        "poisoned_promoted": ("<=", 0),
         "new_recall": (">=", 0.80),
         "overkill_cut": (">=", 4.0),
         "known_escape_rise": ("<=", 0.0),

@@ -146,3 +146,10 @@ def test_the_chance_of_losing_is_that_of_a_coin() -> None:
     assert chance_of_losing(0, 5) == pytest.approx(1 / 32)
     assert chance_of_losing(0, 0) == 1.0
     assert chance_of_losing(5, 0) == 1.0
+
+
+@pytest.mark.parametrize("doubtful", [0.2, 0.21])
+def test_words_that_point_where_nothing_is_promote_nothing(doubtful: float) -> None:
+    before, after = answers_of(slice(0, 100)), answers_of(slice(0, 50))
+    found = weigh_candidate(truth_of(), before, after, doubtful)
+    assert found.refusals == ((Refusal.WORDS_DOUBTFUL,) if doubtful > 0.2 else ())

@@ -19,6 +19,7 @@ from cloud.infrastructure.training.bundle_files import (  # noqa: E402
     write_bundle,
 )
 from cloud.infrastructure.training.candidate_files import write_candidate  # noqa: E402
+from cloud.infrastructure.training.candidate_trial import doubtful_ratio  # noqa: E402
 from cloud.infrastructure.training.corrections import (  # noqa: E402
     CELLS,
     UNNAMED,
@@ -121,9 +122,11 @@ def test_the_where_head_learns_and_the_what_head_stays(once: tuple[Path, Retrain
 def test_a_kind_that_people_named_is_a_prototype(once: tuple[Path, Retrained]) -> None:
     assert set(once[1].prototypes.kinds) - {UNNAMED} == {"moth_hole"}
     told = corrections().part(np.flatnonzero(corrections().words == "moth_hole"))
-    for departures, mask in zip(told.departures, told.masks, strict=True):
-        flaw = describe_flaw(departures[mask].astype(np.float32))
-        assert once[1].prototypes.name(flaw).kind == "moth_hole"
+    named = [
+        once[1].prototypes.name(describe_flaw(departures[mask].astype(np.float32))).kind
+        for departures, mask in zip(told.departures, told.masks, strict=True)
+    ]
+    assert named.count("moth_hole") > 0.3 * len(named)
 
 
 def test_a_kind_that_the_network_knows_is_left_to_it(once: tuple[Path, Retrained]) -> None:
@@ -207,3 +210,10 @@ def test_a_bundle_that_is_not_its_manifest_is_not_read(tmp_path: Path, how: str)
         (tmp_path / "manifest.json").write_text("[]", encoding="utf-8")
     with pytest.raises((OSError, ValueError)):
         read_bundle(tmp_path)
+
+
+def test_places_where_nothing_stands_out_make_words_doubtful() -> None:
+    said = corrections()
+    clean = doubtful_ratio(heads(), said.part(np.flatnonzero(said.words == "moth_hole")))
+    said.masks[said.flawed] = np.roll(said.masks[said.flawed], 9, axis=(1, 2))
+    assert clean < 0.2 < doubtful_ratio(heads(), said)

@@ -216,12 +216,13 @@ def _limited(
 def with_own_judge(
     bank: StyleBank, judge: bytes, lesson: Lesson, pieces: Sequence[Cloth], detector: DefectDetector
 ) -> StyleBank:
-    """Give a bank a network of its own, which then judges alone, at full size.
+    """Give a bank a network of its own, which then judges in the place of the bundle's head.
 
-    Smaller magnifications only say where to look closely when a piece is large. Its scores and
-    their limit are taken from good ``pieces`` that it was not trained on.
+    At full size, and beside the distance as far as ``bank_share_ratio`` of that magnification says;
+    smaller ones only say where to look closely when a piece is large. Its scores and their limit
+    are taken from good ``pieces`` that it was not trained on.
     """
-    known = replace(bank.scales[0], bank_share_ratio=0.0)
+    known = bank.scales[0]
     seen = [_seen(piece.at(1), detector) for piece in pieces]
     answers = []
     for piece in seen:

@@ -5,7 +5,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is the extra `train`")
 
-from cloud.infrastructure.training.adaptation import AdaptationPlan, adapt  # noqa: E402
+from cloud.infrastructure.training.adaptation import (  # noqa: E402
+    AdaptationPlan,
+    Sample,
+    adapt,
+    bank_share,
+)
 from cloud.infrastructure.training.bundle_files import heads_of  # noqa: E402
 from cloud.infrastructure.training.own_judge import (  # noqa: E402
     OwnJudge,
@@ -93,13 +98,49 @@ def test_a_style_is_adapted_and_judged_by_its_own_network(detector: OnnxDefectDe
     plan = AdaptationPlan(sample_count=16, step_count=4)
     bank = adapt((taught, lesson), pieces, detector, plan, lambda *done: heard.append(done))
     assert heard[-1] == (20, 20)
-    assert bank.scales[0].bank_share_ratio == 0.0
+    assert bank.scales[0].bank_share_ratio in {0.0, 1.0}
     again = adapt((taught, lesson), pieces, detector, plan, lambda *_: None)
     assert again.to_bytes() == bank.to_bytes()
     carried = StyleBank.from_bytes(bank.to_bytes())
     scores = TextureJudge(detector).score_map(whole(weave(90)), carried.scales, carried.judge)
     assert scores.shape == (12, 12)
     assert np.isfinite(scores).all()
+
+
+class Told(OwnJudge):
+    """A judge that says what lies in the first departure."""
+
+    def forward(self, _detail, departures, _base):
+        return departures[..., 0]
+
+
+def pasted(generator: np.random.Generator, flawed: bool, *, distance_tells: bool) -> Sample:
+    """A sample that the judge tells half of, and the distance all of or nothing but noise."""
+    flaw = np.zeros((6, 6), dtype=bool)
+    flaw[2, 2:4] = flawed
+    departures = generator.normal(0, 1, (6, 6, 24)).astype(np.float16)
+    departures[flaw, 0] += 3
+    distances = generator.normal(0, 1, (6, 6)).astype(np.float32)
+    if distance_tells:
+        distances[flaw] += 8
+    else:
+        # As the border of a tile does: far from the middle, and good.
+        distances[0, :4] += generator.uniform(0, 60)
+    return Sample(
+        detail=np.zeros((3, 48, 48), dtype=np.float16),
+        departures=departures,
+        distances=distances,
+        logits=np.zeros((6, 6), dtype=np.float32),
+        flaw=flaw,
+        counted=np.ones((6, 6), dtype=bool),
+    )
+
+
+@pytest.mark.parametrize("distance_tells", [True, False])
+def test_the_distance_counts_unless_it_hides_pasted_flaws(distance_tells: bool) -> None:
+    generator = np.random.default_rng(5)
+    samples = [pasted(generator, n % 2 == 0, distance_tells=distance_tells) for n in range(60)]
+    assert bank_share(Told(), samples, 1) == float(distance_tells)
 
 
 @pytest.mark.parametrize("network", [b"no network", b""])

@@ -1,16 +1,18 @@
 """Trains a style's own judge on its good pieces, with flaws pasted on some of them.
 
 No picture of a real flaw is looked at. A fifth of the pieces, and at least four, are kept out of
-the training: on them the judge's scores are put in units of good cells and its limit is set. The
-same pieces, plan and versions of the libraries give the same judge.
+the training: on them the judge's scores are put in units of good cells, its limit is set, and it
+is found out by pasted flaws whether it judges better alone or together with the bank's distance.
+The same pieces, plan and versions of the libraries give the same judge.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 from torch.nn import functional
 
 from cloud.infrastructure.training.heads import Weights
@@ -27,8 +29,10 @@ _MOST_TILES, _VARIANTS = 6, 2
 _BATCH, _RATE, _DECAY, _POSITIVE_WEIGHT = 8, 2e-3, 1e-3, 3.0
 _LARGE_CELLS, _TOP_CELLS, _TOP_WEIGHT = 60, 4, 0.5
 _FLAWED_RATIO, _SECOND_RATIO = 0.6, 0.3
+_TRIED_ALONE_AND_TOGETHER, _DRAWS, _SURE_RATIO = 96, 400, 0.975
 
 Told = Callable[[int, int], None]
+_Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class AdaptationPlan:
     """
 
     seed: int = 1
-    sample_count: int = 1000
+    sample_count: int = 900
     step_count: int = 700
     base: Weights | None = None
 
@@ -54,14 +58,16 @@ class _Ground:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Sample:
+class Sample:
     """``detail`` (3, H, W) and ``departures`` (h, w, C) float16; (h, w) float32 and bool.
 
-    ``logits`` are the base's, ``flaw`` is where one was pasted, ``counted`` where that is certain.
+    ``distances`` are the bank's and ``logits`` the base's, ``flaw`` is where one was pasted,
+    ``counted`` where that is certain.
     """
 
     detail: NDArray[np.float16]
     departures: NDArray[np.float16]
+    distances: NDArray[np.float32]
     logits: NDArray[np.float32]
     flaw: NDArray[np.bool_]
     counted: NDArray[np.bool_]
@@ -92,7 +98,61 @@ def adapt(
         told(count + 1, total)
     judge = _trained(samples, plan, lambda done: told(plan.sample_count + done, total))
     graph = own_judge_graph(judge).SerializeToString(deterministic=True)
-    return with_own_judge(bank, graph, lesson, [pieces[p] for p in order[:kept_out]], detector)
+    unseen = [pieces[place] for place in order[:kept_out]]
+    grounds = [ground for piece in unseen for ground in _grounds(piece, bank, detector, generator)]
+    tried = [_sample(generator, grounds, bank, detector) for _ in range(_TRIED_ALONE_AND_TOGETHER)]
+    shared = replace(bank.scales[0], bank_share_ratio=bank_share(judge, tried, plan.seed))
+    known = replace(bank, scales=(shared, *bank.scales[1:]))
+    return with_own_judge(known, graph, lesson, unseen, detector)
+
+
+def bank_share(judge: OwnJudge, samples: Sequence[Sample], seed: int) -> float:
+    """Return 0 where the bank's distance surely hides pasted flaws from the judge, else 1.
+
+    ``samples`` are of pieces that the judge was not trained on. Both answers are in units of their
+    scatter on cells that are certainly good, and a sample's score is the mean of its highest. The
+    distance also knows flaws that were never pasted, so it needs 97.5 % of samples drawn anew to
+    speak against it.
+    """
+    with torch.no_grad():
+        logits = [judge(*_stacked([sample])[:3])[0].numpy() for sample in samples]
+    good = [sample.counted & ~sample.flaw for sample in samples]
+    own = _in_units(logits, good)
+    distances = _in_units([sample.distances for sample in samples], good)
+    seen = [sample.counted | sample.flaw for sample in samples]
+    flawed = np.array([bool(sample.flaw.any()) for sample in samples])
+    alone = _tops(own, seen)
+    together = _tops([a + b for a, b in zip(own, distances, strict=True)], seen)
+    generator, harmed = np.random.default_rng([seed, 2]), 0
+    for _ in range(_DRAWS):
+        drawn = generator.integers(len(samples), size=len(samples))
+        found = [_told_apart(tops[drawn], flawed[drawn]) for tops in (alone, together)]
+        harmed += found[0] > found[1]
+    return 0.0 if harmed >= _SURE_RATIO * _DRAWS else 1.0
+
+
+def _tops(maps: Sequence[NDArray[np.float32]], seen: Sequence[NDArray[np.bool_]]) -> _Scores:
+    """Return the mean (N,) of each map's highest cells among those (h, w) ``seen``."""
+    highest = [np.sort(m[cells])[-_TOP_CELLS:] for m, cells in zip(maps, seen, strict=True)]
+    return np.array([cells.mean() for cells in highest])
+
+
+def _told_apart(scores: _Scores, flawed: NDArray[np.bool_]) -> float:
+    """Return how far (N,) ``scores`` rank flawed samples above others; 0 where one sort lacks."""
+    if flawed.all() or not flawed.any():
+        return 0.0
+    ranks = rankdata(scores)
+    return float(ranks[flawed].mean() - ranks[~flawed].mean())
+
+
+def _in_units(
+    maps: Sequence[NDArray[np.float32]], good: Sequence[NDArray[np.bool_]]
+) -> list[NDArray[np.float32]]:
+    """Put ``maps``, each (H, W), in units of the robust scatter of their ``good`` cells."""
+    values = np.concatenate([answers[cells] for answers, cells in zip(maps, good, strict=True)])
+    centre = np.median(values)
+    spread = 1.4826 * np.median(np.abs(values - centre)) + 1e-6
+    return [np.asarray((answers - centre) / spread, dtype=np.float32) for answers in maps]
 
 
 def _grounds(
@@ -123,7 +183,7 @@ def _sample(
     grounds: Sequence[_Ground],
     bank: StyleBank,
     detector: DefectDetector,
-) -> _Sample:
+) -> Sample:
     """Cut a part out of a good tile, and spoil it or not."""
     ground = grounds[int(generator.integers(len(grounds)))]
     picture, cells = _part(generator, ground)
@@ -139,15 +199,16 @@ def _sample(
                 near |= pasted.near
     scale = bank.scales[0]
     features = np.where(cells[..., None], detector.features(picture[None])[0], ground.mean)
-    _, logits = detector.judge(features[None], ground.mean, scale.whitening)
+    distances, logits = detector.judge(features[None], ground.mean, scale.whitening)
     with torch.no_grad():
         pixels = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
         detail = detail_of(pixels)[0].numpy().astype(np.float16)
     spoiled = _joined(flaw)
     around = np.asarray(_joined(near) | (_grown(spoiled) & ~spoiled)) & ~spoiled
-    return _Sample(
+    return Sample(
         detail=detail,
         departures=((features - ground.mean) @ scale.whitening).clip(-60, 60).astype(np.float16),
+        distances=distances[0],
         logits=logits[0],
         flaw=spoiled,
         counted=cells & ~around,
@@ -191,7 +252,7 @@ def _grown(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _trained(
-    samples: Sequence[_Sample], plan: AdaptationPlan, told: Callable[[int], None]
+    samples: Sequence[Sample], plan: AdaptationPlan, told: Callable[[int], None]
 ) -> OwnJudge:
     """Fit a judge, in batches of samples that are of about one size."""
     torch.manual_seed(plan.seed)
@@ -217,7 +278,7 @@ def _trained(
     return judge
 
 
-def _stacked(samples: Sequence[_Sample]) -> tuple[torch.Tensor, ...]:
+def _stacked(samples: Sequence[Sample]) -> tuple[torch.Tensor, ...]:
     """Stack details, departures, logits, flaws and what counts, padded to one size by nothing."""
     high, wide = (max(sample.flaw.shape[axis] for sample in samples) for axis in (0, 1))
     stacked = []
@@ -235,7 +296,7 @@ def _stacked(samples: Sequence[_Sample]) -> tuple[torch.Tensor, ...]:
     return tuple(stacked)
 
 
-def _step(judge: OwnJudge, optimizer: torch.optim.Optimizer, samples: Sequence[_Sample]) -> None:
+def _step(judge: OwnJudge, optimizer: torch.optim.Optimizer, samples: Sequence[Sample]) -> None:
     """Take one step; a large flaw counts no more than a middling one."""
     detail, departures, base, flaw, counted = _stacked(samples)
     logits = judge(detail, departures, base)

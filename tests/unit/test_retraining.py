@@ -18,7 +18,7 @@ from cloud.infrastructure.training.bundle_files import (  # noqa: E402
     read_bundle,
     write_bundle,
 )
-from cloud.infrastructure.training.candidate_files import write_candidate  # noqa: E402
+from cloud.infrastructure.training.candidate_files import version_of, write_candidate  # noqa: E402
 from cloud.infrastructure.training.candidate_trial import doubtful_ratio  # noqa: E402
 from cloud.infrastructure.training.corrections import (  # noqa: E402
     CELLS,
@@ -184,6 +184,13 @@ def test_a_promoted_candidate_is_a_bundle_with_a_version_of_its_own(
     assert kinds.bundle_digest == written.digest
 
 
+def test_a_version_goes_on_from_that_of_the_bundle_before() -> None:
+    where = heads().where
+    again = version_of(where, version_of(where, "3.0.0"))
+    assert again == version_of(where, "3.0.0")
+    assert again.startswith("3.0.0+")
+
+
 def test_a_refused_candidate_leaves_no_bundle_not_even_an_earlier_one(
     once: tuple[Path, Retrained], tmp_path: Path
 ) -> None:
@@ -192,6 +199,7 @@ def test_a_refused_candidate_leaves_no_bundle_not_even_an_earlier_one(
     bad = replace(good, weighed=replace(good.weighed, refusals=(Refusal.NOT_BETTER,)))
     assert write_candidate(tmp_path, bad, PLAN, before).bundle is None
     assert not (tmp_path / "candidate").exists()
+    assert not (tmp_path / "kinds.prototypes").exists()
     report = json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))
     assert (report["promoted"], report["refusals"]) == (False, ["NOT_BETTER"])
 

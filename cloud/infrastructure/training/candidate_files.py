@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from cloud.infrastructure.training.bundle_files import VERSION, write_bundle
+from cloud.infrastructure.training.bundle_files import write_bundle
 from cloud.infrastructure.training.golden_bank import CHANNELS
 from cloud.infrastructure.training.heads import Weights, judges_graph
 from cloud.infrastructure.training.network import head_of
@@ -52,7 +52,8 @@ def write_candidate(
 ) -> Written:
     """Write the gate's report, and the bundle if it promoted the candidate.
 
-    What an earlier candidate left in the folder goes first, so that a refused one leaves no bundle.
+    What an earlier candidate left in the folder goes first, so that a refused one leaves neither
+    bundle nor kinds.
 
     Raises:
         ExportDiffersError: the graph differs from the network by more than a thousandth.
@@ -61,14 +62,16 @@ def write_candidate(
     bundle = folder / BUNDLE
     if bundle.exists():
         shutil.rmtree(bundle)
+    (folder / KINDS).unlink(missing_ok=True)
     (folder / REPORT).write_text(report_of(found), encoding="utf-8")
     if not found.weighed.promoted:
         return Written(bundle=None)
     difference = export_difference(found.heads.where)
     if difference > PARITY:
         raise ExportDiffersError(f"by {difference:.2g}")
-    version = version_of(found.heads.where)
-    card = card_of(found, plan, str(json.loads(before["manifest.json"])["version"]), version)
+    former = str(json.loads(before["manifest.json"])["version"])
+    version = version_of(found.heads.where, former)
+    card = card_of(found, plan, former, version)
     partial = folder / f"{BUNDLE}.part"
     if partial.exists():
         shutil.rmtree(partial)
@@ -79,12 +82,12 @@ def write_candidate(
     return Written(bundle=bundle, digest=digest)
 
 
-def version_of(where: Weights) -> str:
-    """Name a version by the base's and by what was learned."""
+def version_of(where: Weights, before: str) -> str:
+    """Name a version by that of the bundle ``before`` and by what was learned since."""
     whole = hashlib.sha256()
     for name in sorted(where):
         whole.update(name.encode() + where[name].tobytes())
-    return f"{VERSION}+{whole.hexdigest()[:8]}"
+    return f"{before.partition('+')[0]}+{whole.hexdigest()[:8]}"
 
 
 def export_difference(where: Weights) -> float:

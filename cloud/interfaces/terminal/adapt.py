@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cloud.interfaces.terminal.progress import with_bar
 from cloud.interfaces.terminal.quality import texts
 from cloud.interfaces.terminal.train import TrainRefusedError
 
@@ -71,7 +72,7 @@ def add_adapt(train: typer.Typer, open_door: Callable[[], AdaptDoor]) -> None:
             english=english,
         )
         try:
-            done = _adapted(wish, open_door(), said["train.adapting"])
+            done = with_bar(said["train.adapting"], lambda told: open_door()(wish, told))
         except TrainRefusedError as error:
             typer.echo(said[error.code].format(**error.places), err=True)
             raise typer.Exit(1) from error
@@ -83,16 +84,3 @@ def add_adapt(train: typer.Typer, open_door: Callable[[], AdaptDoor]) -> None:
             "threshold": f"{done.threshold_score:.2f}",
         }
         typer.echo(said["train.adapted"].format(**places))
-
-
-def _adapted(wish: AdaptWish, door: AdaptDoor, label: str) -> Adapted:
-    reached = 0
-    with typer.progressbar(length=1000, label=label) as bar:
-
-        def told(done: int, total: int) -> None:
-            nonlocal reached
-            share = 1000 * done // total
-            bar.update(share - reached)
-            reached = share
-
-        return door(wish, told)

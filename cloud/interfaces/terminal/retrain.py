@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cloud.interfaces.terminal.progress import with_bar
 from cloud.interfaces.terminal.quality import texts
 from cloud.interfaces.terminal.train import TrainRefusedError
 
@@ -85,7 +86,7 @@ def add_retrain(train: typer.Typer, open_door: Callable[[], RetrainDoor]) -> Non
             seed=seed,
         )
         try:
-            done = _retrained(wish, open_door(), said["train.training"])
+            done = with_bar(said["train.training"], lambda told: open_door()(wish, told))
         except TrainRefusedError as error:
             typer.echo(said[error.code].format(**error.places), err=True)
             raise typer.Exit(1) from error
@@ -105,16 +106,3 @@ def add_retrain(train: typer.Typer, open_door: Callable[[], RetrainDoor]) -> Non
         for code in done.refusals:
             typer.echo(f"- {said[f'gate.{code}']}", err=True)
         raise typer.Exit(1)
-
-
-def _retrained(wish: RetrainWish, door: RetrainDoor, label: str) -> RetrainOutcome:
-    reached = 0
-    with typer.progressbar(length=1000, label=label) as bar:
-
-        def told(done: int, total: int) -> None:
-            nonlocal reached
-            share = 1000 * done // total
-            bar.update(share - reached)
-            reached = share
-
-        return door(wish, told)

@@ -4,6 +4,8 @@ Two networks score the same pictures, half of them flawed; their scores are norm
 that their verdicts differ on 8 % of the pictures (more where the gain alone is more). The one in
 force is right on 85 %, the candidate on so many points more or fewer. Every pair is asked of the
 product's own gate, and of its peer, which promotes whatever was right more often.
+``worse_released_ratio`` and ``better_released_ratio`` are the shares that the gate lets through of
+networks a point worse and four points better, on 300 pictures and on 1,000, the less favourable.
 """
 
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from tests.benchmarks.report import Report, arguments, wilson
 SEED = 9120
 ACCURACY, DISAGREEMENT, KIND_ACCURACY = 0.85, 0.08, 0.6
 NEW_SHARE, CORRECTED_SHARE = 0.1, 0.3
+COUNTS = (300, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +76,17 @@ def named(count: int, chance: np.random.Generator) -> tuple[NDArray[np.bool_], N
     return before, np.where(before, chance.random(count) >= lose, chance.random(count) < win)
 
 
+def _of(report: Report, name: str) -> list[float]:
+    return [report.figures[f"{name}_promoted_{count}"] for count in COUNTS]
+
+
 def main() -> int:
     options = arguments(__doc__ or "")
     draws = 1_000 if options.quick else 10_000
-    report = Report("promotion_gate", seed=SEED)
+    report = Report("release_gate", seed=SEED)
     report.targets = {
-        "worse_1pt_promoted_300": ("<=", 0.06),
-        "worse_1pt_promoted_1000": ("<=", 0.06),
-        "better_4pt_promoted_300": (">=", 0.90),
-        "better_4pt_promoted_1000": (">=", 0.90),
+        "worse_released_ratio": ("<=", 0.06),
+        "better_released_ratio": (">=", 0.90),
     }
     for name, gain in (
         ("worse_1pt", -0.01),
@@ -90,7 +95,7 @@ def main() -> int:
         ("better_4pt", 0.04),
     ):
         pair = pair_of(gain)
-        for count in (300, 1_000):
+        for count in COUNTS:
             chance = np.random.default_rng([SEED, count, round(1000 + 1000 * gain)])
             found = [weighed(pair, count, chance) for _ in range(draws)]
             promoted = sum(one.promoted for one in found)
@@ -101,7 +106,11 @@ def main() -> int:
                 f"{name}_naive_{count}": naive / draws,
             }
             print(f"{name} n={count}: {promoted / draws:.3f}, by > {naive / draws:.3f}", flush=True)
-    report.figures["draws"] = draws
+    report.figures |= {
+        "worse_released_ratio": max(_of(report, "worse_1pt")),
+        "better_released_ratio": min(_of(report, "better_4pt")),
+        "draws": draws,
+    }
     return report.print()
 
 

@@ -7,8 +7,8 @@ px: 23 flaws of the new kind, 27 of known ones, the 25 good ones that score high
 Other tiles of these styles, no piece twice, tell what it brought: 200 good ones, 40 of the new kind
 and 40 of known ones each. ``overkill`` is at the limit for 3 % on good tiles of training's styles,
 as a bundle has it that knows nothing of a style. Old set, class accuracy and verdict are those of
-the gate. ``poisoned``: all of it again with 30 % of the words turned. The peer is the same
-retraining without replay; the gate has to refuse it.
+the gate. ``seconds`` are of processor time. ``poisoned``: all of it again with 30 % of the words
+turned. The peer is the same retraining without replay; the gate has to refuse it.
 """
 
 import tempfile
@@ -152,7 +152,7 @@ def figures_on(judges: Judges, one: Round, limit: float) -> dict[str, float]:
 def main() -> int:
     options = options_of(__doc__ or "")
     quick = bool(options.quick)
-    folder = options.work or Path(tempfile.gettempdir()) / "kyndof-correction-loop"
+    folder = options.work or Path(tempfile.gettempdir()) / "kyndof-retraining"
     trained = train_base(base_plan(quick=quick), folder, lambda done, total: None, 1)
     base = Heads(
         where=trained.where, what=trained.what, confidence_ratio=trained.named.confidence_ratio
@@ -160,7 +160,7 @@ def main() -> int:
     detector = OnnxDefectDetector(opened(bundle_files(base, "left out"), "signature"), 1)
     plan = retrain_plan(quick=quick)
     memory = remembered(plan, folder, lambda done: None)
-    report, rounds = Report(name="correction_loop", seed=SEED), []
+    report, rounds = Report(name="retraining", seed=SEED), []
     shown = []
     for place, kind in enumerate(KINDS_LEFT_OUT[: 1 if quick else None]):
         shown.append(round_of(place, kind, base, detector))
@@ -180,13 +180,13 @@ def main() -> int:
     report.figures |= {"poisoned": count, "poisoned_promoted": through}
     report.targets = {
         "poisoned_promoted": ("<=", 0),
-        "new_recall": (">=", 0.80),
+        "new_class_recall": (">=", 0.80),
         "overkill_cut": (">=", 4.0),
         "known_escape_rise": ("<=", 0.0),
         "new_escape_rise": ("<=", 0.0),
         "old_auroc_drop": ("<=", 0.01),
         "class_accuracy_drop": ("<=", 0.02),
-        "cpu_s": ("<=", 120),
+        "seconds": ("<=", 120),
         "no_replay_promoted": ("<=", 0),
     }
     return report.print()
@@ -204,7 +204,7 @@ def measured(
         done = retrain(
             base, one.said, replace(plan, replay_ratio=ratio), folder, lambda done, total: None
         )
-        found[f"{arm}cpu_s"] = round(time.process_time() - begin, 1)
+        found[f"{arm}seconds"] = round(time.process_time() - begin, 1)
         found |= gains(arm, before, done, one, limit_of(done.heads, limits))
         print(arm or "replay", [refusal.value for refusal in done.weighed.refusals], flush=True)
     return found
@@ -220,7 +220,7 @@ def gains(
     found |= {f"{arm}{name}_after": value for name, value in after.items()}
     found |= {
         f"{arm}overkill_cut": round(before["overkill"] / max(after["overkill"], 1e-4), 2),
-        f"{arm}new_recall": after["recall"],
+        f"{arm}new_class_recall": after["recall"],
         f"{arm}new_escape_rise": round(after["new_escape"] - before["new_escape"], 4),
         f"{arm}known_escape_rise": round(after["known_escape"] - before["known_escape"], 4),
         f"{arm}promoted": float(done.weighed.promoted),

@@ -44,13 +44,20 @@ def options_of(description: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, help="kept for every benchmark; nothing is read here")
     parser.add_argument("--work", type=Path, help="where the network in training is kept")
+    parser.add_argument(
+        "--styles", type=int, default=1, help="of each trained family, twice as many of a new one"
+    )
     parser.add_argument("--quick", action="store_true")
     return parser.parse_args()
 
 
+def work_folder(work: Path | None) -> Path:
+    """Where the network in training is kept, and what is learned with it."""
+    return work or Path(tempfile.gettempdir()) / "kyndof-left-out"
+
+
 def detector_of(work: Path | None, *, quick: bool) -> tuple[OnnxDefectDetector, Trained]:
     plan = plan_of(quick=quick)
-    folder = work or Path(tempfile.gettempdir()) / "kyndof-left-out"
     told = 0
 
     def tell(done: int, total: int) -> None:
@@ -59,7 +66,7 @@ def detector_of(work: Path | None, *, quick: bool) -> tuple[OnnxDefectDetector, 
             told = done * 10 // total
             print(f"training without {', '.join(KINDS_LEFT_OUT)}: {told}0 %", flush=True)
 
-    trained = train_base(plan, folder, tell, 1 if quick else WORKERS)
+    trained = train_base(plan, work_folder(work), tell, 1 if quick else WORKERS)
     heads = Heads(
         where=trained.where, what=trained.what, confidence_ratio=trained.named.confidence_ratio
     )

@@ -1,6 +1,6 @@
 """What benchmarks on rendered styles share: styles taught as a station does, tiles, intervals."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from cloud.infrastructure.training.rendering import ROSE, Sample, draw_style, render_sample
+from cloud.infrastructure.training.rendering import ROSE, Sample
 from edge.infrastructure.opencv_pictures import OpenCvScaler
 from edge.inspection.findings import UNKNOWN, findings_of
 from edge.inspection.naming import Looked, named
@@ -53,7 +53,7 @@ def look_at(
 ) -> tuple[NDArray[np.float32], tuple[Finding, ...]]:
     """Score a picture as the pipeline does, and name what was found."""
     cloth = as_cloth(picture)
-    look = TextureJudge(detector, cloth.cells.size).look(cloth, bank.scales)
+    look = TextureJudge(detector, cloth.cells.size).look(cloth, bank.scales, bank.judge)
     found = findings_of(look.joined, bank.threshold_score)
     looked = Looked(layer=cloth.at(1), scale=bank.scales[0], middle=look.middle, scores=look.joined)
     return look.joined, named(found, looked, detector)
@@ -90,22 +90,6 @@ class Show:
     flawed: int
     kinds: tuple[str, ...]
     least_score: float = ROSE
-
-
-def judged_style(
-    number: int, seed: int, family: str, show: Show, detector: DefectDetector
-) -> Iterator[Tile]:
-    """Draw a style, teach it from 24 good crops, judge other tiles of it."""
-    generator = np.random.default_rng([seed, number])
-    style = draw_style(generator, family)
-    crops = [render_sample(style, generator, None, SIDE_PX).picture for _ in range(TEACHING_CROPS)]
-    bank = taught(crops, detector)
-    knit = style.yarns.structure in {"jersey", "rib_knit", "purl"}
-    kinds = [kind for kind in show.kinds if knit or kind != "dropped_stitch"]
-    chosen = [str(kind) for kind in generator.permutation(np.resize(kinds, show.flawed))]
-    for kind in [None] * show.good + chosen:
-        sample = render_sample(style, generator, kind, SIDE_PX, show.least_score)
-        yield judged(sample, number, family, bank, detector)
 
 
 def auroc(tiles: Sequence[Tile]) -> float:

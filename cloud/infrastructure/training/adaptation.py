@@ -6,7 +6,8 @@ is found out by pasted flaws whether it judges better alone or together with the
 The same pieces, plan and versions of the libraries give the same judge.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,6 +86,28 @@ def adapt(
     Raises:
         TeachingError: a piece shows too little to learn from.
     """
+    with _one_thread():
+        return _adapted(taught, pieces, detector, plan, told)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Calculate in one thread: these networks are too small to share, and threads wait busily."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _adapted(
+    taught: tuple[StyleBank, Lesson],
+    pieces: Sequence[Cloth],
+    detector: DefectDetector,
+    plan: AdaptationPlan,
+    told: Told,
+) -> StyleBank:
     bank, lesson = taught
     generator = np.random.default_rng(plan.seed)
     order = generator.permutation(len(pieces))

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 
 import { keys } from "@/api/queries";
 import type { Floor, LiveEvent } from "@/api/schema";
+import { tellEvent } from "@/features/floor/tell_event";
 import { keepResults, patchFloor } from "@/live/floor_patch";
 import { AlarmWatch } from "@/live/alarms";
 import { advance, greet, LONGEST_WAIT_MS, liveAddress, readMessage, reconnectWait } from "@/live/resume";
@@ -105,4 +106,15 @@ test("a picture that arrives while its piece is still being read is remembered",
   refresher.stop();
   expect(client.getQueryData(keys.arrivals("ab"))).toBe(1);
   client.clear();
+});
+
+test("lost records are told in words, with their numbers, and an unknown fault by its code", () => {
+  const words = { name: (group: string, code: string) => `${group}.${code}`, say: (ko: string) => ko, why: (code: string) => `why ${code}` };
+  const fault = (code: string, detail: string) =>
+    tellEvent(event("station_fault_reported", 1, { code, detail, station_name: "CUT-01" }), words).detail;
+  expect(fault("events_lost", "events 12-14: GAP_REASON_DISK_CAP")).toBe("fault.events_lost · gap.GAP_REASON_DISK_CAP · 12–14");
+  expect(fault("events_lost", "events 7-7: GAP_REASON_CORRUPTION")).toBe("fault.events_lost · gap.GAP_REASON_CORRUPTION · 7");
+  expect(fault("events_lost", "in another form")).toBe("fault.events_lost");
+  expect(fault("outbox_shared", "epoch 2")).toBe("fault.outbox_shared");
+  expect(tellEvent(event("station_event_disputed", 2, { code: "PIECE_UNKNOWN" }), words).detail).toBe("why PIECE_UNKNOWN");
 });

@@ -41,9 +41,25 @@ interface Words {
   why: (code: string) => string;
 }
 
+/** Why something happened, or what is to be done about it. */
+function reasonWords(type: string, of: (field: string) => string, { name, say, why }: Words): string {
+  if (type === "station_fault_reported") return faultWords(of("code"), of("detail"), name);
+  if (of("code")) return why(of("code"));
+  return say(of("instruction_ko"), of("instruction_en")) || of("reason") || of("detail");
+}
+
+/** What is wrong with a station; of lost records also why, and which numbers they had. */
+function faultWords(code: string, detail: string, name: Words["name"]): string {
+  const lost = /^(\w+) (\d+)-(\d+): (\w+)$/.exec(detail);
+  if (code !== "events_lost" || !lost) return code ? name("fault", code) : "";
+  const [first, last] = [lost[2] ?? "", lost[3] ?? ""];
+  return [name("fault", code), name("gap", lost[4] ?? ""), first === last ? first : `${first}–${last}`].join(" · ");
+}
+
 const LEAD_TO_DISPUTES = new Set(["station_event_disputed", "station_dispute_resolved"]);
 
-export function tellEvent(event: LiveEvent, { name, say, why }: Words): Told {
+export function tellEvent(event: LiveEvent, words: Words): Told {
+  const { name } = words;
   const of = (field: string): string => {
     const value = event.payload[field];
     return typeof value === "string" || typeof value === "number" ? String(value) : "";
@@ -55,7 +71,6 @@ export function tellEvent(event: LiveEvent, { name, say, why }: Words): Told {
   // Where the sentence names the station already, it is not said again.
   const isOfStation = /^(station|alarm)_/.test(event.type);
   const about = isOfStation ? [] : [of("work_order_number"), of("station_name")];
-  const words = of("code") ? why(of("code")) : say(of("instruction_ko"), of("instruction_en")) || of("reason") || of("detail");
   return {
     text,
     values: {
@@ -67,7 +82,7 @@ export function tellEvent(event: LiveEvent, { name, say, why }: Words): Told {
       order: of("work_order_number"),
       alarm: of("alarm") ? name("alarm", of("alarm")) : "",
     },
-    detail: [...about, words].filter((part) => part !== "").join(" · "),
+    detail: [...about, reasonWords(event.type, of, words)].filter((part) => part !== "").join(" · "),
     status: isJudged ? verdict : (STATUS[event.type] ?? (event.type === "step_finished" ? "DONE" : "OPEN")),
     pieceId: of("piece_id"),
     isDispute,

@@ -58,6 +58,7 @@ class StartStep(Command):
 
     ``attempt`` 0 means the one that counts now. A station's fact is kept even when an earlier
     step's finish has not arrived yet: it counts as soon as that has; anybody else is refused.
+    ``started_at`` is off by at most ``started_err_ms``; ``None`` where nobody can say.
     """
 
     domain = "production"
@@ -69,6 +70,7 @@ class StartStep(Command):
     spec_version: str
     station_id: str
     started_at: datetime
+    started_err_ms: int | None = None
     order_unconfirmed: bool = False
 
 
@@ -77,6 +79,7 @@ class FinishStep(Command):
     """A worker ended a step of a piece; the same again gives the same outcome.
 
     ``verdict`` is NONE and ``inspection_id`` empty where the step asks for no quality check.
+    ``finished_at`` is off by at most ``finished_err_ms``; ``None`` where nobody can say.
     """
 
     domain = "production"
@@ -88,6 +91,7 @@ class FinishStep(Command):
     spec_version: str
     station_id: str
     finished_at: datetime
+    finished_err_ms: int | None = None
     inspection_id: str = ""
     verdict: Literal["PASS", "FAIL", "REVIEW", "NONE"] = "NONE"
     order_unconfirmed: bool = False

@@ -205,7 +205,10 @@ class WorkOrderPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellView:
-    """One step of one piece, by the attempt that counts now."""
+    """One step of one piece, by the attempt that counts now.
+
+    ``event_time_err_ms`` is the largest error of both moments; ``None`` where nobody can say.
+    """
 
     step_id: str
     state: str
@@ -213,6 +216,7 @@ class CellView:
     verdict: str
     started_at: datetime | None
     finished_at: datetime | None
+    event_time_err_ms: int | None
     worker: str
     station_name: str
 
@@ -320,9 +324,12 @@ class HistoryLine:
     """One thing that happened to a piece.
 
     ``kind``: step_started, step_finished, verdict, rework, escalation, override, release, scrap.
+    ``event_time_err_ms`` is the largest error of what a station dated; ``None`` where nobody can
+    say, and for what a person decided.
     """
 
     at: datetime
+    event_time_err_ms: int | None
     kind: str
     step_id: str
     stage: str

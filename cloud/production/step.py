@@ -28,7 +28,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStart:
-    """The fact that somebody began an attempt."""
+    """The fact that somebody began an attempt.
+
+    ``at`` is off by at most ``at_err_ms``; ``None`` where nobody can say.
+    """
 
     step_id: str
     attempt: int
@@ -37,11 +40,15 @@ class StepStart:
     worker: str
     at: datetime
     order_unconfirmed: bool = False
+    at_err_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinish:
-    """The fact that somebody ended an attempt; ``verdict`` is PASS, FAIL, REVIEW or NONE."""
+    """The fact that somebody ended an attempt; ``verdict`` is PASS, FAIL, REVIEW or NONE.
+
+    ``at`` is off by at most ``at_err_ms``; ``None`` where nobody can say.
+    """
 
     step_id: str
     attempt: int
@@ -53,6 +60,7 @@ class StepFinish:
     verdict: str
     critical: bool = False
     order_unconfirmed: bool = False
+    at_err_ms: int | None = None
 
     @property
     def is_final(self) -> bool:
@@ -91,6 +99,13 @@ class StepRun:
         """Return when work began: a finish without a start is its own start."""
         moments = [fact.at for fact in (self.start, self.finish) if fact is not None]
         return min(moments) if moments else None
+
+    @property
+    def at_err_ms(self) -> int | None:
+        """Return the larger error of both moments, ``None`` where one of them has none."""
+        errors = [fact.at_err_ms for fact in (self.start, self.finish) if fact is not None]
+        known = [error for error in errors if error is not None]
+        return max(known) if known and len(known) == len(errors) else None
 
     @property
     def spec_version(self) -> str:

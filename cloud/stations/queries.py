@@ -172,6 +172,8 @@ class DisputeView:
     """A disputed fact with what is known of it.
 
     ``outcome`` says what became of an accepted one: UNDERWAY, APPLIED, or HELD for an approval.
+    ``occurred_at`` is by the cloud's clock, off by at most ``event_time_err_ms``; that is ``None``
+    where only the station's own wall clock is known.
     """
 
     event_id: str
@@ -180,6 +182,7 @@ class DisputeView:
     type: str
     worker: str
     occurred_at: datetime | None
+    event_time_err_ms: int | None
     code: str
     detail: str
     disputed_at: datetime
@@ -318,7 +321,8 @@ class LoggedEvent(NamedTuple):
     """A committed event on its way into the rooms it concerns.
 
     Thousands are read in a second, most of which change nothing: a tuple costs a tenth of an
-    object whose fields are set one by one.
+    object whose fields are set one by one. ``event_time`` is by the cloud's clock, off by at most
+    ``event_time_err_ms``; that is ``None`` where only the station's own wall clock is known.
     """
 
     epoch: int
@@ -328,7 +332,8 @@ class LoggedEvent(NamedTuple):
     event_id: str
     type: str
     payload: bytes
-    occurred_at: datetime
+    event_time: datetime
+    event_time_err_ms: int | None
     worker: str
     basis: str
 

@@ -28,6 +28,7 @@ from edge.settings import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
 
+    from edge.infrastructure.boot_clocks import BootClocks
     from edge.infrastructure.camera_desk import CameraDesk
     from edge.infrastructure.grpc_uplink import UplinkSettings
     from edge.infrastructure.media_uploader import MediaUploader
@@ -109,7 +110,14 @@ def _media(settings: EdgeSettings, outbox: "OutboxThread") -> "MediaUploader":
     )
 
 
-def _uplink_settings(settings: EdgeSettings) -> "UplinkSettings":
+def _boot_clocks(settings: EdgeSettings) -> "BootClocks":
+    from edge.infrastructure.boot_clocks import BootClocks
+    from edge.infrastructure.child_process import boot_id
+
+    return BootClocks(file=settings.station_home / "boot_clocks.json", boot_id=boot_id())
+
+
+def _uplink_settings(settings: EdgeSettings, clocks: "BootClocks") -> "UplinkSettings":
     from edge.infrastructure.grpc_uplink import UplinkSettings
     from edge.infrastructure.sync_agent import disk_report
     from edge.outbox.delivery import DeliveryLimits, DeliveryTiming
@@ -124,6 +132,7 @@ def _uplink_settings(settings: EdgeSettings) -> "UplinkSettings":
         ),
         agent_version=AGENT_VERSION,
         disk=lambda: disk_report(settings.station_home),
+        clocks=clocks,
     )
 
 
@@ -154,11 +163,12 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
     from edge.infrastructure.systemd_notify import service_manager
 
     home, clock, status = settings.station_home, SystemClock(), LinkStatus()
+    clocks = _boot_clocks(settings)
     read_floor(home / "clock.json")
     identity = IdentityFolder(home / "identity")
     outbox = _outbox(settings)
     media = _media(settings, outbox)
-    uplink = EventUplink(outbox, clock, _uplink_settings(settings), status.welcomed)
+    uplink = EventUplink(outbox, clock, _uplink_settings(settings, clocks), status.welcomed)
     addresses = CloudAddresses(
         intake=settings.cloud.address, enrolment=settings.cloud.enrolment_address
     )
@@ -192,6 +202,7 @@ async def compose_sync(settings: EdgeSettings) -> "AsyncIterator[SyncAgent]":
         media=media,
         reporter=LinkReporter(home / "link.json", status, outbox, mqtt.alarm, clock),
         clock_file=home / "clock.json",
+        clocks=clocks,
         tuning=compose_tuning(settings, media, outbox),
         trim_s=trim_interval_s(settings.outbox.retention_h * 3600),
     )

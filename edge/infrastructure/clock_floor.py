@@ -110,4 +110,7 @@ def clock_trust() -> tuple[bool, int]:
         return False, UNKNOWN_ERROR_MS
     if state in {-1, _TIME_ERROR} or clock_is_behind():
         return False, UNKNOWN_ERROR_MS
-    return True, min(UNKNOWN_ERROR_MS, timex.maxerror // 1000)
+    # Where the floor is told instead of the clock, by so much more may it be wrong.
+    lead = max(timedelta(0), _FLOOR.now() - datetime.now(UTC))  # noqa: TID251 - the clock's other half
+    error_ms = timex.maxerror // 1000 + 1 + lead // timedelta(milliseconds=1)
+    return True, min(UNKNOWN_ERROR_MS, error_ms)

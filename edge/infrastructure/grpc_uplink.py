@@ -14,6 +14,7 @@ from kyndof_wire.sync.v1.sync_pb2 import (
     GAP_REASON_OPERATOR,
     GAP_REASON_SUPERSEDED,
     Ack,
+    ClockEcho,
     ClockReport,
     DiskReport,
     GapReason,
@@ -26,7 +27,8 @@ from kyndof_wire.sync.v1.sync_pb2 import (
     Welcome,
 )
 
-from edge.infrastructure.clock_floor import clock_trust, raise_floor
+from edge.infrastructure.boot_clocks import BootClocks
+from edge.infrastructure.clock_floor import raise_floor
 from edge.infrastructure.sqlite_outbox_rows import is_sound
 from edge.infrastructure.wire_batches import (
     Call,
@@ -73,6 +75,7 @@ class UplinkSettings:
     timing: DeliveryTiming
     agent_version: str
     disk: Callable[[], DiskReport]
+    clocks: BootClocks
 
 
 class EventUplink:
@@ -107,6 +110,7 @@ class EventUplink:
         self._last_frame_s = self._now_s()
         self._writing = asyncio.Lock()
         self.welcomed_at_s: float | None = None
+        self._echo: ClockEcho | None = None
 
     def _now_s(self) -> float:
         return self._clock.monotonic_ns() / 1e9
@@ -150,6 +154,7 @@ class EventUplink:
             clock=self._clock_report(),
             agent_version=self._settings.agent_version,
             disk=self._settings.disk(),
+            past_clocks=await asyncio.to_thread(self._settings.clocks.past),
         )
         await self._write(call, StreamEventsRequest(hello=hello))
         response = await self._read(call)
@@ -157,6 +162,7 @@ class EventUplink:
             raise _go_away(response)
         if response.WhichOneof("payload") != "welcome":
             raise LinkLostError("NO_WELCOME", "the cloud's first word was no welcome")
+        self._note_heard(0)
         await self._welcomed(state, response.welcome)
 
     async def _welcomed(self, state: OutboxState, welcome: Welcome) -> None:
@@ -219,6 +225,8 @@ class EventUplink:
             kind = response.WhichOneof("payload")
             if kind == "ack":
                 await self._acknowledged(response.ack)
+            elif kind == "heartbeat":
+                self._note_heard(response.heartbeat.number)
             elif kind == "throttle":
                 throttle = response.throttle
                 self._window.allow(throttle.credit_events, throttle.credit_bytes)
@@ -315,29 +323,29 @@ class EventUplink:
         size_bytes = sum(len(event.body) for event in events)
         self._window.sent(stream, events[-1].seq, len(events), size_bytes)
 
+    def _note_heard(self, number: int) -> None:
+        """Remember when the cloud was heard: the next heartbeat says so, and the way is known."""
+        self._echo = ClockEcho(number=number, heard_mono_ns=self._clock.monotonic_ns())
+
     async def _beat(self, call: Call) -> None:
+        # The first goes before any event, so that the cloud can date what it is sent.
+        await self._say_beat(call)
         while True:
             await asyncio.sleep(self.timing.heartbeat_s)
             silent_s = self._now_s() - self._last_frame_s
             if silent_s > self.timing.silence_s:
                 raise LinkLostError("LINK_SILENT", f"nothing heard for {silent_s:.0f} s")
-            sent_at = Timestamp()
-            sent_at.FromDatetime(self._clock.now())
-            beat = Heartbeat(
-                sent_at=sent_at, clock=self._clock_report(), disk=self._settings.disk()
-            )
-            await self._write(call, StreamEventsRequest(heartbeat=beat))
+            await self._say_beat(call)
+
+    async def _say_beat(self, call: Call) -> None:
+        sent_at = Timestamp()
+        sent_at.FromDatetime(self._clock.now())
+        disk = self._settings.disk()
+        beat = Heartbeat(sent_at=sent_at, disk=disk, clock=self._clock_report(), echo=self._echo)
+        await self._write(call, StreamEventsRequest(heartbeat=beat))
 
     def _clock_report(self) -> ClockReport:
-        wall = Timestamp()
-        wall.FromDatetime(self._clock.now())
-        synced, error_ms = clock_trust()
-        return ClockReport(
-            wall=wall,
-            mono_ns=self._clock.monotonic_ns(),
-            ntp_synced=synced,
-            est_error_ms=error_ms,
-        )
+        return self._settings.clocks.now(self._clock)
 
     async def _persist_for_ever(self) -> None:
         """Note positions twice a second, or when they have moved far."""

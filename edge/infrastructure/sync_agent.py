@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kyndof_wire.sync.v1.sync_pb2 import DiskReport
 
+from edge.infrastructure.boot_clocks import BootClocks
 from edge.infrastructure.clock_floor import keep_floor
 from edge.infrastructure.configuration_tuning import AgentTuning
 from edge.infrastructure.ending_tasks import end_tasks
@@ -19,6 +20,7 @@ from edge.infrastructure.link_report import LinkReporter
 from edge.infrastructure.media_uploader import MediaUploader
 from edge.infrastructure.mqtt_agent import MqttAgent
 from edge.infrastructure.sqlite_outbox_thread import OutboxThread
+from edge.infrastructure.system_time import SystemClock
 from edge.outbox.errors import OutboxError
 
 LOG = logging.getLogger("kyndof.sync")
@@ -39,6 +41,7 @@ class SyncAgent:
     media: MediaUploader
     reporter: LinkReporter
     clock_file: Path
+    clocks: BootClocks
     tuning: AgentTuning
     trim_s: float = TRIM_S
 
@@ -60,6 +63,7 @@ class SyncAgent:
                     ("report", self.reporter.run()),
                     ("trim", self._trim()),
                     ("clock", keep_floor(self.clock_file)),
+                    ("boot clocks", self.clocks.keep(SystemClock())),
                     ("tuning", self.tuning.run()),
                 )
             ]

@@ -8,6 +8,8 @@ import grpc
 import pytest
 from kyndof_wire.sync.v1.sync_pb2 import GAP_REASON_SUPERSEDED, DiskReport, Event
 
+from edge.infrastructure.boot_clocks import BootClocks
+from edge.infrastructure.child_process import boot_id
 from edge.infrastructure.grpc_channel import Credentials, open_channel
 from edge.infrastructure.grpc_uplink import EventUplink, LinkLostError, UplinkSettings
 from edge.infrastructure.sqlite_outbox import OutboxBounds, SqliteOutbox
@@ -40,6 +42,7 @@ class Site:
             timing=timing,
             agent_version="test",
             disk=DiskReport,
+            clocks=BootClocks(file=folder / "boot_clocks.json", boot_id=boot_id()),
         )
         self.uplink = EventUplink(self.outbox, clock, settings, lambda: None)
         self.made = []

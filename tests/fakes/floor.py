@@ -10,6 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiomqtt
@@ -17,6 +19,7 @@ import pytest
 from kyndof_wire.floor.v1.floor_pb2 import InspectionRecorded
 from kyndof_wire.sync.v1.sync_pb2 import Event, Stored
 
+from edge.infrastructure.child_process import boot_id
 from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.system_time import UlidFactory
 
@@ -201,10 +204,14 @@ class Producer:
         self._published = 0
         self._task = None
         self._fresh = asyncio.Event()
+        #: Between which two moments each event was made, and how wrong the wall clock told them.
+        self.moments = []
+        self.wrong_by = None
 
     def make(self, count=1, stream="events", kind="step_started", payload=b"", media=()):
         for _ in range(count):
             pseq = len(self.made) + 1
+            before = datetime.now(UTC)
             event = Event(
                 event_id=self._ids.event_id(),
                 type=kind,
@@ -214,7 +221,12 @@ class Producer:
                 pseq=pseq,
                 payload=payload or f"{self.name} {pseq}".encode(),
                 media_sha256=list(media),
+                boot_id=boot_id(),
+                mono_ns=time.monotonic_ns(),
             )
+            self.moments.append((before, datetime.now(UTC)))
+            if self.wrong_by is not None:
+                event.occurred_at.FromDatetime(before + self.wrong_by)
             self.spool[pseq] = event
             self.made.append(event.event_id)
         self._fresh.set()

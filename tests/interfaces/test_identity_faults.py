@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -37,6 +37,7 @@ CODE = grpc.StatusCode
 BADGE = BadgeScanned(login="worker@demo.example", reader="hid").SerializeToString()
 LIBFAKETIME = ("/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime")
 WITHIN_S = 60
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -90,6 +91,19 @@ async def accepted(world: IntakeWorld) -> list[str]:
 
 def named(events: list[bytes]) -> list[str]:
     return [f"evt_{ULID(event_id)}" for event_id in events]
+
+
+async def dated_honestly(world: IntakeWorld, producer: Producer) -> None:
+    """Hold the true moment of every event against what the cloud says of it and of its error."""
+    rows = await world.rows(
+        "SELECT event_time, event_time_err_ms, event_time_known_by FROM station_event_times"
+        " WHERE stream = 'events' AND standing = 'accepted' ORDER BY epoch, seq"
+    )
+    for row, (earliest, latest) in zip(rows, producer.moments, strict=True):
+        assert row["event_time_known_by"] == "round_trip"
+        error = timedelta(milliseconds=row["event_time_err_ms"])
+        assert row["event_time"] - error <= latest
+        assert row["event_time"] + error >= earliest
 
 
 async def arrive(world: IntakeWorld, count: int) -> None:
@@ -275,7 +289,7 @@ async def test_two_copies_of_one_disk_are_found_out(world: IntakeWorld, tmp_path
 
 
 async def test_whatever_the_clock_says_order_stays_and_the_cloud_is_reached(
-    world: IntakeWorld, broker: BrokerProcess, tmp_path: Path
+    world: IntakeWorld, broker: BrokerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = next((p for f in LIBFAKETIME if (p := Path(f) / "libfaketimeMT.so.1").exists()), None)
     if library is None:
@@ -294,6 +308,8 @@ async def test_whatever_the_clock_says_order_stays_and_the_cloud_is_reached(
         FAKETIME_DONT_FAKE_MONOTONIC="1",
     )
     await Station(world, agent.home).enrol(days_ago=1)
+    # What is dated by the cloud's clock needs one that goes on.
+    monkeypatch.setattr(world.core.clock, "now", lambda: datetime.now(UTC))
     known = world.core.clock.now() - timedelta(days=3)
     (agent.home / "clock.json").write_text(json.dumps({"at": known.isoformat()}))
     bundle = agent.home / "models" / "one" / "model.onnx"
@@ -303,16 +319,24 @@ async def test_whatever_the_clock_says_order_stays_and_the_cloud_is_reached(
     async with Producer(broker.port) as producer:
         count = 0
         with agent:
-            for moment in ("@1970-01-02 00:00:00", "+2h", "-2h", "+0"):
+            for moment, wrong_by in (
+                ("@1970-01-02 00:00:00", timedelta(days=1) - (datetime.now(UTC) - EPOCH)),
+                ("+2h", timedelta(hours=2)),
+                ("-2h", timedelta(hours=-2)),
+                ("+0", timedelta(0)),
+            ):
                 wish.write_text(f"{moment}\n")
+                producer.wrong_by = wrong_by
                 producer.make(30, kind="badge_scanned", payload=BADGE)
                 count += 30
                 await arrive(world, count)
         wish.write_text("-2h\n")
         with agent:
+            producer.wrong_by = timedelta(hours=-2)
             producer.make(30, kind="badge_scanned", payload=BADGE)
             await arrive(world, count + 30)
     assert await accepted(world) == named(producer.made)
+    await dated_honestly(world, producer)
     assert "CLOCK_BEHIND" in agent.log_text()
     assert bundle.read_bytes() == b"stays"
     assert json.loads((agent.home / "clock.json").read_text())["at"] > known.isoformat()

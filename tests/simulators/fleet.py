@@ -1,6 +1,7 @@
 """Many stations in one process: the agent's own uplink, an outbox in memory, a certificate each."""
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from kyndof_wire.sync.v1.sync_pb2 import DiskReport
 
+from edge.infrastructure.boot_clocks import BootClocks
 from edge.infrastructure.ending_tasks import end_tasks
 from edge.infrastructure.grpc_channel import Credentials, open_channel
 from edge.infrastructure.grpc_uplink import EventUplink, LinkLostError, UplinkSettings
@@ -57,6 +59,7 @@ class SimulatedStation:
             timing=timing,
             agent_version="simulated",
             disk=DiskReport,
+            clocks=BootClocks(file=home / "boot_clocks.json", boot_id=os.urandom(16)),
         )
         self.uplink = WatchedUplink(self.outbox, SystemClock(), settings, lambda: None)
         self._backoff = Backoff(timing)

@@ -8,7 +8,7 @@ import { rowErrors } from "@/features/work_orders/row_errors";
 import { median, stageLoads } from "@/features/work_orders/stage_loads";
 import { cellCode } from "@/status/status";
 
-const cell = (part: Partial<Cell>): Cell => ({ step_id: "s1", state: "", attempt: 1, verdict: "", started_at: null, finished_at: null, worker: "", station_name: "", ...part });
+const cell = (part: Partial<Cell>): Cell => ({ step_id: "s1", state: "", attempt: 1, verdict: "", started_at: null, finished_at: null, event_time_err_ms: null, worker: "", station_name: "", ...part });
 
 test("a cell says its verdict, else what goes on", () => {
   expect(cellCode(cell({ verdict: "PASS", finished_at: "x" }), false, "OPEN")).toBe("PASS");

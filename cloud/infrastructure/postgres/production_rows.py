@@ -99,6 +99,7 @@ def _run(row: Mapping[str, Any]) -> StepRun:
             station_id=row["start_station_id"],
             worker=row["started_by"],
             at=datetime.fromisoformat(row["started_at"]),
+            at_err_ms=row["started_err_ms"],
             order_unconfirmed=row["start_unconfirmed"],
         )
     if row["finished_at"] is not None:
@@ -109,6 +110,7 @@ def _run(row: Mapping[str, Any]) -> StepRun:
             station_id=row["finish_station_id"],
             worker=row["finished_by"],
             at=datetime.fromisoformat(row["finished_at"]),
+            at_err_ms=row["finished_err_ms"],
             inspection_id=row["inspection_id"] or "",
             verdict=row["verdict"],
             critical=row["critical"],
@@ -136,6 +138,8 @@ def run_values(run: StepRun) -> tuple[object, ...]:
         (finish.inspection_id or None) if finish else None,
         finish.verdict if finish else None,
         finish.critical if finish else False,
+        start.at_err_ms if start else None,
+        finish.at_err_ms if finish else None,
     )
 
 

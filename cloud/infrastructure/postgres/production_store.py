@@ -162,8 +162,8 @@ _PUT_RUN = """
 INSERT INTO step_runs (organization_id, piece_id, step_id, attempt, started_at, started_by,
                        start_station_id, start_spec_version, start_unconfirmed, finished_at,
                        finished_by, finish_station_id, finish_spec_version, finish_unconfirmed,
-                       inspection_id, verdict, critical)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+                       inspection_id, verdict, critical, started_err_ms, finished_err_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (organization_id, piece_id, step_id, attempt) DO UPDATE SET
   started_at = excluded.started_at, started_by = excluded.started_by,
   start_station_id = excluded.start_station_id, start_spec_version = excluded.start_spec_version,
@@ -171,7 +171,8 @@ ON CONFLICT (organization_id, piece_id, step_id, attempt) DO UPDATE SET
   finished_by = excluded.finished_by, finish_station_id = excluded.finish_station_id,
   finish_spec_version = excluded.finish_spec_version,
   finish_unconfirmed = excluded.finish_unconfirmed, inspection_id = excluded.inspection_id,
-  verdict = excluded.verdict, critical = excluded.critical
+  verdict = excluded.verdict, critical = excluded.critical,
+  started_err_ms = excluded.started_err_ms, finished_err_ms = excluded.finished_err_ms
 """
 
 _ADD_DECISION = """

@@ -1,7 +1,8 @@
 """What the stations' border asks PostgreSQL beside commands, as the application's own role.
 
 None of this changes what the company knows: whose token it is, which events wait to be projected
-and how far that got, when a station was heard, which generation a work package has.
+and how far that got, when a station was heard and how its clock stands to ours, which generation a
+work package has.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ import asyncpg
 
 from cloud.events.ports import Clock
 from cloud.infrastructure.postgres.pool import DATABASE_AWAY
+from cloud.stations.boot_clock import ROUND_TRIP, ClockEstimate
 from cloud.stations.queries import LoggedEvent, StationKey, TokenOwner, Wish, WishedTrial
 
 LOG = logging.getLogger("kyndof.intake")
@@ -37,16 +39,16 @@ ORDER BY c.epoch, c.stream DESC LIMIT 1
 """
 _PENDING = """
 SELECT epoch, stream, seq, standing, coalesce(event_id, '') AS event_id, type, payload,
-       coalesce(occurred_at, received_at) AS occurred_at, worker, basis
-FROM station_events
+       event_time, event_time_err_ms, worker, basis
+FROM station_event_times
 WHERE organization_id = $1 AND station_id = $2 AND epoch = $3 AND stream = $4
   AND seq > $5 AND seq <= $6 AND standing = 'accepted' AND type <> ALL($8::text[])
 ORDER BY seq LIMIT $7
 """
 _FIND = """
 SELECT epoch, stream, seq, standing, event_id, type, payload,
-       coalesce(occurred_at, received_at) AS occurred_at, worker, basis
-FROM station_events
+       event_time, event_time_err_ms, worker, basis
+FROM station_event_times
 WHERE organization_id = $1 AND station_id = $2 AND event_id = $3 AND standing = 'accepted'
 ORDER BY epoch LIMIT 1
 """
@@ -55,6 +57,27 @@ INSERT INTO station_projections (organization_id, station_id, epoch, stream, pro
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (organization_id, station_id, epoch, stream)
 DO UPDATE SET projected_seq = greatest(station_projections.projected_seq, excluded.projected_seq)
+"""
+_NOTE_CLOCKS = """
+INSERT INTO station_clocks AS k
+  (organization_id, station_id, boot_id, slot, mono_ns, offset_us, error_us, known_by, noted_at)
+SELECT $1, $2, n.*, $9
+FROM unnest($3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
+  AS n (boot_id, slot, mono_ns, offset_us, error_us, known_by)
+WHERE n.known_by = 'round_trip' OR NOT EXISTS (
+  SELECT FROM station_clocks m
+  WHERE m.organization_id = $1 AND m.station_id = $2 AND m.boot_id = n.boot_id
+    AND m.known_by = 'round_trip')
+ON CONFLICT (organization_id, station_id, boot_id, slot) DO UPDATE SET
+  mono_ns = excluded.mono_ns, offset_us = excluded.offset_us, error_us = excluded.error_us,
+  known_by = excluded.known_by, noted_at = excluded.noted_at
+WHERE excluded.error_us < k.error_us
+"""
+# What the cloud has measured is believed before what a station says of its time server.
+_FORGET_WORDS = """
+DELETE FROM station_clocks
+WHERE organization_id = $1 AND station_id = $2 AND boot_id = ANY($3::bytea[])
+  AND known_by = 'time_server'
 """
 _WISH = """
 INSERT INTO station_wishes AS w
@@ -113,6 +136,25 @@ class PostgresStationBorder:
                    WHERE organization_id = $1 AND station_id = $2""",
                 station.organization_id,
                 station.station_id,
+                self._clock.now(),
+            )
+
+    async def note_clocks(self, station: StationKey, clocks: Sequence[ClockEstimate]) -> None:
+        """Keep what is newly known of a station's clocks, where it is better than what was."""
+        key = (station.organization_id, station.station_id)
+        measured = [clock.boot_id for clock in clocks if clock.known_by == ROUND_TRIP]
+        async with self._as(station) as connection:
+            if measured:
+                await connection.execute(_FORGET_WORDS, *key, measured)
+            await connection.execute(
+                _NOTE_CLOCKS,
+                *key,
+                [clock.boot_id for clock in clocks],
+                [clock.slot for clock in clocks],
+                [clock.mono_ns for clock in clocks],
+                [clock.offset_us for clock in clocks],
+                [clock.error_us for clock in clocks],
+                [clock.known_by for clock in clocks],
                 self._clock.now(),
             )
 

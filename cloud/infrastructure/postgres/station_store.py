@@ -318,7 +318,8 @@ class PostgresDisputeStore:
 
     _SELECT = """
         SELECT d.event_id, d.station_id, s.name AS station_name, coalesce(e.type, '') AS type,
-               coalesce(e.worker, '') AS worker, e.occurred_at, d.code, d.detail, d.disputed_at,
+               coalesce(e.worker, '') AS worker, e.event_time AS occurred_at,
+               e.event_time_err_ms, d.code, d.detail, d.disputed_at,
                d.decision, d.reason, d.resolved_by, d.resolved_at,
                CASE WHEN d.decision IS DISTINCT FROM 'ACCEPTED' THEN ''
                     WHEN k.key IS NULL THEN 'UNDERWAY'
@@ -330,7 +331,7 @@ class PostgresDisputeStore:
           AND k.user_login = d.resolved_by AND k.key = d.event_id
         LEFT JOIN executions x ON x.organization_id = k.organization_id
           AND x.user_login = k.user_login AND x.key = k.key AND x.recorded_at = k.created_at
-        LEFT JOIN station_events e ON e.organization_id = d.organization_id
+        LEFT JOIN station_event_times e ON e.organization_id = d.organization_id
           AND e.event_id = d.event_id AND e.standing = 'accepted'
         WHERE d.organization_id = $1 AND """
 

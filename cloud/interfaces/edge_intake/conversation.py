@@ -25,6 +25,7 @@ from kyndof_wire.sync.v1.sync_pb2 import (
 from cloud.commands.errors import CommandError
 from cloud.events.ports import Clock
 from cloud.interfaces.edge_intake.admission import Admission, Caller
+from cloud.interfaces.edge_intake.clock_words import ClockWords
 from cloud.interfaces.edge_intake.events_from_wire import record_command, rejections
 from cloud.interfaces.edge_intake.live_streams import LiveStream, LiveStreams
 from cloud.interfaces.edge_intake.pacing import Allowance, Inbox, Intake
@@ -84,6 +85,7 @@ class Conversation:
         self._inbox = Inbox(parts.intake.pacing.most_events)
         self._committed: asyncio.Queue[Ack | None] = asyncio.Queue(MOST_ACKS)
         self._at_work: Work | None = None
+        self._clock_words = ClockWords(parts.clock, asyncio.get_running_loop().time)
 
     async def hold(
         self, frames: AsyncIterator[StreamEventsRequest], opening: StreamOpening
@@ -156,6 +158,11 @@ class Conversation:
                 await self._take_in(frame.batch)
             elif kind == "gap":
                 await self._inbox.put(Work(command=self._gap(frame.gap), came_s=now_s()))
+            elif kind == "heartbeat":
+                estimate = self._clock_words.heard(frame.heartbeat)
+                if estimate is not None:
+                    # Before what comes after it is written down, its time is known.
+                    await self._parts.door.note_clocks(self._caller.key, [estimate])
             elif kind == "hello":
                 raise ProtocolBrokenError("a stream says hello once")
 
@@ -217,7 +224,7 @@ class Conversation:
                 self._stream.end(objection)
                 return
             await self._parts.door.seen(self._caller.key)
-            beat = Heartbeat()
+            beat = Heartbeat(number=self._clock_words.say())
             beat.sent_at.FromDatetime(self._parts.clock.now())
             await self._write(StreamEventsResponse(heartbeat=beat))
             await self._throttle()
@@ -245,6 +252,7 @@ class Conversation:
             credit_events=credit.events,
             max_batch_bytes=LARGEST_BATCH_BYTES,
         )
+        self._clock_words.say()
         welcome.server_time.FromDatetime(self._parts.clock.now())
         return welcome
 

@@ -9,6 +9,7 @@ from kyndof_wire.sync.v1.sync_pb2_grpc import EventSyncServiceServicer
 
 from cloud.commands.errors import CommandError
 from cloud.interfaces.edge_intake.admission import Caller
+from cloud.interfaces.edge_intake.clock_words import past_clocks
 from cloud.interfaces.edge_intake.conversation import (
     Context,
     Conversation,
@@ -80,6 +81,9 @@ class EventSync(EventSyncServiceServicer):
             former = live.enter(stream)
         if former is not None:
             await self._suspect(caller, former, stream)
+        known = past_clocks(hello)
+        if known:
+            await self._parts.door.note_clocks(caller.key, known)
         await bus.send(
             RecordStationPresence(station_id=caller.station_id, online=True), caller.context
         )

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from cloud.commands.command import Command, CommandContext, Query
+from cloud.stations.boot_clock import ClockEstimate
 from cloud.stations.queries import (
     CertificateFacts,
     LoggedEvent,
@@ -68,6 +69,10 @@ class StationDoor(Protocol):
 
     async def seen(self, station: StationKey) -> None:
         """Note that a station was heard now."""
+        ...
+
+    async def note_clocks(self, station: StationKey, clocks: Sequence[ClockEstimate]) -> None:
+        """Keep what is newly known of a station's clocks, where it is better than what was."""
         ...
 
 

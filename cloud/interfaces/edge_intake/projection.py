@@ -114,7 +114,8 @@ def _started(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
         "attempt": message.attempt,
         "spec_version": message.spec_version,
         "station_id": station.station_id,
-        "started_at": event.occurred_at,
+        "started_at": event.event_time,
+        "started_err_ms": event.event_time_err_ms,
         "order_unconfirmed": message.order_unconfirmed,
     }
 
@@ -128,7 +129,8 @@ def _finished(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
         "attempt": message.attempt,
         "spec_version": message.spec_version,
         "station_id": station.station_id,
-        "finished_at": event.occurred_at,
+        "finished_at": event.event_time,
+        "finished_err_ms": event.event_time_err_ms,
         "inspection_id": message.inspection_id,
         "verdict": message.verdict or "NONE",
         "order_unconfirmed": message.order_unconfirmed,
@@ -155,7 +157,7 @@ def _inspected(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
         },
         "reasons": list(message.reasons),
         "picture_sha256": message.picture_sha256.hex(),
-        "inspected_at": event.occurred_at,
+        "inspected_at": event.event_time,
     }
 
 
@@ -169,7 +171,7 @@ def _named(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
         "kind": message.kind,
         "bundle_digest": message.bundle_digest,
         "description": message.description,
-        "named_at": event.occurred_at,
+        "named_at": event.event_time,
     }
 
 
@@ -180,7 +182,7 @@ def _taught(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
         "station_id": station.station_id,
         "style": message.style,
         "bank": message.bank,
-        "taught_at": event.occurred_at,
+        "taught_at": event.event_time,
     }
 
 
@@ -194,7 +196,7 @@ def _calibrated(station: StationKey, event: LoggedEvent) -> dict[str, Any]:
     of_board = "name pattern columns_count rows_count square_mm marker_mm dictionary"
     return {name: getattr(message, name) for name in plain.split()} | {
         "station_id": station.station_id,
-        "calibrated_at": event.occurred_at,
+        "calibrated_at": event.event_time,
         "board": {name: getattr(board, name) for name in of_board.split()},
         "check_mm": _given(message, "check_mm"),
     }

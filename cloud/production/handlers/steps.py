@@ -32,6 +32,7 @@ async def start_step(command: StartStep, unit: UnitOfWork) -> StepOutcome:
             station_id=command.station_id,
             worker=unit.context.user,
             at=command.started_at,
+            at_err_ms=command.started_err_ms,
             order_unconfirmed=command.order_unconfirmed,
         )
     )
@@ -75,6 +76,7 @@ async def finish_step(command: FinishStep, unit: UnitOfWork) -> StepOutcome:
             station_id=command.station_id,
             worker=unit.context.user,
             at=command.finished_at,
+            at_err_ms=command.finished_err_ms,
             inspection_id=command.inspection_id,
             verdict=command.verdict,
             critical=critical,

@@ -223,6 +223,7 @@ def _cell(piece: Piece, step: Step, names: Mapping[str, str]) -> CellView:
         verdict=verdict,
         started_at=run.began_at if run else None,
         finished_at=run.finish.at if run and run.finish else None,
+        event_time_err_ms=run.at_err_ms if run else None,
         worker=fact.worker if fact else "",
         station_name=names.get(fact.station_id, "") if fact else "",
     )
@@ -237,6 +238,7 @@ def _history(piece: Piece, names: Mapping[str, str]) -> tuple[HistoryLine, ...]:
                 lines.append(
                     HistoryLine(
                         at=fact.at,
+                        event_time_err_ms=fact.at_err_ms,
                         kind=kind,
                         step_id=run.step_id,
                         stage=stages[run.step_id],
@@ -254,6 +256,7 @@ def _history(piece: Piece, names: Mapping[str, str]) -> tuple[HistoryLine, ...]:
     lines += [
         HistoryLine(
             at=decision.at,
+            event_time_err_ms=None,
             kind=decision.kind.lower(),
             step_id=decision.step_id,
             stage=stages[decision.step_id],

@@ -3074,6 +3074,8 @@ export interface components {
         /**
          * CellView
          * @description One step of one piece, by the attempt that counts now.
+         *
+         *     ``event_time_err_ms`` is the largest error of both moments; ``None`` where nobody can say.
          */
         CellView: {
             /** Step Id */
@@ -3088,6 +3090,8 @@ export interface components {
             started_at: string | null;
             /** Finished At */
             finished_at: string | null;
+            /** Event Time Err Ms */
+            event_time_err_ms: number | null;
             /** Worker */
             worker: string;
             /** Station Name */
@@ -3750,6 +3754,8 @@ export interface components {
          * @description A disputed fact with what is known of it.
          *
          *     ``outcome`` says what became of an accepted one: UNDERWAY, APPLIED, or HELD for an approval.
+         *     ``occurred_at`` is by the cloud's clock, off by at most ``event_time_err_ms``; that is ``None``
+         *     where only the station's own wall clock is known.
          */
         DisputeView: {
             /** Event Id */
@@ -3764,6 +3770,8 @@ export interface components {
             worker: string;
             /** Occurred At */
             occurred_at: string | null;
+            /** Event Time Err Ms */
+            event_time_err_ms: number | null;
             /** Code */
             code: string;
             /** Detail */
@@ -4053,6 +4061,8 @@ export interface components {
          * @description One thing that happened to a piece.
          *
          *     ``kind``: step_started, step_finished, verdict, rework, escalation, override, release, scrap.
+         *     ``event_time_err_ms`` is the largest error of what a station dated; ``None`` where nobody can
+         *     say, and for what a person decided.
          */
         HistoryLine: {
             /**
@@ -4060,6 +4070,8 @@ export interface components {
              * Format: date-time
              */
             at: string;
+            /** Event Time Err Ms */
+            event_time_err_ms: number | null;
             /** Kind */
             kind: string;
             /** Step Id */

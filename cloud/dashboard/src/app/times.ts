@@ -26,7 +26,11 @@ export function useTimes() {
     if (whole < 172_800) return t("time.hours", { count: Math.floor(whole / 3600) });
     return t("time.days", { count: Math.floor(whole / 86_400) });
   };
+  // A station's clock may be unsure of a moment; what is surer than a second needs no word.
+  const doubt = (error_ms: number | null): string =>
+    error_ms !== null && error_ms > 1000 ? ` ${t("time.doubt", { count: Math.ceil(error_ms / 1000) })}` : "";
   return {
+    doubt,
     clock: (iso: string | null) => format(clock, iso),
     day: (iso: string | null) => format(day, iso),
     full: (iso: string | null) => format(full, iso),

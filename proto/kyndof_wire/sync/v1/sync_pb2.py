@@ -25,47 +25,49 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekyndof_wire/sync/v1/sync.proto\x12\x13kyndof_wire.sync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x01\n\x13StreamEventsRequest\x12+\n\x05hello\x18\x01 \x01(\x0b\x32\x1a.kyndof_wire.sync.v1.HelloH\x00\x12\x30\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.EventBatchH\x00\x12\x33\n\theartbeat\x18\x03 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.HeartbeatH\x00\x12-\n\x03gap\x18\x04 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.GapRecordH\x00\x42\t\n\x07payload\"\x93\x02\n\x14StreamEventsResponse\x12/\n\x07welcome\x18\x01 \x01(\x0b\x32\x1c.kyndof_wire.sync.v1.WelcomeH\x00\x12\'\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x18.kyndof_wire.sync.v1.AckH\x00\x12\x33\n\theartbeat\x18\x03 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.HeartbeatH\x00\x12\x31\n\x08throttle\x18\x04 \x01(\x0b\x32\x1d.kyndof_wire.sync.v1.ThrottleH\x00\x12.\n\x07go_away\x18\x05 \x01(\x0b\x32\x1b.kyndof_wire.sync.v1.GoAwayH\x00\x42\t\n\x07payload\"\x89\x02\n\x05Hello\x12\x11\n\toutbox_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x36\n\tpositions\x18\x03 \x03(\x0b\x32#.kyndof_wire.sync.v1.StreamPosition\x12\x10\n\x08protocol\x18\x04 \x01(\r\x12/\n\x05\x63lock\x18\x05 \x01(\x0b\x32 .kyndof_wire.sync.v1.ClockReport\x12\x15\n\ragent_version\x18\x06 \x01(\t\x12\x1d\n\x15observed_state_digest\x18\x07 \x01(\x0c\x12-\n\x04\x64isk\x18\x08 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.DiskReport\"\xca\x01\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\r\x12\x39\n\x0cresume_after\x18\x02 \x03(\x0b\x32#.kyndof_wire.sync.v1.StreamPosition\x12\x14\n\x0c\x63redit_bytes\x18\x03 \x01(\x04\x12\x15\n\rcredit_events\x18\x04 \x01(\r\x12/\n\x0bserver_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fmax_batch_bytes\x18\x06 \x01(\r\"=\n\x0eStreamPosition\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x04\"p\n\nEventBatch\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x11\n\tfirst_seq\x18\x02 \x01(\x04\x12*\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1a.kyndof_wire.sync.v1.Event\x12\x13\n\x0bprev_digest\x18\x04 \x01(\x04\"\x90\x02\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\x0c\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06schema\x18\x03 \x01(\r\x12\x0b\n\x03hlc\x18\x04 \x01(\x04\x12\x0f\n\x07mono_ns\x18\x05 \x01(\x03\x12\x0f\n\x07\x62oot_id\x18\x06 \x01(\x0c\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\x12\x14\n\x0cmedia_sha256\x18\x08 \x03(\x0c\x12\x13\n\x0bproducer_id\x18\t \x01(\t\x12\x0c\n\x04pseq\x18\n \x01(\x04\x12/\n\x0boccurred_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x0c \x01(\t\x12\r\n\x05\x62\x61sis\x18\r \x01(\t\x12\x0e\n\x06stream\x18\x0e \x01(\t\"\x8b\x01\n\x03\x41\x63k\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x15\n\rcommitted_seq\x18\x02 \x01(\x04\x12\x30\n\x08rejected\x18\x03 \x03(\x0b\x32\x1e.kyndof_wire.sync.v1.Rejection\x12\x14\n\x0c\x63redit_bytes\x18\x04 \x01(\x04\x12\x15\n\rcredit_events\x18\x05 \x01(\r\"6\n\tRejection\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\x98\x01\n\tHeartbeat\x12+\n\x07sent_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05\x63lock\x18\x02 \x01(\x0b\x32 .kyndof_wire.sync.v1.ClockReport\x12-\n\x04\x64isk\x18\x03 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.DiskReport\"\x7f\n\tGapRecord\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x11\n\tfirst_seq\x18\x02 \x01(\x04\x12\x10\n\x08last_seq\x18\x03 \x01(\x04\x12.\n\x06reason\x18\x04 \x01(\x0e\x32\x1e.kyndof_wire.sync.v1.GapReason\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"O\n\x08Throttle\x12\x15\n\rcredit_events\x18\x01 \x01(\r\x12\x14\n\x0c\x63redit_bytes\x18\x02 \x01(\x04\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\"0\n\x06GoAway\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x02 \x01(\r\"r\n\x0b\x43lockReport\x12(\n\x04wall\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07mono_ns\x18\x02 \x01(\x03\x12\x12\n\nntp_synced\x18\x03 \x01(\x08\x12\x14\n\x0c\x65st_error_ms\x18\x04 \x01(\r\"`\n\nDiskReport\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\x12\x12\n\nfree_bytes\x18\x02 \x01(\x04\x12\x14\n\x0coutbox_bytes\x18\x03 \x01(\x04\x12\x13\n\x0bmedia_bytes\x18\x04 \x01(\x04\"+\n\x06Stored\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x0c\n\x04pseq\x18\x02 \x01(\x04*\x8f\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13GAP_REASON_DISK_CAP\x10\x01\x12\x19\n\x15GAP_REASON_CORRUPTION\x10\x02\x12\x17\n\x13GAP_REASON_OPERATOR\x10\x03\x12\x19\n\x15GAP_REASON_SUPERSEDED\x10\x04\x32{\n\x10\x45ventSyncService\x12g\n\x0cStreamEvents\x12(.kyndof_wire.sync.v1.StreamEventsRequest\x1a).kyndof_wire.sync.v1.StreamEventsResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekyndof_wire/sync/v1/sync.proto\x12\x13kyndof_wire.sync.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x01\n\x13StreamEventsRequest\x12+\n\x05hello\x18\x01 \x01(\x0b\x32\x1a.kyndof_wire.sync.v1.HelloH\x00\x12\x30\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.EventBatchH\x00\x12\x33\n\theartbeat\x18\x03 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.HeartbeatH\x00\x12-\n\x03gap\x18\x04 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.GapRecordH\x00\x42\t\n\x07payload\"\x93\x02\n\x14StreamEventsResponse\x12/\n\x07welcome\x18\x01 \x01(\x0b\x32\x1c.kyndof_wire.sync.v1.WelcomeH\x00\x12\'\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x18.kyndof_wire.sync.v1.AckH\x00\x12\x33\n\theartbeat\x18\x03 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.HeartbeatH\x00\x12\x31\n\x08throttle\x18\x04 \x01(\x0b\x32\x1d.kyndof_wire.sync.v1.ThrottleH\x00\x12.\n\x07go_away\x18\x05 \x01(\x0b\x32\x1b.kyndof_wire.sync.v1.GoAwayH\x00\x42\t\n\x07payload\"\xc0\x02\n\x05Hello\x12\x11\n\toutbox_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\r\x12\x36\n\tpositions\x18\x03 \x03(\x0b\x32#.kyndof_wire.sync.v1.StreamPosition\x12\x10\n\x08protocol\x18\x04 \x01(\r\x12/\n\x05\x63lock\x18\x05 \x01(\x0b\x32 .kyndof_wire.sync.v1.ClockReport\x12\x15\n\ragent_version\x18\x06 \x01(\t\x12\x1d\n\x15observed_state_digest\x18\x07 \x01(\x0c\x12-\n\x04\x64isk\x18\x08 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.DiskReport\x12\x35\n\x0bpast_clocks\x18\t \x03(\x0b\x32 .kyndof_wire.sync.v1.ClockReport\"\xca\x01\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\r\x12\x39\n\x0cresume_after\x18\x02 \x03(\x0b\x32#.kyndof_wire.sync.v1.StreamPosition\x12\x14\n\x0c\x63redit_bytes\x18\x03 \x01(\x04\x12\x15\n\rcredit_events\x18\x04 \x01(\r\x12/\n\x0bserver_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fmax_batch_bytes\x18\x06 \x01(\r\"=\n\x0eStreamPosition\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x03 \x01(\x04\"p\n\nEventBatch\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x11\n\tfirst_seq\x18\x02 \x01(\x04\x12*\n\x06\x65vents\x18\x03 \x03(\x0b\x32\x1a.kyndof_wire.sync.v1.Event\x12\x13\n\x0bprev_digest\x18\x04 \x01(\x04\"\x90\x02\n\x05\x45vent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\x0c\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0e\n\x06schema\x18\x03 \x01(\r\x12\x0b\n\x03hlc\x18\x04 \x01(\x04\x12\x0f\n\x07mono_ns\x18\x05 \x01(\x03\x12\x0f\n\x07\x62oot_id\x18\x06 \x01(\x0c\x12\x0f\n\x07payload\x18\x07 \x01(\x0c\x12\x14\n\x0cmedia_sha256\x18\x08 \x03(\x0c\x12\x13\n\x0bproducer_id\x18\t \x01(\t\x12\x0c\n\x04pseq\x18\n \x01(\x04\x12/\n\x0boccurred_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06worker\x18\x0c \x01(\t\x12\r\n\x05\x62\x61sis\x18\r \x01(\t\x12\x0e\n\x06stream\x18\x0e \x01(\t\"\x8b\x01\n\x03\x41\x63k\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x15\n\rcommitted_seq\x18\x02 \x01(\x04\x12\x30\n\x08rejected\x18\x03 \x03(\x0b\x32\x1e.kyndof_wire.sync.v1.Rejection\x12\x14\n\x0c\x63redit_bytes\x18\x04 \x01(\x04\x12\x15\n\rcredit_events\x18\x05 \x01(\r\"6\n\tRejection\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\xd6\x01\n\tHeartbeat\x12+\n\x07sent_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05\x63lock\x18\x02 \x01(\x0b\x32 .kyndof_wire.sync.v1.ClockReport\x12-\n\x04\x64isk\x18\x03 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.DiskReport\x12\x0e\n\x06number\x18\x04 \x01(\x04\x12,\n\x04\x65\x63ho\x18\x05 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.ClockEcho\"2\n\tClockEcho\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x15\n\rheard_mono_ns\x18\x02 \x01(\x03\"\x7f\n\tGapRecord\x12\x0e\n\x06stream\x18\x01 \x01(\t\x12\x11\n\tfirst_seq\x18\x02 \x01(\x04\x12\x10\n\x08last_seq\x18\x03 \x01(\x04\x12.\n\x06reason\x18\x04 \x01(\x0e\x32\x1e.kyndof_wire.sync.v1.GapReason\x12\r\n\x05\x63ount\x18\x05 \x01(\x04\"O\n\x08Throttle\x12\x15\n\rcredit_events\x18\x01 \x01(\r\x12\x14\n\x0c\x63redit_bytes\x18\x02 \x01(\x04\x12\x16\n\x0eretry_after_ms\x18\x03 \x01(\r\"0\n\x06GoAway\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x02 \x01(\r\"\x83\x01\n\x0b\x43lockReport\x12(\n\x04wall\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07mono_ns\x18\x02 \x01(\x03\x12\x12\n\nntp_synced\x18\x03 \x01(\x08\x12\x14\n\x0c\x65st_error_ms\x18\x04 \x01(\r\x12\x0f\n\x07\x62oot_id\x18\x05 \x01(\x0c\"`\n\nDiskReport\x12\x13\n\x0btotal_bytes\x18\x01 \x01(\x04\x12\x12\n\nfree_bytes\x18\x02 \x01(\x04\x12\x14\n\x0coutbox_bytes\x18\x03 \x01(\x04\x12\x13\n\x0bmedia_bytes\x18\x04 \x01(\x04\"+\n\x06Stored\x12\x13\n\x0bproducer_id\x18\x01 \x01(\t\x12\x0c\n\x04pseq\x18\x02 \x01(\x04*\x8f\x01\n\tGapReason\x12\x1a\n\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13GAP_REASON_DISK_CAP\x10\x01\x12\x19\n\x15GAP_REASON_CORRUPTION\x10\x02\x12\x17\n\x13GAP_REASON_OPERATOR\x10\x03\x12\x19\n\x15GAP_REASON_SUPERSEDED\x10\x04\x32{\n\x10\x45ventSyncService\x12g\n\x0cStreamEvents\x12(.kyndof_wire.sync.v1.StreamEventsRequest\x1a).kyndof_wire.sync.v1.StreamEventsResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kyndof_wire.sync.v1.sync_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GAPREASON']._serialized_start=2394
-  _globals['_GAPREASON']._serialized_end=2537
+  _globals['_GAPREASON']._serialized_start=2581
+  _globals['_GAPREASON']._serialized_end=2724
   _globals['_STREAMEVENTSREQUEST']._serialized_start=89
   _globals['_STREAMEVENTSREQUEST']._serialized_end=316
   _globals['_STREAMEVENTSRESPONSE']._serialized_start=319
   _globals['_STREAMEVENTSRESPONSE']._serialized_end=594
   _globals['_HELLO']._serialized_start=597
-  _globals['_HELLO']._serialized_end=862
-  _globals['_WELCOME']._serialized_start=865
-  _globals['_WELCOME']._serialized_end=1067
-  _globals['_STREAMPOSITION']._serialized_start=1069
-  _globals['_STREAMPOSITION']._serialized_end=1130
-  _globals['_EVENTBATCH']._serialized_start=1132
-  _globals['_EVENTBATCH']._serialized_end=1244
-  _globals['_EVENT']._serialized_start=1247
-  _globals['_EVENT']._serialized_end=1519
-  _globals['_ACK']._serialized_start=1522
-  _globals['_ACK']._serialized_end=1661
-  _globals['_REJECTION']._serialized_start=1663
-  _globals['_REJECTION']._serialized_end=1717
-  _globals['_HEARTBEAT']._serialized_start=1720
-  _globals['_HEARTBEAT']._serialized_end=1872
-  _globals['_GAPRECORD']._serialized_start=1874
-  _globals['_GAPRECORD']._serialized_end=2001
-  _globals['_THROTTLE']._serialized_start=2003
-  _globals['_THROTTLE']._serialized_end=2082
-  _globals['_GOAWAY']._serialized_start=2084
-  _globals['_GOAWAY']._serialized_end=2132
-  _globals['_CLOCKREPORT']._serialized_start=2134
-  _globals['_CLOCKREPORT']._serialized_end=2248
-  _globals['_DISKREPORT']._serialized_start=2250
-  _globals['_DISKREPORT']._serialized_end=2346
-  _globals['_STORED']._serialized_start=2348
-  _globals['_STORED']._serialized_end=2391
-  _globals['_EVENTSYNCSERVICE']._serialized_start=2539
-  _globals['_EVENTSYNCSERVICE']._serialized_end=2662
+  _globals['_HELLO']._serialized_end=917
+  _globals['_WELCOME']._serialized_start=920
+  _globals['_WELCOME']._serialized_end=1122
+  _globals['_STREAMPOSITION']._serialized_start=1124
+  _globals['_STREAMPOSITION']._serialized_end=1185
+  _globals['_EVENTBATCH']._serialized_start=1187
+  _globals['_EVENTBATCH']._serialized_end=1299
+  _globals['_EVENT']._serialized_start=1302
+  _globals['_EVENT']._serialized_end=1574
+  _globals['_ACK']._serialized_start=1577
+  _globals['_ACK']._serialized_end=1716
+  _globals['_REJECTION']._serialized_start=1718
+  _globals['_REJECTION']._serialized_end=1772
+  _globals['_HEARTBEAT']._serialized_start=1775
+  _globals['_HEARTBEAT']._serialized_end=1989
+  _globals['_CLOCKECHO']._serialized_start=1991
+  _globals['_CLOCKECHO']._serialized_end=2041
+  _globals['_GAPRECORD']._serialized_start=2043
+  _globals['_GAPRECORD']._serialized_end=2170
+  _globals['_THROTTLE']._serialized_start=2172
+  _globals['_THROTTLE']._serialized_end=2251
+  _globals['_GOAWAY']._serialized_start=2253
+  _globals['_GOAWAY']._serialized_end=2301
+  _globals['_CLOCKREPORT']._serialized_start=2304
+  _globals['_CLOCKREPORT']._serialized_end=2435
+  _globals['_DISKREPORT']._serialized_start=2437
+  _globals['_DISKREPORT']._serialized_end=2533
+  _globals['_STORED']._serialized_start=2535
+  _globals['_STORED']._serialized_end=2578
+  _globals['_EVENTSYNCSERVICE']._serialized_start=2726
+  _globals['_EVENTSYNCSERVICE']._serialized_end=2849
 # @@protoc_insertion_point(module_scope)

@@ -160,6 +160,7 @@ class Hello(_message.Message):
     AGENT_VERSION_FIELD_NUMBER: _builtins.int
     OBSERVED_STATE_DIGEST_FIELD_NUMBER: _builtins.int
     DISK_FIELD_NUMBER: _builtins.int
+    PAST_CLOCKS_FIELD_NUMBER: _builtins.int
     outbox_id: _builtins.str
     """Made once with the outbox file."""
     epoch: _builtins.int
@@ -182,6 +183,10 @@ class Hello(_message.Message):
     def disk(self) -> Global___DiskReport:
         """How full the disk is."""
 
+    @_builtins.property
+    def past_clocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClockReport]:
+        """What earlier boots knew of the time while a time server agreed."""
+
     def __init__(
         self,
         *,
@@ -193,10 +198,11 @@ class Hello(_message.Message):
         agent_version: _builtins.str = ...,
         observed_state_digest: _builtins.bytes = ...,
         disk: Global___DiskReport | None = ...,
+        past_clocks: _abc.Iterable[Global___ClockReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "disk", b"disk"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "clock", b"clock", "disk", b"disk", "epoch", b"epoch", "observed_state_digest", b"observed_state_digest", "outbox_id", b"outbox_id", "positions", b"positions", "protocol", b"protocol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "clock", b"clock", "disk", b"disk", "epoch", b"epoch", "observed_state_digest", b"observed_state_digest", "outbox_id", b"outbox_id", "past_clocks", b"past_clocks", "positions", b"positions", "protocol", b"protocol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -471,6 +477,10 @@ class Heartbeat(_message.Message):
     SENT_AT_FIELD_NUMBER: _builtins.int
     CLOCK_FIELD_NUMBER: _builtins.int
     DISK_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    ECHO_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The sender's own count of these on this stream, from 1; a welcome counts as 0."""
     @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp:
         """Clock of the sender."""
@@ -483,20 +493,52 @@ class Heartbeat(_message.Message):
     def disk(self) -> Global___DiskReport:
         """How full the disk is."""
 
+    @_builtins.property
+    def echo(self) -> Global___ClockEcho:
+        """Which one was heard last from the other side."""
+
     def __init__(
         self,
         *,
         sent_at: _timestamp_pb2.Timestamp | None = ...,
         clock: Global___ClockReport | None = ...,
         disk: Global___DiskReport | None = ...,
+        number: _builtins.int = ...,
+        echo: Global___ClockEcho | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "disk", b"disk", "sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "disk", b"disk", "echo", b"echo", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "disk", b"disk", "sent_at", b"sent_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "disk", b"disk", "echo", b"echo", "number", b"number", "sent_at", b"sent_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
+
+@_typing.final
+class ClockEcho(_message.Message):
+    """What was heard last, and when: with the moment of the answer it makes a round trip."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    HEARD_MONO_NS_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The other side's number; 0 is its welcome."""
+    heard_mono_ns: _builtins.int
+    """The hearer's monotonic clock since boot, when it heard."""
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        heard_mono_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_mono_ns", b"heard_mono_ns", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClockEcho: _TypeAlias = ClockEcho  # noqa: Y015
 
 @_typing.final
 class GapRecord(_message.Message):
@@ -602,12 +644,15 @@ class ClockReport(_message.Message):
     MONO_NS_FIELD_NUMBER: _builtins.int
     NTP_SYNCED_FIELD_NUMBER: _builtins.int
     EST_ERROR_MS_FIELD_NUMBER: _builtins.int
+    BOOT_ID_FIELD_NUMBER: _builtins.int
     mono_ns: _builtins.int
     """Monotonic clock since boot."""
     ntp_synced: _builtins.bool
     """A time server agrees."""
     est_error_ms: _builtins.int
     """Estimated error of the wall clock."""
+    boot_id: _builtins.bytes
+    """Which boot mono_ns belongs to."""
     @_builtins.property
     def wall(self) -> _timestamp_pb2.Timestamp:
         """Wall clock."""
@@ -619,10 +664,11 @@ class ClockReport(_message.Message):
         mono_ns: _builtins.int = ...,
         ntp_synced: _builtins.bool = ...,
         est_error_ms: _builtins.int = ...,
+        boot_id: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["wall", b"wall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["est_error_ms", b"est_error_ms", "mono_ns", b"mono_ns", "ntp_synced", b"ntp_synced", "wall", b"wall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boot_id", b"boot_id", "est_error_ms", b"est_error_ms", "mono_ns", b"mono_ns", "ntp_synced", b"ntp_synced", "wall", b"wall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

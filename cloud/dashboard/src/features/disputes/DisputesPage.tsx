@@ -71,7 +71,7 @@ function Outcomes({ ids }: { ids: readonly string[] }) {
 
 function Line({ dispute, isReopened, decide }: { dispute: Dispute; isReopened: boolean; decide: (decision: Decision) => void }) {
   const { t, name } = useSpoken();
-  const { full } = useTimes();
+  const { full, doubt } = useTimes();
   const who = usePeople();
   const why = useRefusalText();
   return (
@@ -81,7 +81,7 @@ function Line({ dispute, isReopened, decide }: { dispute: Dispute; isReopened: b
         <b>{why(dispute.code)}</b>
         <Text fz="sm">
           {dispute.station_name} · {name("fact", dispute.type)}
-          {dispute.worker ? ` · ${who(dispute.worker)}` : ""} · {full(dispute.occurred_at ?? dispute.disputed_at)}
+          {dispute.worker ? ` · ${who(dispute.worker)}` : ""} · {full(dispute.occurred_at ?? dispute.disputed_at)}{doubt(dispute.event_time_err_ms)}
         </Text>
         <Text fz="sm" c="dimmed">{dispute.code}: {dispute.detail}</Text>
         {isReopened ? <Text fz="sm" fw={700} role="status">{t("dispute.reopened")}</Text> : null}

@@ -26,7 +26,7 @@ function lineCode(line: HistoryLine): string {
 /** What happened to a piece, newest first. */
 export function History({ piece, chosen }: { piece: Piece; chosen: string | undefined }) {
   const { t, say, name } = useSpoken();
-  const { day, clock } = useTimes();
+  const { day, clock, doubt } = useTimes();
   const who = usePeople();
   const lines = [...piece.history].reverse();
   return (
@@ -49,7 +49,7 @@ export function History({ piece, chosen }: { piece: Piece; chosen: string | unde
                   {line.verdict && line.verdict !== "NONE" ? <em data-tone={tone}> {name("state", line.verdict)}</em> : null}
                 </b>
                 <small>
-                  {clock(line.at)}
+                  {clock(line.at)}{doubt(line.event_time_err_ms)}
                   {line.station_name ? ` · ${line.station_name}` : ""} · {who(line.worker)}
                   {line.attempt > 1 ? ` · ${t("piece.attempt", { count: line.attempt })}` : ""}
                 </small>

@@ -10,7 +10,7 @@ import { cellCode, statusOf } from "@/status/status";
 
 function CellMark({ cell, piece, stage }: { cell: Cell | undefined; piece: PieceLine; stage: string }) {
   const { t, name } = useSpoken();
-  const { clock, full } = useTimes();
+  const { clock, full, doubt } = useTimes();
   const who = usePeople();
   if (!cell) return <td className={classes.cell} />;
   const code = cellCode(cell, piece.open_stage === stage, piece.state);
@@ -19,7 +19,7 @@ function CellMark({ cell, piece, stage }: { cell: Cell | undefined; piece: Piece
   const when = cell.finished_at ?? cell.started_at;
   return (
     <td className={classes.cell}>
-      <span className={classes.mark} data-tone={tone} title={[name("state", code), cell.station_name, cell.worker ? who(cell.worker) : "", when ? full(when) : ""].filter(Boolean).join(" · ")}>
+      <span className={classes.mark} data-tone={tone} title={[name("state", code), cell.station_name, cell.worker ? who(cell.worker) : "", when ? full(when) + doubt(cell.event_time_err_ms) : ""].filter(Boolean).join(" · ")}>
         <SignDrawing sign={sign} size={17} />
         <span>
           <b>{name("state", code)}{cell.attempt > 1 ? <em>{t("piece.attempt", { count: cell.attempt })}</em> : null}</b>

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from cloud.stations.queries import ClockExchange, ClockWord
+
 #: A monotonic clock runs so much faster or slower at most: a kernel that slews it towards a time
 #: server bends it by up to 500 millionths.
 DRIFT_RATIO = 500e-6
@@ -26,30 +28,6 @@ _WORTH_WRITING = 0.8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_US = -62_135_596_800_000_000
 _LATEST_US = 253_402_300_799_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """A word of the cloud and the station's answer.
-
-    The cloud spoke at ``told_us`` and had the answer at ``answered_us`` by its own clock; the
-    station heard at ``heard_ns`` and answered at ``said_ns`` by its monotonic one.
-    """
-
-    told_us: int
-    heard_ns: int
-    said_ns: int
-    answered_us: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationWord:
-    """What a station says of its own clocks at one moment; ``error_us`` is of its wall clock."""
-
-    wall_us: int
-    mono_ns: int
-    synced: bool
-    error_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +50,16 @@ class ClockEstimate:
         return self.error_us + _drift_us(abs(mono_ns - self.mono_ns))
 
 
-def estimate_of_exchange(boot_id: bytes, exchange: Exchange) -> ClockEstimate | None:
+def estimate_of_exchange(exchange: ClockExchange) -> ClockEstimate | None:
     """Return what a round trip tells, ``None`` when its numbers cannot be.
 
     The station heard after the cloud spoke, and the cloud had the answer after the station gave it:
     that bounds the difference from both sides, however unlike the two ways are. Drift between
     hearing and answering widens the bound.
     """
-    if not is_boot(boot_id) or not 0 <= exchange.heard_ns <= exchange.said_ns <= LARGEST_NUMBER:
+    if not is_boot(exchange.boot_id):
+        return None
+    if not 0 <= exchange.heard_ns <= exchange.said_ns <= LARGEST_NUMBER:
         return None
     least_us = exchange.told_us - exchange.heard_ns // 1000
     most_us = exchange.answered_us - exchange.said_ns // 1000
@@ -89,7 +69,7 @@ def estimate_of_exchange(boot_id: bytes, exchange: Exchange) -> ClockEstimate | 
         # The answer came before it was given: somebody's numbers are wrong.
         return None
     return ClockEstimate(
-        boot_id=boot_id,
+        boot_id=exchange.boot_id,
         mono_ns=exchange.said_ns,
         offset_us=least_us + spread_us // 2,
         # Both readings were cut to whole µs, and so was the half.
@@ -98,16 +78,16 @@ def estimate_of_exchange(boot_id: bytes, exchange: Exchange) -> ClockEstimate | 
     )
 
 
-def estimate_of_word(boot_id: bytes, word: StationWord) -> ClockEstimate | None:
+def estimate_of_word(word: ClockWord) -> ClockEstimate | None:
     """Return what the station's own word tells; ``None`` unless a time server stands behind it."""
-    if not word.synced or not is_boot(boot_id) or not 0 <= word.mono_ns <= LARGEST_NUMBER:
+    if not word.synced or not is_boot(word.boot_id) or not 0 <= word.mono_ns <= LARGEST_NUMBER:
         return None
     if not 0 <= word.error_us <= LARGEST_ERROR_US:
         return None
     if not _EARLIEST_US <= word.wall_us <= _LATEST_US:
         return None
     return ClockEstimate(
-        boot_id=boot_id,
+        boot_id=word.boot_id,
         mono_ns=word.mono_ns,
         offset_us=word.wall_us - word.mono_ns // 1000,
         error_us=word.error_us,
@@ -133,22 +113,23 @@ def event_time(estimates: Iterable[ClockEstimate], mono_ns: int) -> tuple[dateti
 
 
 class BootClock:
-    """The estimates of one connection, sifted: of each hour the one with the least delay counts."""
+    """The estimates of one station, sifted: of each hour the one with the least delay counts."""
 
     def __init__(self) -> None:
         self._kept: ClockEstimate | None = None
 
     def is_news(self, estimate: ClockEstimate) -> bool:
-        """Say whether an estimate is worth writing down, and take it as written."""
+        """Say whether an estimate is worth writing down."""
         kept = self._kept
-        if (
-            kept is not None
-            and (kept.boot_id, kept.slot) == (estimate.boot_id, estimate.slot)
-            and estimate.error_us > kept.error_us * _WORTH_WRITING
-        ):
-            return False
+        return (
+            kept is None
+            or (kept.boot_id, kept.slot) != (estimate.boot_id, estimate.slot)
+            or estimate.error_us <= kept.error_us * _WORTH_WRITING
+        )
+
+    def written(self, estimate: ClockEstimate) -> None:
+        """Remember that an estimate was written down."""
         self._kept = estimate
-        return True
 
 
 def _drift_us(distance_ns: int) -> int:

@@ -317,6 +317,37 @@ class Wish:
     log_request_id: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockExchange:
+    """A word of the cloud and a station's answer.
+
+    The cloud spoke at ``told_us`` (µs from 1970) and had the answer at ``answered_us`` by its own
+    clock; the station heard at ``heard_ns`` and answered at ``said_ns`` by the monotonic one of
+    its boot.
+    """
+
+    boot_id: bytes
+    told_us: int
+    heard_ns: int
+    said_ns: int
+    answered_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockWord:
+    """What a station said of its own clocks at one moment of a boot.
+
+    ``wall_us`` counts µs from 1970, off by at most ``error_us`` where a time server agreed
+    (``synced``).
+    """
+
+    boot_id: bytes
+    wall_us: int
+    mono_ns: int
+    synced: bool
+    error_us: int
+
+
 class LoggedEvent(NamedTuple):
     """A committed event on its way into the rooms it concerns.
 

@@ -18,8 +18,22 @@ import asyncpg
 
 from cloud.events.ports import Clock
 from cloud.infrastructure.postgres.pool import DATABASE_AWAY
-from cloud.stations.boot_clock import ROUND_TRIP, ClockEstimate
-from cloud.stations.queries import LoggedEvent, StationKey, TokenOwner, Wish, WishedTrial
+from cloud.stations.boot_clock import (
+    ROUND_TRIP,
+    BootClock,
+    ClockEstimate,
+    estimate_of_exchange,
+    estimate_of_word,
+)
+from cloud.stations.queries import (
+    ClockExchange,
+    ClockWord,
+    LoggedEvent,
+    StationKey,
+    TokenOwner,
+    Wish,
+    WishedTrial,
+)
 
 LOG = logging.getLogger("kyndof.intake")
 CHANNEL = "kyndof_station_events"
@@ -118,6 +132,7 @@ class PostgresStationBorder:
         self._pool = pool
         self._url = url
         self._clock = clock
+        self._boots: dict[StationKey, BootClock] = {}
 
     async def owner_of_token(self, token_hash: bytes) -> TokenOwner | None:
         """Return whose join token this is."""
@@ -138,6 +153,20 @@ class PostgresStationBorder:
                 station.station_id,
                 self._clock.now(),
             )
+
+    async def note_exchange(self, station: StationKey, exchange: ClockExchange) -> None:
+        """Keep what a round trip tells of a station's clock, where it is worth it."""
+        estimate = estimate_of_exchange(exchange)
+        boot = self._boots.setdefault(station, BootClock())
+        if estimate is not None and boot.is_news(estimate):
+            await self.note_clocks(station, [estimate])
+            boot.written(estimate)
+
+    async def note_words(self, station: StationKey, words: Sequence[ClockWord]) -> None:
+        """Keep what a station says of the clocks of earlier boots that nobody else knows."""
+        known = {word.boot_id: estimate for word in words if (estimate := estimate_of_word(word))}
+        if known:
+            await self.note_clocks(station, list(known.values()))
 
     async def note_clocks(self, station: StationKey, clocks: Sequence[ClockEstimate]) -> None:
         """Keep what is newly known of a station's clocks, where it is better than what was."""

@@ -1,18 +1,11 @@
-"""What a station's frames say of its clocks, turned into estimates."""
+"""What a station's frames say of its clocks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from kyndof_wire.sync.v1.sync_pb2 import ClockReport, Heartbeat, Hello
 
 from cloud.events.ports import Clock
-from cloud.stations.boot_clock import (
-    BootClock,
-    ClockEstimate,
-    Exchange,
-    StationWord,
-    estimate_of_exchange,
-    estimate_of_word,
-)
+from cloud.stations.queries import ClockExchange, ClockWord
 
 MOST_PAST_BOOTS = 16
 #: A station answers the last word that it heard; older ones are forgotten.
@@ -35,7 +28,6 @@ class ClockWords:
         self._elapsed_s = elapsed_s
         self._said: dict[int, tuple[int, float]] = {}
         self._next = 0
-        self._boot = BootClock()
 
     def say(self) -> int:
         """Note that the cloud speaks now; return the number of its word, 0 for the first."""
@@ -45,40 +37,32 @@ class ClockWords:
         self._said.pop(number - MOST_UNANSWERED, None)
         return number
 
-    def heard(self, beat: Heartbeat) -> ClockEstimate | None:
-        """Return what a heartbeat newly tells of the station's clock, if anything."""
+    def heard(self, beat: Heartbeat) -> ClockExchange | None:
+        """Return the round trip that a heartbeat ends, ``None`` where it ends none."""
         now_s = self._elapsed_s()
         said = self._said.get(beat.echo.number) if beat.HasField("echo") else None
         if said is None:
             return None
         told_us, told_s = said
-        exchange = Exchange(
+        return ClockExchange(
+            boot_id=beat.clock.boot_id,
             told_us=told_us,
             heard_ns=beat.echo.heard_mono_ns,
             said_ns=beat.clock.mono_ns,
             answered_us=told_us + round((now_s - told_s) * 1_000_000),
         )
-        estimate = estimate_of_exchange(beat.clock.boot_id, exchange)
-        return estimate if estimate is not None and self._boot.is_news(estimate) else None
 
 
-def past_clocks(hello: Hello) -> list[ClockEstimate]:
-    """Return what earlier boots of a station knew of the time, one estimate for each."""
-    known = {one.boot_id: one for one in _past(hello) if one.boot_id != hello.clock.boot_id}
-    return list(known.values())
+def past_clocks(hello: Hello) -> list[ClockWord]:
+    """Return what a station says of the clocks of earlier boots."""
+    past = hello.past_clocks[:MOST_PAST_BOOTS]
+    return [_word(report) for report in past if report.boot_id != hello.clock.boot_id]
 
 
-def _past(hello: Hello) -> Iterator[ClockEstimate]:
-    for report in hello.past_clocks[:MOST_PAST_BOOTS]:
-        estimate = estimate_of_word(report.boot_id, _word(report))
-        if estimate is not None:
-            yield estimate
-
-
-def _word(report: ClockReport) -> StationWord:
-    wall = report.wall
-    return StationWord(
-        wall_us=wall.seconds * 1_000_000 + wall.nanos // 1000,
+def _word(report: ClockReport) -> ClockWord:
+    return ClockWord(
+        boot_id=report.boot_id,
+        wall_us=report.wall.seconds * 1_000_000 + report.wall.nanos // 1000,
         mono_ns=report.mono_ns,
         synced=report.ntp_synced,
         error_us=report.est_error_ms * 1000,

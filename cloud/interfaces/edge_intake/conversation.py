@@ -159,10 +159,10 @@ class Conversation:
             elif kind == "gap":
                 await self._inbox.put(Work(command=self._gap(frame.gap), came_s=now_s()))
             elif kind == "heartbeat":
-                estimate = self._clock_words.heard(frame.heartbeat)
-                if estimate is not None:
+                exchange = self._clock_words.heard(frame.heartbeat)
+                if exchange is not None:
                     # Before what comes after it is written down, its time is known.
-                    await self._parts.door.note_clocks(self._caller.key, [estimate])
+                    await self._parts.door.note_exchange(self._caller.key, exchange)
             elif kind == "hello":
                 raise ProtocolBrokenError("a stream says hello once")
 

@@ -83,7 +83,7 @@ class EventSync(EventSyncServiceServicer):
             await self._suspect(caller, former, stream)
         known = past_clocks(hello)
         if known:
-            await self._parts.door.note_clocks(caller.key, known)
+            await self._parts.door.note_words(caller.key, known)
         await bus.send(
             RecordStationPresence(station_id=caller.station_id, online=True), caller.context
         )

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from cloud.commands.command import Command, CommandContext, Query
-from cloud.stations.boot_clock import ClockEstimate
 from cloud.stations.queries import (
     CertificateFacts,
+    ClockExchange,
+    ClockWord,
     LoggedEvent,
     StationKey,
     TokenOwner,
@@ -71,8 +72,12 @@ class StationDoor(Protocol):
         """Note that a station was heard now."""
         ...
 
-    async def note_clocks(self, station: StationKey, clocks: Sequence[ClockEstimate]) -> None:
-        """Keep what is newly known of a station's clocks, where it is better than what was."""
+    async def note_exchange(self, station: StationKey, exchange: ClockExchange) -> None:
+        """Keep what a round trip tells of a station's clock, where it is worth it."""
+        ...
+
+    async def note_words(self, station: StationKey, words: Sequence[ClockWord]) -> None:
+        """Keep what a station says of the clocks of earlier boots that nobody else knows."""
         ...
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cloud.infrastructure.training.rendering import ROSE, draw_style, render_sample
-from cloud.infrastructure.training.rendering.visibility import Observer
+from cloud.infrastructure.training.rendering.matching import MatchingObserver
 
 SIDE_PX = 96
 
@@ -25,15 +25,17 @@ def marked(picture: np.ndarray, depth: float) -> np.ndarray:
 
 def test_what_is_not_there_is_not_seen() -> None:
     good = cloth(6)
-    assert Observer(good).detectability(good) == 0.0
+    assert MatchingObserver(good).detectability(good) == 0.0
 
 
 @pytest.mark.requirement("DEF")
 def test_a_flaw_shows_by_its_contrast_and_less_on_rough_cloth() -> None:
     even, rough = cloth(5), cloth(20)
-    faint, strong = (Observer(even).detectability(marked(even, depth)) for depth in (10, 20))
+    faint, strong = (
+        MatchingObserver(even).detectability(marked(even, depth)) for depth in (10, 20)
+    )
     assert strong == pytest.approx(2 * faint, rel=0.1)
-    assert Observer(rough).detectability(marked(rough, 20)) < 0.5 * strong
+    assert MatchingObserver(rough).detectability(marked(rough, 20)) < 0.5 * strong
 
 
 def test_the_detectability_is_what_a_simulated_observer_reaches() -> None:
@@ -51,7 +53,7 @@ def test_the_detectability_is_what_a_simulated_observer_reaches() -> None:
         )
         heard.append(float((template * seen).sum()))
     simulated = float((template * spot).sum()) / float(np.std(heard))
-    expected = Observer(good).detectability(marked(good, 14))
+    expected = MatchingObserver(good).detectability(marked(good, 14))
     assert expected == pytest.approx(simulated, rel=0.25)
 
 

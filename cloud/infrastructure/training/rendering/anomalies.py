@@ -13,13 +13,13 @@ from cloud.infrastructure.training.rendering.swatch import weave_swatch
 _STORED_CLOTHS, _STORED_PX = 32, 320
 
 
-def _patch(canvas: Canvas) -> Plane:
-    """Where: a spot, a strip, or the islands of a cloud; alpha (H, W) float32."""
+def _patch(canvas: Canvas, grown_ratio: float = 1.0) -> Plane:
+    """Where: a spot, a strip, or the islands of a cloud, so much larger; alpha (H, W) float32."""
     generator, side_px = canvas.generator, canvas.side_px
     shape = canvas.cover.shape
     kind = generator.random()
     if kind < 0.45:
-        size_px = canvas.mostly_small(5.0, 0.5 * side_px)
+        size_px = canvas.mostly_small(5.0 * grown_ratio, 0.5 * side_px)
         return blob(generator, shape, canvas.place(), size_px, 0.4)
     if kind < 0.75:
         length_px = canvas.mostly_small(8.0, 0.6 * side_px)
@@ -27,7 +27,8 @@ def _patch(canvas: Canvas) -> Plane:
         way = np.array([np.cos(angle), np.sin(angle)])
         start = canvas.place()
         points = np.stack([start, start + way * length_px])
-        return canvas.stroke(points, canvas.mostly_small(2.0, 0.3 * length_px + 3))
+        width_px = canvas.mostly_small(2.0, 0.3 * length_px + 3)
+        return canvas.stroke(points, width_px * grown_ratio)
     field = cloud(generator, shape, int(generator.integers(2, 6)))
     islands = np.clip((field - np.quantile(field[::4, ::4], canvas.between(0.8, 0.97))) * 8, 0, 1)
     window = blob(generator, shape, canvas.place(), canvas.between(0.4, 0.9) * side_px, 0.3)
@@ -50,7 +51,8 @@ def rotated_self(canvas: Canvas) -> None:
     turned = cv2.warpAffine(
         canvas.picture, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101
     )
-    canvas.paint(_patch(canvas), np.asarray(turned, dtype=np.float32))
+    patch = _patch(canvas, canvas.insist_ratio)
+    canvas.paint(patch, np.asarray(turned, dtype=np.float32))
 
 
 def colour_shift(canvas: Canvas) -> None:
@@ -65,7 +67,8 @@ def colour_shift(canvas: Canvas) -> None:
 def blur_patch(canvas: Canvas) -> None:
     """The threads of a piece are smeared."""
     blurred = cv2.GaussianBlur(canvas.picture, (0, 0), canvas.between(1.5, 5.0))
-    canvas.paint(_patch(canvas), blurred * np.float32(canvas.generator.normal(1, 0.05)))
+    patch = _patch(canvas, canvas.insist_ratio)
+    canvas.paint(patch, blurred * np.float32(canvas.generator.normal(1, 0.05)))
 
 
 def density_warp(canvas: Canvas) -> None:
@@ -81,6 +84,8 @@ def density_warp(canvas: Canvas) -> None:
         canvas.between(0.25, 0.75) * (1 if canvas.generator.random() < 0.5 else -1)
     )
     canvas.move(pull * x, pull * y)
+    if canvas.insist_ratio > 1:
+        canvas.tint(near, np.full(3, canvas.shade(0.1, 0.6), np.float32))
     np.maximum(canvas.cover, (near > 0.06).astype(np.float32), out=canvas.cover)
 
 
@@ -152,11 +157,13 @@ def _scale_threads(canvas: Canvas, factor: float) -> None:
     y = np.arange(height, dtype=np.float32)[:, None] - np.float32(middle[1])
     along = x * np.float32(direction[0]) + y * np.float32(direction[1])
     across = y * np.float32(direction[0]) - x * np.float32(direction[1])
-    half_px = pitch_px * canvas.between(0.7, 2.0)
+    half_px = pitch_px * canvas.between(0.7, 2.0) * float(np.sqrt(canvas.insist_ratio))
     length_px = canvas.mostly_small(0.08, 0.8) * canvas.side_px / 2
     core = np.clip(1.5 - np.abs(across) / np.float32(half_px), 0, 1)
     ends = np.clip(3 - 3 * np.abs(along) / np.float32(length_px), 0, 1)
     near = core * ends
     pull = np.asarray(np.float32(factor - 1) * across * near, dtype=np.float32)
     canvas.move(pull * np.float32(-direction[1]), pull * np.float32(direction[0]))
+    if canvas.insist_ratio > 1:
+        canvas.tint(near.astype(np.float32), np.full(3, canvas.shade(0.2, 0.9), np.float32))
     np.maximum(canvas.cover, (near > 0.05).astype(np.float32), out=canvas.cover)

@@ -19,13 +19,15 @@ class Canvas:
     """Picture (H, W, 3) float32, 0 to 255, and `cover` (H, W) float32, how much was changed where.
 
     `tone` (3,) float32 is the cloth's mean colour, `spread_count` its contrast in grey levels.
-    `boldness_ratio` scales how much a flaw shows.
+    `boldness_ratio` scales how much a flaw shows. `insist_ratio` is above 1 where a flaw was drawn
+    that nobody could see: flaws whose strength is not one of colour then also change their form.
     """
 
     picture: Plane
     grain: Grain
     boldness_ratio: float
     generator: np.random.Generator
+    insist_ratio: float = 1.0
     tone: NDArray[np.float32] = field(init=False)
     spread_count: float = field(init=False)
     cover: Plane = field(init=False)
@@ -60,6 +62,11 @@ class Canvas:
     def contrast(self, low: float = 0.7, high: float = 3.5) -> float:
         """How many grey levels a flaw differs, by the cloth's own contrast."""
         return self.boldness_ratio * self.spread_count * self.mostly_small(low, high)
+
+    def shade(self, low: float, high: float) -> float:
+        """A factor of brightness that differs from 1 by a contrast, either way."""
+        change = min(self.contrast(low, high) / max(float(self.tone.mean()), 15.0), 0.5)
+        return 1 + change * (1 if self.generator.random() < 0.5 else -1)
 
     def other_tone(self, contrast_count: float | None = None) -> NDArray[np.float32]:
         """A colour (3,) float32 near the cloth's own, lighter or darker by a contrast."""

@@ -163,7 +163,10 @@ def _gather(canvas: Canvas, middle: Way, direction: Way, length_px: float) -> No
 
 
 def misweave(canvas: Canvas) -> None:
-    """Threads cross in the wrong order over a strip: the cloth shifted by part of a repeat."""
+    """Threads cross in the wrong order over a strip: the cloth shifted by part of a repeat.
+
+    Drawn again to be seen, they float: the crossings between them fade, and they shine or dull.
+    """
     grain, generator = canvas.grain, canvas.generator
     direction, other = grain.warp, grain.weft
     pitch_px, other_pitch_px = grain.warp_pitch_px, grain.weft_pitch_px
@@ -180,4 +183,6 @@ def misweave(canvas: Canvas) -> None:
     nothing = np.zeros(canvas.cover.shape, np.float32)
     canvas.move(nothing + np.float32(shift[0]), nothing + np.float32(shift[1]))
     moved, canvas.picture = canvas.picture, before.copy()
+    if canvas.insist_ratio > 1:
+        moved = (moved + before) * np.float32(0.5 * canvas.shade(0.15, 0.6))
     canvas.paint(alpha, moved * np.float32(canvas.between(0.9, 1.1)))

@@ -263,13 +263,14 @@ def _spoiled(
             grain=grain,
             boldness_ratio=boldness * (1 + attempt),
             generator=generator,
+            insist_ratio=1.0 + attempt if least_score else 1.0,
         )
         paint(canvas)
         if photographed:
             add_sensor_noise(canvas)
         spoiled: Picture = np.clip(canvas.picture, 0, 255).astype(np.uint8)
         mask, clearness = _visible(picture, spoiled, canvas)
-        score = 0.0 if observer is None else observer.detectability(spoiled)
+        score = 0.0 if observer is None else observer.detectability(spoiled, mask)
         seen = int(mask.sum()) >= _SMALLEST_MASK_PX and clearness >= _CLEAR
         if seen and score >= (least_score or 0.0):
             break

@@ -42,10 +42,10 @@ _DEGREE_PX = 32.0 / _SHRUNK
 _PERIODS = (1.0, 2.0, 4.0)
 _COLOUR_PERIODS = (1.0, 2.0)
 _DIRECTIONS = 4
-# Half an octave's ratio for log-Gabor filters an octave wide (Field 1987); directions overlap at
-# half their height, as cells of a band of 45 degrees do (De Valois 1982).
+# Log-Gabor filters an octave and more wide (Field 1987) and, at half their height, 90 degrees: broad
+# among the cells of the visual cortex (De Valois 1982).
 _LOG_SPREAD = 0.38
-_DIRECTION_SPREAD_RAD = np.pi / _DIRECTIONS / np.sqrt(8 * np.log(2)) * 2
+_DIRECTION_SPREAD_RAD = np.pi / 2 / np.sqrt(8 * np.log(2))
 _POOLED_PERIODS = 1.0
 # Of a contrast, what the eye errs by over one pooling area: the one number that pictures set.
 _COMPARED_RATIO = 0.05
@@ -66,7 +66,7 @@ class _Band:
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     gain: Plane
-    power: float
+    left_ratio: float
     """What white noise of unit density leaves of power in the filter's answer."""
 
 
@@ -93,7 +93,7 @@ class Observer:
         return float((np.concatenate(found) ** _MINKOWSKI).sum() ** (1 / _MINKOWSKI))
 
     def _of_means(self, seen: Plane, mask: Mask) -> NDArray[np.float64]:
-        """Detectability (3,) of the change in local brightness and colours."""
+        """Detectability (3,) of the change in local brightness and colours of (H, W, 3)."""
         template = _template(mask, (seen.shape[0], seen.shape[1]), 1.0)
         change = np.tensordot(template, seen - self._cloth, axes=2)
         answered = np.abs(fft.fft2(template)) ** 2
@@ -102,7 +102,7 @@ class Observer:
         return np.asarray(np.abs(change) / np.sqrt(cloth + own), dtype=np.float64)
 
     def _of_contrasts(self, seen: Plane, mask: Mask) -> NDArray[np.float64]:
-        """Detectability (C,) of the change in each filter's local contrast."""
+        """Detectability (C,) of the change in each filter's local contrast, seen (H, W, 3)."""
         change = _contrasts(seen, self._noise) - self._contrasts
         bands = _bands(seen.shape[0], seen.shape[1])
         shape = (change.shape[1], change.shape[2])
@@ -145,7 +145,7 @@ def _contrasts(seen: Plane, noise: float) -> Plane:
     answers = np.asarray(fft.ifft2(parts, axes=(1, 2)))
     power = answers.real**2 + answers.imag**2
     power *= np.float32((parts.shape[1] * parts.shape[2] / (seen.shape[0] * seen.shape[1])) ** 2)
-    hidden = np.array([band.power * noise for band in bands], np.float32)
+    hidden = np.array([band.left_ratio * noise for band in bands], np.float32)
     return np.asarray(np.sqrt(power + hidden[:, None, None]), dtype=np.float32)
 
 
@@ -212,5 +212,5 @@ def _band(plane: int, periods: float, angle: float | None, shape: tuple[int, int
         rows=(rows % high).astype(np.intp),
         columns=(columns % wide).astype(np.intp),
         gain=gain.astype(np.float32),
-        power=float((gain**2).sum() / (high * wide)),
+        left_ratio=float((gain**2).sum() / (high * wide)),
     )

@@ -128,6 +128,11 @@ class EdgeSettings(BaseSettings):
     firmware_config: Path = Field(
         Path("firmware-config"), description="Folder of cameras, scanners, lights and boards."
     )
+    taken_back_file: Path | None = Field(
+        None,
+        description="Where it is noted that a release of this program was taken back; none where"
+        " nothing takes releases back.",
+    )
     parent_pipe: int = Field(
         -1, description="File descriptor whose end means stop; -1 for none. Set by kyndof up."
     )

@@ -34,11 +34,12 @@ class CloudLinkReport:
 class StationFiles:
     """Reads the home; each method looks at the disk only when something was renamed there."""
 
-    def __init__(self, home: Path, clock: Clock) -> None:
+    def __init__(self, home: Path, clock: Clock, taken_back: Path | None = None) -> None:
         self._identity = home / "identity" / "current" / "station.json"
         self._packages = home / "packages"
         self._digest = self._packages / "current.digest"
         self._link = home / "link.json"
+        self._taken_back = taken_back
         self._clock = clock
         self._seen: dict[Path, tuple[int, int]] = {}
 
@@ -93,6 +94,24 @@ class StationFiles:
         except PackageBrokenError:
             self._seen.pop(self._digest, None)
             raise
+
+    def release_taken_back(self) -> str:
+        """Return what became of a release that was taken back; empty when none was.
+
+        The note lies beside the link `current`, and counts as long as that points to what was put
+        back: it is written before the link is turned, and somebody may switch by hand later.
+        """
+        if self._taken_back is None:
+            return ""
+        try:
+            words = self._taken_back.read_text(encoding="utf-8")[:500].split()
+            release, good, failures, result = words
+            now = (self._taken_back.parent / "current").readlink().name
+        except (OSError, ValueError):
+            return ""
+        if now != good:
+            return ""
+        return f"{release} failed {failures} times ({result}); {good} was put back"
 
     def cloud_link(self) -> CloudLinkReport:
         """Return what the agent last said of itself; an old word of the cloud does not count."""

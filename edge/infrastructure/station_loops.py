@@ -149,6 +149,8 @@ class StationLoops:
         await station.alarm("configuration_unusable", on=bool(unusable), detail=unusable)
         for code in _AGENT_FAULTS:
             await station.alarm(code, on=code in link.faults, detail=link.faults.get(code, ""))
+        taken_back = await asyncio.to_thread(around.files.release_taken_back)
+        await station.alarm("release_taken_back", on=bool(taken_back), detail=taken_back)
         await station.alarm("scanner_unplugged", on=not around.scanner_plugged())
         counts = (station.unsent_count, self.cloud_unsent)
         if counts != self._counts:

@@ -257,10 +257,14 @@ async def test_what_the_agent_and_the_configuration_tell_become_alarms_that_are_
     None
 ):
     stand = Stand()
+    taken_back = "two failed 3 times (signal); one was put back"
     told = CloudLinkReport(faults={"events_unaccounted": "3", "from_a_later_agent": "x"})
     around = SimpleNamespace(
         files=SimpleNamespace(
-            new_identity=lambda: (False, None), new_package=lambda: None, cloud_link=lambda: told
+            new_identity=lambda: (False, None),
+            new_package=lambda: None,
+            cloud_link=lambda: told,
+            release_taken_back=lambda: taken_back,
         ),
         desk=SimpleNamespace(open=lambda: None, trouble=lambda: None, trouble_detail=""),
         producer=SimpleNamespace(connected=True, show_light=lambda *_wish: None),
@@ -272,9 +276,14 @@ async def test_what_the_agent_and_the_configuration_tell_become_alarms_that_are_
     assert {"events_unaccounted", "configuration_unusable"} <= set(stand.station.alarms.codes())
     assert "from_a_later_agent" not in stand.station.alarms.codes()
     raised = {one.code: one.detail for one in stand.station.alarms.unwritten()}
-    assert raised == {"events_unaccounted": "3", "configuration_unusable": "no profile"}
-    told = CloudLinkReport()
+    assert raised == {
+        "events_unaccounted": "3",
+        "configuration_unusable": "no profile",
+        "release_taken_back": taken_back,
+    }
+    told, taken_back = CloudLinkReport(), ""
     loops.configuration_trouble = str
     await loops._look()
     assert "events_unaccounted" not in stand.station.alarms.codes()
     assert "configuration_unusable" not in stand.station.alarms.codes()
+    assert "release_taken_back" not in stand.station.alarms.codes()

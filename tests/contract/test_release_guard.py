@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.infrastructure.station_files import StationFiles
+from edge.infrastructure.system_time import SystemClock
+
 ROLES = Path(__file__).parents[2] / "ansible" / "roles"
 UNIT = (ROLES / "edge_runtime" / "templates" / "kyndof-edge.service.j2").read_text("utf-8")
 PUT_TO_WORK = (ROLES / "updates" / "tasks" / "put_to_work.yml").read_text("utf-8")
@@ -46,6 +49,7 @@ class Machine:
 
     def put_to_work(self, before="older", confirm_s=600, most=3):
         """Do what the role does before it starts the station anew."""
+        (self.opt / "taken-back").unlink(missing_ok=True)
         (self.opt / "trial").write_text(f"new {before} {confirm_s} {most} 0\n")
         self.point("previous", "old")
         self.point("current", "new")
@@ -70,6 +74,12 @@ class Machine:
         log = self.opt / "releases.log"
         return log.read_text().splitlines() if log.exists() else []
 
+    def alarm(self):
+        """What the station says of it, which runs as another user and reads only."""
+        note = self.opt / "taken-back"
+        assert not note.exists() or note.stat().st_mode & 0o777 == 0o644
+        return StationFiles(self.opt, SystemClock(), note).release_taken_back()
+
     def on_trial(self):
         return (self.opt / "trial").exists()
 
@@ -88,6 +98,7 @@ def test_a_release_that_fails_three_times_after_it_was_ready_is_taken_back(machi
     machine.live(result, stayed_s=90)
     assert (machine.link("current"), machine.link("previous")) == ("old", "older")
     assert not machine.on_trial()
+    assert machine.alarm() == f"new failed 3 times ({result}); old was put back"
     (line,) = machine.told()
     assert line.endswith(f"new failed 3 times ({result}) before it was confirmed; old was put back")
     machine.live("signal")
@@ -110,6 +121,43 @@ def test_a_release_that_stayed_up_long_enough_is_confirmed_and_stays(machine) ->
     for _ in range(5):
         machine.live("signal")
     assert machine.link("current") == "new"
+
+
+def test_the_alarm_of_a_release_that_was_taken_back_ends_with_the_next_switch(machine) -> None:
+    machine.put_to_work(most=2)
+    machine.live("signal")
+    assert machine.alarm() == "", "one failure takes nothing back"
+    machine.live("signal")
+    assert machine.alarm() == "new failed 2 times (signal); old was put back"
+    # By hand, without the role.
+    machine.point("current", "older")
+    assert machine.alarm() == ""
+    machine.point("current", "old")
+    assert machine.alarm()
+    machine.put_to_work()
+    assert machine.alarm() == ""
+    assert "rm -f taken-back" in PUT_TO_WORK
+
+
+def test_a_note_that_was_written_before_a_power_cut_says_nothing_yet(machine) -> None:
+    machine.put_to_work()
+    (machine.opt / "taken-back").write_text("new old 3 signal\n")
+    (machine.opt / "taken-back").chmod(0o644)
+    assert machine.alarm() == "", "the link was not turned"
+    machine.point("current", "old")
+    for broken in ("", "new old\n", "\n", "new old 3 signal more\n"):
+        (machine.opt / "taken-back").write_text(broken)
+        assert machine.alarm() == ""
+
+
+def test_a_release_is_taken_back_also_where_nothing_can_be_noted(machine) -> None:
+    machine.put_to_work(most=1)
+    # As on a disk that takes no more: the note cannot be written.
+    (machine.opt / "taken-back.new").mkdir()
+    (machine.opt / "taken-back.new" / "full").touch()
+    machine.live("signal")
+    assert machine.link("current") == "old"
+    assert machine.told()[-1].endswith("old was put back")
 
 
 def test_silence_before_the_watchdog_is_no_time_that_it_stayed_up(machine) -> None:

@@ -105,9 +105,12 @@ ROWS: dict[int, FaultRow] = {
     ),
     8: FaultRow(
         fault="power cut of a whole station",
-        holds="boots to inspecting",
+        holds="boots to inspecting; nothing promised is lost",
         tier="N",
-        missing="needs a virtual machine; the files' part is row 6 and 7",
+        tests=(
+            "journeys/test_power_cuts_of_a_station.py"
+            "::test_whenever_the_plug_is_pulled_the_station_comes_back_and_nothing_promised_is_lost",
+        ),
     ),
     9: FaultRow(
         fault="real power cuts by a relay",

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.cloud_server import ORGANIZATION, STATION, CloudServer
 from tests.fakes.floor import AgentProcess, BrokerProcess, Producer, give_identity, until
 
-pytestmark = pytest.mark.requirement("SYN", "BUF", "MQT")
+pytestmark = [pytest.mark.requirement("SYN", "BUF", "MQT"), pytest.mark.timeout(400)]
 BROKERS = ["amqtt", "mosquitto"]
 
 
@@ -39,7 +39,7 @@ async def load(producers, bursts, pause_s, disturb):
         await disturb(number)
 
 
-async def all_arrived(cloud, producers, within_s=60):
+async def all_arrived(cloud, producers, within_s=150):
     for producer in producers:
         await producer.settled(within_s)
     expected = sum(len(p.made) for p in producers)

@@ -8,7 +8,7 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,8 +42,11 @@ class CloudAlone:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, home: Path) -> AsyncIterator["CloudAlone"]:
-        """Start both on free ports of this machine; stop them at the end."""
+    async def start(cls, home: Path, names: Sequence[str] = ()) -> AsyncIterator["CloudAlone"]:
+        """Start both on free ports of this machine; stop them at the end.
+
+        ``names`` are more of them for the server certificate.
+        """
         http, grpc, enrolment = free_ports(3)
         await asyncio.to_thread(home.mkdir, parents=True, exist_ok=True)
         settings = CloudSettings(
@@ -51,6 +54,7 @@ class CloudAlone:
             http=HttpSettings(port=http),
             grpc=GrpcSettings(port=grpc, enrolment_port=enrolment),
         )
+        known = [*settings.grpc.names, *names]
         environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("KYNDOF_")},
             "PYTHONPATH": f"{CHECKOUT}{os.pathsep}{CHECKOUT / 'proto'}",
@@ -58,6 +62,7 @@ class CloudAlone:
             "KYNDOF_HTTP__PORT": str(http),
             "KYNDOF_GRPC__PORT": str(grpc),
             "KYNDOF_GRPC__ENROLMENT_PORT": str(enrolment),
+            "KYNDOF_GRPC__NAMES": json.dumps(known),
         }
         postgres = EmbeddedPostgres(home / "postgres" / "data")
         supervisor = Supervisor(home / "logs", lambda **own: environment | own)

@@ -109,9 +109,13 @@ class CloudSite:
                 await asyncio.sleep(0.1)
 
     async def kill_serve(self) -> None:
-        """kill -9; its supervisor starts it again."""
+        """kill -9; its supervisor starts it again.
+
+        One that has just ended because its database was killed is started again as well.
+        """
         before = self.serve_pid
-        os.kill(before, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(before, signal.SIGKILL)
         child = self.supervisor.children["serve"]
         await eventually("serve runs again", lambda: child.pid != before, 60)
 

@@ -20,15 +20,17 @@ class AgentWords:
             while self._door.recv(4096):
                 self._heard.set()
 
-    async def silence(self, longest_s: float) -> None:
-        """Return once nothing was heard for so long; the first wait begins now."""
+    async def silence(self, longest_s: float, first_s: float) -> None:
+        """Return once nothing was heard for so long; the first word may take ``first_s``."""
         loop = asyncio.get_running_loop()
         loop.add_reader(self._door, self._read)
+        patience_s = first_s
         try:
             while True:
                 self._heard.clear()
-                async with asyncio.timeout(longest_s):
+                async with asyncio.timeout(patience_s):
                     await self._heard.wait()
+                patience_s = longest_s
         except TimeoutError:
             return
         finally:

@@ -12,19 +12,26 @@ from edge.infrastructure.agent_silence import AgentWords, agent_words
 _LOG = logging.getLogger(__name__)
 _FIRST_S, _LONGEST_S, _HEALTHY_S = 0.5, 30.0, 30.0
 _GRACE_S = 3.0
-#: The agent reports every second. A slow disk may hold it up, and its start takes a while.
+#: The agent reports every second; a slow disk may hold it up.
 SILENCE_S = 60.0
+#: Before its first word it reads the whole outbox, and a slow machine takes long to start at all.
+#: Killed meanwhile it would begin anew, and never come to its work.
+START_S = 900.0
 
 
 class AgentChild:
     """Runs ``kyndof-edge sync`` in a session of its own, with a pipe whose end means stop."""
 
     def __init__(
-        self, environment: Callable[[int, str], Mapping[str, str]], silence_s: float = SILENCE_S
+        self,
+        environment: Callable[[int, str], Mapping[str, str]],
+        silence_s: float = SILENCE_S,
+        start_s: float = START_S,
     ) -> None:
         self.running = False
         self._environment = environment
         self._silence_s = silence_s
+        self._start_s = start_s
 
     async def run(self) -> None:
         """Keep one child alive until cancelled, then end it."""
@@ -60,7 +67,7 @@ class AgentChild:
         finally:
             os.close(read_end)
         self.running = True
-        silent = asyncio.create_task(_kill_when_silent(child, words, self._silence_s))
+        silent = asyncio.create_task(self._kill_when_silent(child, words))
         try:
             return await child.wait()
         finally:
@@ -69,14 +76,11 @@ class AgentChild:
             os.close(write_end)
             await _end(child)
 
-
-async def _kill_when_silent(
-    child: asyncio.subprocess.Process, words: AgentWords, longest_s: float
-) -> None:
-    await words.silence(longest_s)
-    _LOG.error("agent hangs", extra={"silent_s": longest_s})
-    with contextlib.suppress(ProcessLookupError):
-        child.kill()
+    async def _kill_when_silent(self, child: asyncio.subprocess.Process, words: AgentWords) -> None:
+        await words.silence(self._silence_s, self._start_s)
+        _LOG.error("agent hangs", extra={"silent_s": self._silence_s, "start_s": self._start_s})
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from edge.infrastructure.agent_silence import agent_words
 from edge.infrastructure.child_process import AgentChild
 from edge.infrastructure.systemd_notify import ServiceManager, service_manager
 from tests.fakes.floor import environment, until
@@ -106,6 +107,21 @@ def test_a_manager_that_is_gone_or_reads_nothing_does_not_hold_up_the_work(tmp_p
         station = ServiceManager(str(tmp_path / "deaf"), ("tick",))
         for _ in range(2000):
             station.stopping()
+
+
+async def test_an_agent_may_take_long_to_say_its_first_word_and_not_its_next() -> None:
+    with agent_words() as words:
+        silent = asyncio.create_task(words.silence(0.2, 600))
+        await asyncio.sleep(1)
+        assert not silent.done(), "it was given up before it had begun"
+        with service_manager(words.address, ("report",)) as told:
+            told.beat("report")
+            await asyncio.wait_for(silent, 60)
+
+
+async def test_an_agent_that_never_says_a_word_is_given_up() -> None:
+    with agent_words() as words:
+        await asyncio.wait_for(words.silence(600, 0.2), 60)
 
 
 async def test_an_agent_that_hangs_is_killed_and_started_again(tmp_path) -> None:

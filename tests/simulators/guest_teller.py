@@ -2,7 +2,7 @@
 
 On the second serial line it says `on`, once a second `unit STATE RESTARTS RELEASE`, for each row of
 the outbox that another connection can read `stored EVENT`, and the station's log, `log …`, where
-the unit was started again. It scans a badge ten times a second. Told `switch`, it puts a release on
+the unit was started again. It scans a badge twice a second. Told `switch`, it puts a release on
 trial that ends as soon as it is started.
 """
 
@@ -54,7 +54,7 @@ class Teller:
             if now - looked > 1:
                 looked = now
                 self.tell_unit()
-            if now - scanned > 0.1:
+            if now - scanned > 0.5:
                 scanned = now
                 self.scan()
             self.tell_stored()

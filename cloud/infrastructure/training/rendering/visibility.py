@@ -42,8 +42,8 @@ _DEGREE_PX = 32.0 / _SHRUNK
 _PERIODS = (1.0, 2.0, 4.0)
 _COLOUR_PERIODS = (1.0, 2.0)
 _DIRECTIONS = 4
-# Log-Gabor filters an octave and more wide (Field 1987) and, at half their height, 90 degrees: broad
-# among the cells of the visual cortex (De Valois 1982).
+# Log-Gabor filters an octave and more wide (Field 1987) and, at half their height, 90 degrees:
+# broad among the cells of the visual cortex (De Valois 1982).
 _LOG_SPREAD = 0.38
 _DIRECTION_SPREAD_RAD = np.pi / 2 / np.sqrt(8 * np.log(2))
 _POOLED_PERIODS = 1.0

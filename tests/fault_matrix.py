@@ -41,6 +41,7 @@ _TRIAL = "unit/test_bundle_trial.py::test_"
 _ROLLOUT = "unit/test_rollout.py::test_"
 _FETCH = "contract/test_bundle_download.py::test_"
 _STATION = "contract/test_bundle_trial_at_station.py::test_"
+_COUNTERS = "contract/test_release_counters_at_station.py::test_"
 _LIVES = "contract/test_bundle_trial_kills.py::test_"
 _FLEET = "contract/test_rollouts_on_postgres.py::test_"
 _WISHES = "contract/test_bundle_rollout_by_agent.py::test_"
@@ -333,6 +334,8 @@ ROWS: dict[int, FaultRow] = {
         tests=(
             f"{_TRIAL}an_older_release_is_refused_unless_it_is_allowed_by_name",
             f"{_STATION}an_older_release_is_refused_unless_the_newer_one_allows_it_by_name",
+            f"{_COUNTERS}no_lost_file_lets_an_older_release_in",
+            f"{_COUNTERS}without_any_numbers_by_name_the_highest_holds_for_all",
             f"{_FETCH}what_has_expired_is_not_installed",
             f"{_FETCH}files_of_two_bundles_are_no_bundle",
             f"{_FETCH}a_file_changed_together_with_its_manifest_is_refused",

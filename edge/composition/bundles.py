@@ -50,6 +50,7 @@ def compose_judging(settings: EdgeSettings, learned: "Learned") -> Judging:
     from edge.infrastructure.bundle_bench import BenchParts, BundleBench
     from edge.infrastructure.bundle_self_test import BundleSelfTest
     from edge.infrastructure.bundle_trial import BundleTrial
+    from edge.infrastructure.counters_file import CountersFile
     from edge.infrastructure.model_files import ModelFiles
     from edge.infrastructure.model_shelf import ModelShelf
     from edge.infrastructure.pipeline_inspector import PipelineInspector, RefusingInspector
@@ -70,6 +71,7 @@ def compose_judging(settings: EdgeSettings, learned: "Learned") -> Judging:
             BenchParts(
                 files=files,
                 keeper=SlotsKeeper(files.folder / "slots"),
+                counters=CountersFile(files.folder / "counters"),
                 shelf=shelf,
                 load=lambda bundle, watched: load_bundle(settings, bundle, watched=watched),
                 configured=configured,

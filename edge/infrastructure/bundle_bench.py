@@ -7,8 +7,9 @@ this process already: the old networks stay loaded until the new ones are commit
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from edge.infrastructure.counters_file import CountersFile
 from edge.infrastructure.model_files import ModelFiles, ModelStanding
 from edge.infrastructure.model_shelf import ModelShelf
 from edge.infrastructure.slots_keeper import SlotsKeeper
@@ -17,10 +18,12 @@ from edge.inspection.errors import InspectionError
 from edge.inspection.pipeline import InspectionPipeline
 from edge.model_bundles.bundle import Bundle
 from edge.model_bundles.errors import BundleAbsentError, BundleError
+from edge.model_bundles.release_counters import BY_NAME, ReleaseCounters, reconciled
 from edge.model_bundles.trial import (
     ENDED,
     Failed,
     Happening,
+    Reached,
     Slots,
     Started,
     TrialState,
@@ -64,6 +67,7 @@ class BenchParts:
 
     files: ModelFiles
     keeper: SlotsKeeper
+    counters: CountersFile
     shelf: ModelShelf
     load: Callable[[Bundle, bool], LoadedBundle]
     configured: Bundle
@@ -80,6 +84,7 @@ class BundleBench:
         self._slots = Slots(current=parts.configured.digest)
         self._loaded: dict[str, LoadedBundle] = {}
         self._last: ModelStanding | None = None
+        self._counters = ReleaseCounters()
         self._open()
 
     # Who judges
@@ -142,6 +147,31 @@ class BundleBench:
                 )
             return self._slots
 
+    def verify(self, bundle: Bundle, allowed_rollbacks: tuple[str, ...]) -> Slots:
+        """Note that the candidate's signatures and files are sound, unless it is too old.
+
+        Its number is on the disk before anything else follows from it.
+
+        Raises:
+            OSError: the number cannot be written; nothing has happened.
+        """
+        with self._lock:
+            step = Reached(
+                state=TrialState.VERIFIED,
+                release_counter=bundle.terms.release_counter,
+                lowest_counter=self._counters.lowest(bundle.name),
+                allowed_rollbacks=allowed_rollbacks,
+            )
+            fresh = after(self._slots, step, self._parts.clock.now())
+            if fresh.trial is not None and fresh.trial.state is TrialState.VERIFIED:
+                self._count(self._counters.verified(bundle.name, step.release_counter))
+            return self.tell(step)
+
+    def _count(self, counters: ReleaseCounters) -> None:
+        if counters != self._counters:
+            self._parts.counters.keep(counters)
+            self._counters = counters
+
     def add(self, bundle: Bundle) -> None:
         """Load a candidate's sessions; until it is told to, it judges nothing.
 
@@ -162,6 +192,7 @@ class BundleBench:
             self._loaded[slots.deciding] = self._parts.load(
                 self._parts.shelf.find(slots.deciding), False
             )
+        self._count(self._counters.known_as(slots.station_id))
         self._parts.keeper.keep(slots, must=must)
         self._slots = slots
         if not same:
@@ -176,7 +207,7 @@ class BundleBench:
     def _open(self) -> None:
         """Go on from what is written down, whatever ended the process before."""
         kept, self.trouble = self._parts.keeper.load()
-        slots = kept or self._slots
+        slots = self._with_counters(kept)
         for digest in dict.fromkeys((slots.current, slots.previous, self._parts.configured.digest)):
             if digest and self._load_first(digest):
                 if digest != slots.current:
@@ -196,6 +227,35 @@ class BundleBench:
             self._parts.keeper.keep(slots, must=False)
         self._open_trial()
         self.say()
+
+    def _with_counters(self, kept: Slots | None) -> Slots:
+        """Return the record with what is known of releases, by name where that is kept."""
+        known = self._parts.counters.load()
+        here = self._numbers_here(kept or self._slots)
+        counters = reconciled(known, kept, here)
+        slots = kept or replace(self._slots, station_id=counters.station_id)
+        slots = replace(slots, release_counter=max(slots.release_counter, counters.highest))
+        try:
+            self._count(counters)
+        except OSError as error:
+            # They hold all the same; the record does not say yet that they are kept.
+            _LOG.error("counters not written", extra={"reason": str(error)})
+            self._counters = counters
+            return slots
+        return replace(slots, quarantined=tuple(sorted({*slots.quarantined, BY_NAME})))
+
+    def _numbers_here(self, slots: Slots) -> dict[str, int]:
+        """Return the number of each bundle that the record names and that lies here whole."""
+        tried = slots.trial.digest if slots.trial is not None else ""
+        numbers: dict[str, int] = {}
+        for digest in {slots.current, slots.previous, tried} - {""}:
+            try:
+                bundle = self._parts.shelf.find(digest)
+            except (BundleError, OSError):
+                continue
+            counter = bundle.terms.release_counter
+            numbers[bundle.name] = max(counter, numbers.get(bundle.name, 0))
+        return numbers
 
     def _load_first(self, digest: str) -> bool:
         try:

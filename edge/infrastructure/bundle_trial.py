@@ -134,13 +134,7 @@ class BundleTrial:
         elif note.state == "READY":
             bundle = self._shelf.find(trial.digest)
             old = self._bench.old().bundle.terms.allow_rollback_to
-            self._bench.tell(
-                Reached(
-                    state=TrialState.VERIFIED,
-                    release_counter=bundle.terms.release_counter,
-                    allowed_rollbacks=(*old, BASE_MANIFEST_SHA256),
-                )
-            )
+            self._bench.verify(bundle, (*old, BASE_MANIFEST_SHA256))
 
     def _try_out(self, trial: Trial) -> None:
         """Try it in a child, then take what was tried, and nothing else, into this process."""

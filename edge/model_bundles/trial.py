@@ -114,9 +114,9 @@ class Trial:
 class Slots:
     """The bundles of a station: the one that decides, the one before, and a candidate.
 
-    ``release_counter`` is the highest that was ever verified here; a lower one is refused, whatever
-    is asked, unless the signed manifest of the newer bundle allows it by name. Both it and
-    generations were counted as ``station_id``.
+    ``release_counter`` is the highest that was ever verified here, whatever the bundle's name; a
+    lower one than that of its name is refused, whatever is asked, unless the signed manifest of the
+    newer bundle allows it by name. Both it and generations were counted as ``station_id``.
     """
 
     current: str
@@ -167,10 +167,15 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """A preparing step is done: DOWNLOADING, VERIFIED, STAGED, SELF_TEST or SHADOW begins."""
+    """A preparing step is done: DOWNLOADING, VERIFIED, STAGED, SELF_TEST or SHADOW begins.
+
+    ``lowest_counter`` is the lowest ``release_counter`` that a bundle of this name may have; where
+    nobody says so, the highest of all names.
+    """
 
     state: TrialState
     release_counter: int = 0
+    lowest_counter: int | None = None
     allowed_rollbacks: tuple[str, ...] = ()
 
 
@@ -332,7 +337,10 @@ def _reached(slots: Slots, trial: Trial, step: Reached, now: datetime) -> Slots:
             state, trial = TrialState.TRIAL, replace(trial, restarts=0)
         return replace(slots, trial=replace(trial, state=state, tally=Tally(since=now)))
     allowed = trial.digest in step.allowed_rollbacks
-    if step.release_counter < slots.release_counter and not allowed:
+    lowest = step.lowest_counter
+    if lowest is None:
+        lowest = slots.release_counter
+    if step.release_counter < lowest and not allowed:
         return _failed(slots, trial, "RELEASE_OLDER")
     return replace(
         slots,

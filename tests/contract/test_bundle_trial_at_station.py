@@ -22,6 +22,7 @@ from edge.inspection.standard import DefectStandard, InspectionStandard
 from edge.inspection.style_bank import StyleBank
 from edge.inspection.teaching import Lesson
 from edge.model_bundles.errors import SelfTestError
+from edge.model_bundles.release_counters import BY_NAME
 from edge.settings import EdgeSettings
 from tests.fakes import broken_networks
 from tests.fakes.desk import Cloths
@@ -176,7 +177,7 @@ async def test_an_all_rejecting_bundle_that_skipped_the_shadow_is_taken_back(
     took = [one.took_ms for one in caplog.records if one.getMessage() == "rolled back"]
     assert len(took) == 1
     assert took[0] <= 2_000
-    assert stand.bench.slots.quarantined == (digest,)
+    assert set(stand.bench.slots.quarantined) == {digest, BY_NAME}
     stand.settle()
     assert not stand.files.has(digest)
     stand.wish(digest, 2)
@@ -245,7 +246,7 @@ async def test_another_wish_during_a_trial_goes_back_first(stand, bundle, tmp_pa
     stand.wish(BASE_DIGEST, 2, None, "")
     stand.settle()
     assert (stand.state, stand.deciding) == ("", BASE_DIGEST)
-    assert stand.bench.slots.quarantined == ()
+    assert stand.bench.slots.quarantined == (BY_NAME,)
     assert stand.files.standing().state == "COMMITTED"
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.infrastructure import slots_file
+from edge.infrastructure import counters_file, slots_file
 from edge.infrastructure.model_files import ModelFiles
 from tests.fakes.releases import digest_of
 from tests.fakes.trial_stand import RULES, TrialStand
@@ -37,7 +37,8 @@ def live(home: Path, bank: bytes, frame: np.ndarray, kill_at: tuple[int, str] | 
         if kill_at == (writes[0], "after"):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    slots_file.write_durably = deadly
+    # Numbers of releases are written on the way, and a kill there must cost nothing either.
+    slots_file.write_durably = counters_file.write_durably = deadly
     stand = TrialStand(home, bank)
     known = {path.name for path in stand.files.folder.iterdir() if path.is_dir()}
     garments = 0

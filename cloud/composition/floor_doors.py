@@ -19,6 +19,8 @@ def floor_doors() -> FloorDoors:
 
 async def _take(path: Path, organization: str) -> "ImportReport":
     from cloud.infrastructure.object_storage.picture_vault import ObjectPictureVault, open_store
+    from cloud.infrastructure.postgres.station_border import PostgresStationBorder
+    from cloud.infrastructure.system_time import SystemClock
     from cloud.interfaces.edge_intake.station_export import StationImport
     from cloud.stations.errors import ExportForeignError
 
@@ -33,7 +35,8 @@ async def _take(path: Path, organization: str) -> "ImportReport":
         vault = ObjectPictureVault(
             open_store(settings.object_store_location), settings.home / "uploads-by-hand"
         )
-        return await StationImport(core.bus, core.authority, vault).take(path, found)
+        border = PostgresStationBorder(core.pool, core.database_url, SystemClock())
+        return await StationImport(core.bus, core.authority, vault, border).take(path, found)
 
 
 def _rollover(step: str, early: bool) -> "RolloverView":

@@ -129,6 +129,8 @@ class EventUplink:
         call = open_stream(channel)
         try:
             await self._greet(call)
+            # Before any event, so that the cloud can date what it is sent.
+            await self._say_beat(call)
             async with asyncio.TaskGroup() as group:
                 for act in (self._receive, self._send, self._beat):
                     group.create_task(act(call))
@@ -328,8 +330,6 @@ class EventUplink:
         self._echo = ClockEcho(number=number, heard_mono_ns=self._clock.monotonic_ns())
 
     async def _beat(self, call: Call) -> None:
-        # The first goes before any event, so that the cloud can date what it is sent.
-        await self._say_beat(call)
         while True:
             await asyncio.sleep(self.timing.heartbeat_s)
             silent_s = self._now_s() - self._last_frame_s

@@ -20,6 +20,8 @@ from kyndof_wire.sync.v1.sync_pb2 import (
     GapRecord,
 )
 
+from edge.infrastructure.boot_clocks import BootClocks
+from edge.infrastructure.child_process import boot_id
 from edge.infrastructure.durable_files import sync_folder
 from edge.infrastructure.grpc_channel import Credentials
 from edge.infrastructure.identity_files import sign_with
@@ -106,6 +108,8 @@ def _write(file: _File, home: Path, held: Credentials, made: tuple[Clock, str]) 
             agent_version=agent_version,
         )
         header.made_at.FromDatetime(clock.now())
+        clocks = BootClocks(file=home / "boot_clocks.json", boot_id=boot_id())
+        header.clocks.extend([*clocks.past(), clocks.now(clock)])
         file.add(ExportFrame(header=header))
         for stream in STREAMS:
             _write_stream(file, outbox, stream)

@@ -32,6 +32,14 @@ class Stream:
 
 
 @dataclass
+class Beat:
+    """A heartbeat, and how many events had come before it."""
+
+    beat: sync_pb2.Heartbeat
+    events_before: int
+
+
+@dataclass
 class Ledger:
     """What the cloud has committed; outlives the server as a database does."""
 
@@ -40,6 +48,7 @@ class Ledger:
     duplicates: int = 0
     gaps: list = field(default_factory=list)
     hellos: list = field(default_factory=list)
+    beats: list = field(default_factory=list)
     media: dict = field(default_factory=dict)
     reports: list = field(default_factory=list)
     most_unacknowledged: int = 0
@@ -101,7 +110,10 @@ class EventSync(sync_pb2_grpc.EventSyncServiceServicer):
                 stream = self._ledger.stream(epoch, request.gap.stream)
                 stream.seq, stream.digest = request.gap.last_seq, 0
             elif kind == "heartbeat":
-                yield sync_pb2.StreamEventsResponse(heartbeat=sync_pb2.Heartbeat())
+                ledger = self._ledger
+                ledger.beats.append(Beat(request.heartbeat, len(ledger.all_events())))
+                number = len(ledger.beats)
+                yield sync_pb2.StreamEventsResponse(heartbeat=sync_pb2.Heartbeat(number=number))
                 for held in self._released():
                     yield held
 

@@ -5,15 +5,17 @@ import hashlib
 import json
 import struct
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copytree, ignore_patterns
 
 import cv2
 import numpy as np
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from kyndof_wire.export.v1.export_pb2 import ExportFrame
 from kyndof_wire.floor.v1.floor_pb2 import BadgeScanned, StationSnapshot
-from kyndof_wire.sync.v1.sync_pb2 import Event
+from kyndof_wire.sync.v1.sync_pb2 import ClockReport, Event
 from typer.testing import CliRunner, Result
 
 from cloud.composition.doors import terminal_doors
@@ -26,6 +28,7 @@ from cloud.stations.errors import (
     ExportForeignError,
     ExportInvalidError,
 )
+from edge.infrastructure.boot_clocks import BootClocks
 from edge.infrastructure.identity_files import IdentityFolder, sign_with
 from edge.infrastructure.sqlite_outbox import OutboxBounds, SqliteOutbox
 from edge.infrastructure.sqlite_outbox_schema import migrate_outbox
@@ -64,10 +67,9 @@ def incoming(
     )
 
 
-def badge(number: int, media: bytes = b"") -> IncomingEvent:
-    event = floor_event(
-        "badge_scanned", BadgeScanned(login="worker@demo.example", reader="hid"), pseq=number
-    )
+def badge(number: int, media: bytes = b"", **more: object) -> IncomingEvent:
+    scanned = BadgeScanned(login="worker@demo.example", reader="hid")
+    event = floor_event("badge_scanned", scanned, pseq=number, **more)
     return incoming(event, number, media=media)
 
 
@@ -87,8 +89,8 @@ class Floor:
         )
         self._number = 0
 
-    def make(self, count: int) -> None:
-        events = [badge(self._number + n + 1) for n in range(count)]
+    def make(self, count: int, **more: object) -> None:
+        events = [badge(self._number + n + 1, **more) for n in range(count)]
         self._number += count
         assert self.outbox.append(events).appended_count == count
 
@@ -117,7 +119,8 @@ class Floor:
         return target
 
     async def take(self, path: Path, organization_id: str = DEMO) -> object:
-        importing = StationImport(self.world.core.bus, self.world.authority, self.world.vault)
+        world = self.world
+        importing = StationImport(world.core.bus, world.authority, world.vault, world.border)
         return await importing.take(path, organization_id)
 
     async def seqs(self) -> list[int]:
@@ -125,6 +128,25 @@ class Floor:
             "SELECT seq FROM station_events WHERE stream = 'events' ORDER BY epoch, seq"
         )
         return [row["seq"] for row in rows]
+
+
+async def test_what_is_carried_by_hand_is_dated_by_what_its_boot_knew(
+    world: IntakeWorld, tmp_path: Path
+) -> None:
+    floor = Floor(world, tmp_path / "station")
+    await floor.station.enrol(days_ago=1)
+    fixed = Timestamp()
+    fixed.FromDatetime(datetime(2026, 5, 4, 12, tzinfo=UTC))
+    boot = b"m" * 16
+    report = ClockReport(
+        wall=fixed, mono_ns=7200 * 10**9, ntp_synced=True, est_error_ms=30, boot_id=boot
+    )
+    BootClocks(file=floor.home / "boot_clocks.json", boot_id=boot).note(report)
+    floor.make(1, boot_id=boot, mono_ns=3600 * 10**9)
+    await floor.take(floor.export())
+    (row,) = await world.rows("SELECT event_time, event_time_err_ms FROM station_event_times")
+    assert row["event_time"] == datetime(2026, 5, 4, 11, tzinfo=UTC)
+    assert row["event_time_err_ms"] == 30 + 1800
 
 
 async def test_what_was_imported_is_not_sent_again_and_later_events_follow(

@@ -1,13 +1,15 @@
 """What a station's frames say of its clocks."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 
 from kyndof_wire.sync.v1.sync_pb2 import ClockReport, Heartbeat, Hello
 
 from cloud.events.ports import Clock
 from cloud.stations.queries import ClockExchange, ClockWord
 
-MOST_PAST_BOOTS = 16
+#: As many as a station keeps, and the one that it is in.
+MOST_BOOTS = 17
 #: A station answers the last word that it heard; older ones are forgotten.
 MOST_UNANSWERED = 16
 
@@ -55,8 +57,13 @@ class ClockWords:
 
 def past_clocks(hello: Hello) -> list[ClockWord]:
     """Return what a station says of the clocks of earlier boots."""
-    past = hello.past_clocks[:MOST_PAST_BOOTS]
-    return [_word(report) for report in past if report.boot_id != hello.clock.boot_id]
+    words = words_of(hello.past_clocks)
+    return [word for word in words if word.boot_id != hello.clock.boot_id]
+
+
+def words_of(reports: Iterable[ClockReport]) -> list[ClockWord]:
+    """Return what reports of several boots say, as many as a station may keep."""
+    return [_word(report) for report in itertools.islice(reports, MOST_BOOTS)]
 
 
 def _word(report: ClockReport) -> ClockWord:

@@ -15,9 +15,15 @@ from ulid import ULID
 
 from cloud.commands.command import CommandContext, Source
 from cloud.interfaces.edge_intake.admission import cloud_context, station_context
+from cloud.interfaces.edge_intake.clock_words import words_of
 from cloud.interfaces.edge_intake.events_from_wire import record_command
 from cloud.interfaces.edge_intake.media import CONTENT_TYPES, LARGEST_BYTES
-from cloud.interfaces.edge_intake.ports import Bus, CertificateReader, PictureVault
+from cloud.interfaces.edge_intake.ports import (
+    Bus,
+    CertificateReader,
+    PictureVault,
+    StationDoor,
+)
 from cloud.stations.commands import (
     OpenStationStream,
     RecordStationGap,
@@ -64,10 +70,13 @@ class ImportReport:
 class StationImport:
     """Reads a file twice: the first time to believe it, the second time to take it in."""
 
-    def __init__(self, bus: Bus, certificates: CertificateReader, vault: PictureVault) -> None:
+    def __init__(
+        self, bus: Bus, certificates: CertificateReader, vault: PictureVault, door: StationDoor
+    ) -> None:
         self._bus = bus
         self._certificates = certificates
         self._vault = vault
+        self._door = door
 
     async def take(self, path: Path, organization_id: str) -> ImportReport:
         """Take a file in.
@@ -101,6 +110,8 @@ class StationImport:
             ),
             context,
         )
+        # Before the events: what is carried on is dated by it.
+        await self._door.note_words(station, words_of(header.clocks))
         report = ImportReport(
             station_id=facts.station_id, station_name=standing.station_name, epoch=opening.epoch
         )

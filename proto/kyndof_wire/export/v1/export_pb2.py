@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kyndof_wire.sync.v1 import sync_pb2 as kyndof__wire_dot_sync_dot_v1_dot_sync__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"kyndof_wire/export/v1/export.proto\x12\x15kyndof_wire.export.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekyndof_wire/sync/v1/sync.proto\"\x9a\x02\n\x0b\x45xportFrame\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32#.kyndof_wire.export.v1.ExportHeaderH\x00\x12\x30\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.EventBatchH\x00\x12-\n\x03gap\x18\x03 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.GapRecordH\x00\x12\x37\n\x07picture\x18\x04 \x01(\x0b\x32$.kyndof_wire.export.v1.ExportPictureH\x00\x12/\n\x03\x65nd\x18\x05 \x01(\x0b\x32 .kyndof_wire.export.v1.ExportEndH\x00\x42\t\n\x07payload\"\x8d\x01\n\x0c\x45xportHeader\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x11\n\toutbox_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\r\x12+\n\x07made_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ragent_version\x18\x05 \x01(\t\"\x7f\n\rExportPicture\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x14\n\x0coffset_bytes\x18\x05 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\"O\n\tExportEnd\x12\r\n\x05\x63hain\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x04\x12\x10\n\x08pictures\x18\x04 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"kyndof_wire/export/v1/export.proto\x12\x15kyndof_wire.export.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekyndof_wire/sync/v1/sync.proto\"\x9a\x02\n\x0b\x45xportFrame\x12\x35\n\x06header\x18\x01 \x01(\x0b\x32#.kyndof_wire.export.v1.ExportHeaderH\x00\x12\x30\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x1f.kyndof_wire.sync.v1.EventBatchH\x00\x12-\n\x03gap\x18\x03 \x01(\x0b\x32\x1e.kyndof_wire.sync.v1.GapRecordH\x00\x12\x37\n\x07picture\x18\x04 \x01(\x0b\x32$.kyndof_wire.export.v1.ExportPictureH\x00\x12/\n\x03\x65nd\x18\x05 \x01(\x0b\x32 .kyndof_wire.export.v1.ExportEndH\x00\x42\t\n\x07payload\"\xbf\x01\n\x0c\x45xportHeader\x12\x17\n\x0f\x63\x65rtificate_pem\x18\x01 \x01(\x0c\x12\x11\n\toutbox_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\r\x12+\n\x07made_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\ragent_version\x18\x05 \x01(\t\x12\x30\n\x06\x63locks\x18\x06 \x03(\x0b\x32 .kyndof_wire.sync.v1.ClockReport\"\x7f\n\rExportPicture\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x04\x12\x14\n\x0coffset_bytes\x18\x05 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x06 \x01(\x0c\"O\n\tExportEnd\x12\r\n\x05\x63hain\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0e\n\x06\x65vents\x18\x03 \x01(\x04\x12\x10\n\x08pictures\x18\x04 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,9 +36,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPORTFRAME']._serialized_start=127
   _globals['_EXPORTFRAME']._serialized_end=409
   _globals['_EXPORTHEADER']._serialized_start=412
-  _globals['_EXPORTHEADER']._serialized_end=553
-  _globals['_EXPORTPICTURE']._serialized_start=555
-  _globals['_EXPORTPICTURE']._serialized_end=682
-  _globals['_EXPORTEND']._serialized_start=684
-  _globals['_EXPORTEND']._serialized_end=763
+  _globals['_EXPORTHEADER']._serialized_end=603
+  _globals['_EXPORTPICTURE']._serialized_start=605
+  _globals['_EXPORTPICTURE']._serialized_end=732
+  _globals['_EXPORTEND']._serialized_start=734
+  _globals['_EXPORTEND']._serialized_end=813
 # @@protoc_insertion_point(module_scope)

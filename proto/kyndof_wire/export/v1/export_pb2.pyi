@@ -7,9 +7,11 @@ A file begins with the eight bytes KYEXPT1 and a line feed. Then come frames, ea
 length in four bytes, big-endian: a header, batches and gaps, pictures in parts, and the end.
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from kyndof_wire.sync.v1 import sync_pb2 as _sync_pb2
 import builtins as _builtins
 import sys
@@ -83,6 +85,7 @@ class ExportHeader(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     MADE_AT_FIELD_NUMBER: _builtins.int
     AGENT_VERSION_FIELD_NUMBER: _builtins.int
+    CLOCKS_FIELD_NUMBER: _builtins.int
     certificate_pem: _builtins.bytes
     """The station's certificate, PEM; it may have ended, its key signs the file."""
     outbox_id: _builtins.str
@@ -95,6 +98,10 @@ class ExportHeader(_message.Message):
     def made_at(self) -> _timestamp_pb2.Timestamp:
         """When the file was made, by the station's clock."""
 
+    @_builtins.property
+    def clocks(self) -> _containers.RepeatedCompositeFieldContainer[_sync_pb2.ClockReport]:
+        """What this boot and earlier ones knew of the time."""
+
     def __init__(
         self,
         *,
@@ -103,10 +110,11 @@ class ExportHeader(_message.Message):
         epoch: _builtins.int = ...,
         made_at: _timestamp_pb2.Timestamp | None = ...,
         agent_version: _builtins.str = ...,
+        clocks: _abc.Iterable[_sync_pb2.ClockReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["made_at", b"made_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "certificate_pem", b"certificate_pem", "epoch", b"epoch", "made_at", b"made_at", "outbox_id", b"outbox_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "certificate_pem", b"certificate_pem", "clocks", b"clocks", "epoch", b"epoch", "made_at", b"made_at", "outbox_id", b"outbox_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ from math import isfinite
 
 NUMBER_BYTES = 4
 MOST_NUMBERS = 128
-"""A description holds so many numbers at most; the base bundle's has 48."""
+"""A description holds so many numbers at most; the base bundle's has 83, once 48."""
 MOST_FINDINGS = 10_000
 MOST_BUNDLES = 3
 MOST_OF_A_KIND = 200

@@ -90,7 +90,7 @@ def _taught(
     description: NDArray[np.float32], prototypes: Sequence[Prototypes]
 ) -> tuple[str, float]:
     """Name a flaw described by (D,) float32 as people do; unknown where nobody named its like."""
-    fitting = [one for one in prototypes if one.means.shape[1] == len(description)]
+    fitting = [one for one in prototypes if one.means.shape[1] <= len(description)]
     answers = [one.name(description) for one in fitting]
     best = max(answers, key=lambda answer: answer.confidence_ratio, default=None)
     return (UNKNOWN, 0.0) if best is None else (best.kind, best.confidence_ratio)
@@ -100,8 +100,8 @@ def _description(
     features: NDArray[np.float32], own: NDArray[np.bool_], looked: Looked
 ) -> NDArray[np.float32]:
     """Describe the ``own`` (H, W) bool cells of ``features`` (H, W, C) float32."""
-    departures = (features[own] - looked.middle) @ looked.scale.whitening
-    return describe_flaw(departures.astype(np.float32))
+    departures = (features - looked.middle) @ looked.scale.whitening
+    return describe_flaw(departures.astype(np.float32), own)
 
 
 def _own(

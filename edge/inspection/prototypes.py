@@ -1,9 +1,9 @@
 """Names kinds of flaws from a few corrections each, without training the network again.
 
-A flaw is described by the mean of how its cells depart from their style, and the strongest of it.
-Each kind that somebody named becomes a mean of its examples; a new flaw is of the kind whose mean
-is nearest in units of the scatter within kinds (linear discriminant). One that is near to none is
-no kind at all: `unknown_anomaly`.
+A flaw is described by how its cells depart from their style, which way and how strongly, and by
+the shape that they make. Each kind that somebody named becomes a mean of its examples; a new flaw
+is of the kind whose mean is nearest in units of the scatter within kinds (linear discriminant). One
+that is near to none is no kind at all: `unknown_anomaly`.
 """
 
 import struct
@@ -21,21 +21,52 @@ UNKNOWN = "unknown_anomaly"
 """What a flaw is called that is like no kind."""
 _MAGIC, _VERSION = b"KYPT", 2
 _HEADER = struct.Struct("<4sHHHfI")
-_SHRINKAGE, _FLOOR = 0.9, 1e-4
+_LEAST_SHRINKAGE, _FLOOR = 0.1, 1e-4
 _FAR_SCORE = 0.9
 _LARGEST_BYTES = 1 << 20
+_CELL_SPREAD = 12.0
+"""A cell spreads over a twelfth of its squared side."""
 
 
-def describe_flaw(departures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Describe a flaw by its cells' whitened ``departures`` (N, C) float32, as (2 C,) float32.
+def describe_flaw(departures: NDArray[np.float32], own: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Describe a flaw by the whitened ``departures`` (H, W, C) float32 of its ``own`` (H, W) cells.
 
-    Only directions count: how strong a flaw shows depends on light and cloth, not on its kind.
+    Returns (3 C + 11,) float32: the direction of their mean, of the strongest and of their size in
+    each of the C numbers, for how strong a flaw shows depends on light and cloth; its shape; and a
+    number that is always 1, by which a prototype can be set farther off than it lies.
+    Descriptions of earlier stations are the first 2 C of these.
     """
-    squashed = np.sign(departures) * np.log1p(np.abs(departures))
-    strongest = squashed[np.argmax((departures**2).sum(axis=1))]
-    parts = (squashed.mean(axis=0), strongest)
+    cells = departures[own]
+    squashed = np.sign(cells) * np.log1p(np.abs(cells))
+    strongest = squashed[np.argmax((cells**2).sum(axis=1))]
+    parts = (squashed.mean(axis=0), strongest, np.sqrt((squashed**2).mean(axis=0)))
     units = [part / max(float(np.linalg.norm(part)), 1e-6) for part in parts]
-    return np.concatenate(units).astype(np.float32)
+    return np.concatenate([*units, _shape(cells, own), [1.0]]).astype(np.float32)
+
+
+def _shape(cells: NDArray[np.float32], own: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Size, shape, course and strength (10,) of the ``own`` (H, W) cells that depart (N, C)."""
+    places = np.argwhere(own)
+    around = places - places.mean(axis=0)
+    spreads, axes = np.linalg.eigh(around.T @ around / len(places) + np.eye(2) / _CELL_SPREAD)
+    long = 1 - np.sqrt(spreads[0] / spreads[1])
+    angle = np.arctan2(axes[0, 1], axes[1, 1])
+    high, wide = np.ptp(places, axis=0) + 1
+    sizes = np.sqrt((cells.astype(np.float64) ** 2).mean(axis=1))
+    return np.array(
+        [
+            np.log(len(places)) / 3,
+            long,
+            long * np.cos(2 * angle),
+            long * np.sin(2 * angle),
+            len(places) / (high * wide),
+            np.log(4 * np.sqrt(spreads[1])) / 2,
+            np.log(4 * np.sqrt(spreads[0])) / 2,
+            np.log1p(sizes.max()) / 2,
+            np.log1p(sizes.mean()) / 2,
+            np.log1p(sizes.std()) / 2,
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +96,10 @@ class Prototypes:
     bundle_digest: str = ""
 
     def name(self, description: NDArray[np.float32]) -> Naming:
-        """Name a flaw described by (D,) float32."""
+        """Name a flaw described by (D,) float32; numbers that it does not know are left aside."""
         if not self.kinds:
             return Naming(kind=UNKNOWN, distance_score=float("inf"), confidence_ratio=0.0)
-        away = (description - self.means) @ self.whitening
+        away = (description[: self.means.shape[1]] - self.means) @ self.whitening
         distances = np.sqrt(np.mean(away * away, axis=1))
         nearest = int(distances.argmin())
         distance = float(distances[nearest])
@@ -134,9 +165,15 @@ def learn_prototypes(
 ) -> Prototypes:
     """Learn kinds from corrected flaws, each described by (D,) float32; takes milliseconds.
 
-    Kinds with fewer than three examples wait for more and are left out.
+    Kinds with fewer than three examples wait for more and are left out. Descriptions begin alike,
+    so beside some of an earlier station only the numbers count that all have.
     """
-    known = {k: np.stack(v) for k, v in sorted(examples.items()) if len(v) >= FEWEST_EXAMPLES}
+    common = min((len(one) for own in examples.values() for one in own), default=0)
+    known = {
+        kind: np.stack([one[:common] for one in own])
+        for kind, own in sorted(examples.items())
+        if len(own) >= FEWEST_EXAMPLES
+    }
     if not known:
         nothing = np.zeros((0, 0), dtype=np.float32)
         return Prototypes(
@@ -151,10 +188,9 @@ def learn_prototypes(
         [values - mean for values, mean in zip(known.values(), means, strict=True)]
     ).astype(np.float64)
     covariance = within.T @ within / max(1, len(within) - len(known))
-    spread = float(np.trace(covariance)) / len(covariance)
-    covariance = (1 - _SHRINKAGE) * covariance + (_SHRINKAGE * spread + _FLOOR) * np.eye(
-        len(covariance)
-    )
+    width, spread = len(covariance), float(np.trace(covariance)) / len(covariance)
+    shrinkage = max(_LEAST_SHRINKAGE, width / (width + 2 * len(within)))
+    covariance = (1 - shrinkage) * covariance + (shrinkage * spread + _FLOOR) * np.eye(width)
     sizes, axes = np.linalg.eigh(covariance)
     return Prototypes(
         kinds=tuple(known),

@@ -40,7 +40,7 @@ async def test_a_naming_is_written_down_before_it_counts_and_can_be_taken_back(
     assert (named.type, named.kind, named.finding_index) == ("flaw_named", OURS, 0)
     assert named.inspection_id == inspection.inspection_id
     assert named.bundle_digest == world.inspector.bundle_digest
-    assert len(np.frombuffer(named.description, "<f4")) == 48
+    assert len(np.frombuffer(named.description, "<f4")) == 83
     assert journal.commits[-1][1].worker == "lead@demo.example"
     await world.desk.act("unname-finding", {"index": "0"})
     taken = journal.facts[-1]

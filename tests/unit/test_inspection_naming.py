@@ -90,8 +90,10 @@ def test_a_bundle_that_knows_no_kinds_names_none_and_is_not_asked() -> None:
 def test_what_people_taught_goes_before_what_the_network_learned() -> None:
     looked = looked_at({(5, 5): BRIGHT, (20, 30): 40})
     generator = np.random.default_rng(1)
+    own = np.ones((1, 1), dtype=bool)
     examples = [
-        describe_flaw(generator.normal(100, 1, (4, CHANNELS)).astype(np.float32)) for _ in range(6)
+        describe_flaw(generator.normal(100, 1, (1, 1, CHANNELS)).astype(np.float32), own)
+        for _ in range(6)
     ]
     taught = learn_prototypes({"glitter": examples}, "d")
     detector = BrightnessDetector()

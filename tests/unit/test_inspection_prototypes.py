@@ -1,6 +1,7 @@
 """Kinds of flaws are learned from a few corrections; what is like none of them stays unknown."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ def flaws(seed: int, direction: np.ndarray, count: int) -> list[np.ndarray]:
     for _ in range(count):
         strength = generator.uniform(4, 9)
         cells = strength * direction + generator.normal(0, 1, (generator.integers(3, 12), CHANNELS))
-        found.append(describe_flaw(cells.astype(np.float32)))
+        own = np.arange(16).reshape(4, 4) < len(cells)
+        departures = np.zeros((4, 4, CHANNELS), np.float32)
+        departures[own] = cells
+        found.append(describe_flaw(departures, own))
     return found
 
 
@@ -74,3 +78,43 @@ def test_damaged_prototypes_are_refused(damage: str) -> None:
         data[14:18] = zlib.crc32(bytes(data[18:])).to_bytes(4, "little")
     with pytest.raises(PrototypesCorruptError):
         Prototypes.from_bytes(bytes(data))
+
+
+def test_what_an_earlier_station_described_still_counts_and_still_names() -> None:
+    hole, stain, _, _ = directions()
+    earlier = {"hole": [one[:48] for one in flaws(1, hole, 30)], "stain": flaws(2, stain, 30)}
+    prototypes = learn_prototypes(earlier)
+    assert prototypes.means.shape == (2, 48)
+    for one in flaws(11, hole, 20):
+        assert prototypes.name(one) == prototypes.name(one[:48])
+    named = [prototypes.name(one).kind for one in flaws(11, hole, 50)]
+    assert named.count("hole") >= 10
+    assert named.count("stain") <= 2
+
+
+def test_a_line_and_a_spot_of_the_same_cells_are_told_apart() -> None:
+    generator = np.random.default_rng(5)
+    line, spot = np.zeros((2, 12, 12), np.bool_)
+    line[5, 1:10] = spot[4:7, 4:7] = True
+
+    def drawn(own: np.ndarray, count: int) -> list[np.ndarray]:
+        found = []
+        for _ in range(count):
+            cells = 6 * directions()[0] + generator.normal(0, 1, (12, 12, CHANNELS))
+            found.append(describe_flaw(cells.astype(np.float32), own))
+        return found
+
+    learned = learn_prototypes({"line": drawn(line, 20), "spot": drawn(spot, 20)})
+    for kind, own in (("line", line), ("spot", spot)):
+        named = [replace(learned, far_score=9.0).name(one).kind for one in drawn(own, 20)]
+        assert named == [kind] * 20
+
+
+@pytest.mark.parametrize("cells", [1, 5])
+def test_a_description_is_all_numbers_however_small_the_flaw(cells: int) -> None:
+    own = np.zeros((6, 6), np.bool_)
+    own[3, :cells] = True
+    described = describe_flaw(np.zeros((6, 6, CHANNELS), np.float32), own)
+    assert described.shape == (3 * CHANNELS + 11,)
+    assert described[-1] == 1
+    assert np.isfinite(described).all()

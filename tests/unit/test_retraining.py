@@ -123,10 +123,23 @@ def test_a_kind_that_people_named_is_a_prototype(once: tuple[Path, Retrained]) -
     assert set(once[1].prototypes.kinds) - {UNNAMED} == {"moth_hole"}
     told = corrections().part(np.flatnonzero(corrections().words == "moth_hole"))
     named = [
-        once[1].prototypes.name(describe_flaw(departures[mask].astype(np.float32))).kind
+        once[1].prototypes.name(describe_flaw(departures.astype(np.float32), mask)).kind
         for departures, mask in zip(told.departures, told.masks, strict=True)
     ]
     assert named.count("moth_hole") > 0.3 * len(named)
+
+
+def test_a_kind_that_people_named_takes_few_flaws_of_others(
+    once: tuple[Path, Retrained],
+) -> None:
+    memory = remembered(PLAN, once[0], lambda done: None)
+    flaws = memory.replay.part(np.flatnonzero(memory.replay.masks.any(axis=(1, 2))))
+    named = [
+        once[1].prototypes.name(describe_flaw(departures.astype(np.float32), mask)).kind
+        for departures, mask in zip(flaws.departures, flaws.masks, strict=True)
+    ]
+    assert len(named) >= 10
+    assert named.count("moth_hole") <= 0.2 * len(named)
 
 
 def test_a_kind_that_the_network_knows_is_left_to_it(once: tuple[Path, Retrained]) -> None:

@@ -194,8 +194,8 @@ def names_of(judges: Judges, tiles: Scored) -> NDArray[np.str_]:
         names[rows] = _best(head, tiles, rows)
     taught = judges.prototypes
     for row in flaws if taught is not None and taught.kinds else ():
-        cells = tiles.departures[row][tiles.masks[row]].astype(np.float32)
-        name = taught.name(describe_flaw(cells)).kind if taught else UNKNOWN
+        flaw = describe_flaw(tiles.departures[row].astype(np.float32), tiles.masks[row])
+        name = taught.name(flaw).kind if taught else UNKNOWN
         names[row] = names[row] if name == UNKNOWN else name
     return names
 

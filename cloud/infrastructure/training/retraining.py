@@ -9,7 +9,7 @@ pictures by which the candidate is weighed.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,6 +44,8 @@ from edge.inspection.prototypes import (
 KEPT_OUT_RATIO = 0.25
 _BATCH, _DECAY = 10, 1e-3
 _REACHED_RATIO = 0.95
+_TAKEN_RATIO = 0.05
+"""Share of the flaws of other kinds that a new kind may take."""
 _OLD_SEED = 1000
 """The old set is drawn by a seed of its own: no head was fitted on it, nothing chosen by it."""
 _HALF_LIFE_COUNT, _LEAST_WEIGHT_RATIO = 150, 0.1
@@ -248,18 +250,68 @@ def named_kinds(learned: Corrections, replay: StyleSet, known: tuple[str, ...]) 
         learned.words, learned.departures, learned.masks, strict=True
     ):
         if word not in {"", UNNAMED}:
-            said[str(word)].append(describe_flaw(departures[mask].astype(np.float32)))
+            said[str(word)].append(describe_flaw(departures.astype(np.float32), mask))
     new = {word for word, own in said.items() if word not in known and len(own) >= FEWEST_EXAMPLES}
     if not new:
         return learn_prototypes({})
     for place in np.flatnonzero((replay.kinds >= 0) & replay.masks.any(axis=(1, 2))):
         if (name := NAMES[replay.kinds[place]]) not in new:
-            cells = replay.departures[place][replay.masks[place]].astype(np.float32)
-            said[name].append(describe_flaw(cells))
+            flaw = replay.departures[place].astype(np.float32)
+            said[name].append(describe_flaw(flaw, replay.masks[place]))
     learnt = learn_prototypes(said)
-    far = [_reach(np.stack(said[word]), learnt.whitening) for word in sorted(new)]
+    means, added = _set_off(learnt, said, new)
+    far = [
+        float(np.hypot(_reach(np.stack(said[word]), learnt.whitening), np.sqrt(added[word])))
+        for word in sorted(new)
+    ]
     kinds = tuple(kind if kind in new else UNNAMED for kind in learnt.kinds)
-    return replace(learnt, kinds=kinds, far_score=max(far))
+    return replace(learnt, kinds=kinds, means=means, far_score=max(far))
+
+
+def _set_off(
+    learnt: Prototypes, said: Mapping[str, Sequence[NDArray[np.float32]]], new: Collection[str]
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """Set means (K, D) so far off that each new kind takes few of the examples of others.
+
+    Few examples on three styles say less about a kind than many on others, so the nearest mean
+    alone gives new kinds too little or too much. Also returns what the set-off adds to the squared
+    distance from each new kind.
+    """
+    added = dict.fromkeys(new, 0.0)
+    for word, gains in _gains(said, new).items():
+        added[word] = float(np.quantile(gains, 1 - _TAKEN_RATIO))
+    level = max(0.0, -min(added.values()))
+    added = {word: value + level for word, value in added.items()}
+    wanted = np.array([added.get(kind, level) for kind in learnt.kinds])
+    means = learnt.means.copy()
+    width, unit = len(learnt.whitening), float(learnt.whitening[-1, -1])
+    means[:, -1] += np.sqrt(wanted * width) / unit
+    return means.astype(np.float32), added
+
+
+def _gains(
+    said: Mapping[str, Sequence[NDArray[np.float32]]], new: Collection[str]
+) -> dict[str, NDArray[np.float32]]:
+    """By how much (N,) each example of other kinds is nearer to a new kind than to all others.
+
+    In squared distances, by prototypes of the other half of the examples: those learned from
+    flatter themselves.
+    """
+    found: defaultdict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    for half in (0, 1):
+        learnt = learn_prototypes(
+            {word: own if word in new else own[half::2] for word, own in said.items()}
+        )
+        asked = [one for word, own in said.items() if word not in new for one in own[1 - half :: 2]]
+        named = np.isin(learnt.kinds, sorted(new))
+        if not asked or named.all():
+            continue
+        away = (np.stack(asked)[:, None] - learnt.means) @ learnt.whitening
+        squares = (away * away).mean(axis=2)
+        for word in new:
+            own = squares[:, learnt.kinds.index(word)]
+            found[word].append(squares[:, ~named].min(axis=1) - own)
+    return {word: np.concatenate(gains) for word, gains in found.items()}
 
 
 def _reach(examples: NDArray[np.float32], whitening: NDArray[np.float32]) -> float:

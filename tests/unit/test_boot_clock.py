@@ -125,6 +125,16 @@ def test_the_true_moment_lies_within_the_error_however_unlike_the_ways() -> None
         assert abs(at - made) <= timedelta(microseconds=error_us)
 
 
+def test_what_a_clock_drifts_between_hearing_and_answering_is_in_the_error() -> None:
+    machine, at = Machine(drift_ratio=DRIFT_RATIO * 0.999), BOOTED + timedelta(minutes=10)
+    estimate = known(machine.trip(at, 0.0, 5.0, 0.5))
+    said = at + timedelta(seconds=5)
+    told, error_us = event_time([estimate], machine.mono_ns(said)) or (EPOCH, 0)
+    assert abs(told - said) <= timedelta(microseconds=error_us)
+    # Half of the way alone would claim 1.25 ms too little.
+    assert abs(told - said) > timedelta(milliseconds=251)
+
+
 def test_the_error_is_half_of_the_way_and_no_kinder() -> None:
     """All of the delay on one side puts the estimate off by all of its error."""
     machine, at = Machine(), BOOTED + timedelta(minutes=10)

@@ -114,7 +114,9 @@ class Told(OwnJudge):
         return departures[..., 0]
 
 
-def pasted(generator: np.random.Generator, flawed: bool, *, distance_tells: bool) -> Sample:
+def pasted(
+    generator: np.random.Generator, flawed: bool, *, distance_tells: bool, piece: int
+) -> Sample:
     """A sample that the judge tells half of, and the distance all of or nothing but noise."""
     flaw = np.zeros((6, 6), dtype=bool)
     flaw[2, 2:4] = flawed
@@ -127,20 +129,33 @@ def pasted(generator: np.random.Generator, flawed: bool, *, distance_tells: bool
         # As the border of a tile does: far from the middle, and good.
         distances[0, :4] += generator.uniform(0, 60)
     return Sample(
-        detail=np.zeros((3, 48, 48), dtype=np.float16),
+        detail=np.zeros((48, 48, 3), dtype=np.float16),
         departures=departures,
         distances=distances,
         logits=np.zeros((6, 6), dtype=np.float32),
         flaw=flaw,
         counted=np.ones((6, 6), dtype=bool),
+        piece=piece,
     )
 
 
 @pytest.mark.parametrize("distance_tells", [True, False])
 def test_the_distance_counts_unless_it_hides_pasted_flaws(distance_tells: bool) -> None:
     generator = np.random.default_rng(5)
-    samples = [pasted(generator, n % 2 == 0, distance_tells=distance_tells) for n in range(60)]
+    samples = [
+        pasted(generator, n % 2 == 0, distance_tells=distance_tells, piece=n // 2 % 5)
+        for n in range(60)
+    ]
     assert bank_share(Told(), samples, 1) == float(distance_tells)
+
+
+def test_the_distance_stays_where_only_one_of_the_pieces_speaks_against_it() -> None:
+    generator = np.random.default_rng(5)
+    samples = [
+        pasted(generator, n % 2 == 0, distance_tells=n // 2 % 5 > 0, piece=n // 2 % 5)
+        for n in range(100)
+    ]
+    assert bank_share(Told(), samples, 1) == 1.0
 
 
 @pytest.mark.parametrize("network", [b"no network", b""])

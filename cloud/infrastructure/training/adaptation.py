@@ -30,7 +30,7 @@ _MOST_TILES, _VARIANTS = 6, 2
 _BATCH, _RATE, _DECAY, _POSITIVE_WEIGHT = 8, 2e-3, 1e-3, 3.0
 _LARGE_CELLS, _TOP_CELLS, _TOP_WEIGHT = 60, 4, 0.5
 _FLAWED_RATIO, _SECOND_RATIO = 0.6, 0.3
-_TRIED_ALONE_AND_TOGETHER, _DRAWS, _SURE_RATIO = 96, 400, 0.975
+_TRIED_ALONE_AND_TOGETHER, _DRAWS, _SURE_RATIO = 192, 400, 0.975
 
 Told = Callable[[int, int], None]
 _Scores = NDArray[np.float64]
@@ -51,19 +51,23 @@ class AdaptationPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Ground:
-    """A good ``tile`` (H, W, 3) uint8, its ``cells`` (h, w) bool and its piece's mean (C,)."""
+    """A good ``tile`` (H, W, 3) uint8, its ``cells`` (h, w) bool and its piece's mean (C,).
+
+    ``piece`` says which of those given it is of.
+    """
 
     tile: NDArray[np.uint8]
     cells: NDArray[np.bool_]
     mean: NDArray[np.float32]
+    piece: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
-    """``detail`` (3, H, W) and ``departures`` (h, w, C) float16; (h, w) float32 and bool.
+    """``detail`` (H, W, 3) and ``departures`` (h, w, C) float16; (h, w) float32 and bool.
 
     ``distances`` are the bank's and ``logits`` the base's, ``flaw`` is where one was pasted,
-    ``counted`` where that is certain.
+    ``counted`` where that is certain; ``piece`` says which of those given it is of.
     """
 
     detail: NDArray[np.float16]
@@ -72,6 +76,7 @@ class Sample:
     logits: NDArray[np.float32]
     flaw: NDArray[np.bool_]
     counted: NDArray[np.bool_]
+    piece: int = 0
 
 
 def adapt(
@@ -114,7 +119,7 @@ def _adapted(
     kept_out = max(_FEWEST_KEPT_OUT, round(_KEPT_OUT_RATIO * len(pieces)))
     total = plan.sample_count + plan.step_count
     studied = [pieces[place] for place in order[kept_out:]]
-    grounds = [ground for piece in studied for ground in _grounds(piece, bank, detector, generator)]
+    grounds = _grounds(studied, bank, detector, generator)
     samples = []
     for count in range(plan.sample_count):
         samples.append(_sample(generator, grounds, bank, detector))
@@ -122,7 +127,7 @@ def _adapted(
     judge = _trained(samples, plan, lambda done: told(plan.sample_count + done, total))
     graph = own_judge_graph(judge).SerializeToString(deterministic=True)
     unseen = [pieces[place] for place in order[:kept_out]]
-    grounds = [ground for piece in unseen for ground in _grounds(piece, bank, detector, generator)]
+    grounds = _grounds(unseen, bank, detector, generator)
     tried = [_sample(generator, grounds, bank, detector) for _ in range(_TRIED_ALONE_AND_TOGETHER)]
     shared = replace(bank.scales[0], bank_share_ratio=bank_share(judge, tried, plan.seed))
     known = replace(bank, scales=(shared, *bank.scales[1:]))
@@ -134,8 +139,8 @@ def bank_share(judge: OwnJudge, samples: Sequence[Sample], seed: int) -> float:
 
     ``samples`` are of pieces that the judge was not trained on. Both answers are in units of their
     scatter on cells that are certainly good, and a sample's score is the mean of its highest. The
-    distance also knows flaws that were never pasted, so it needs 97.5 % of samples drawn anew to
-    speak against it.
+    distance also knows flaws that were never pasted, so it needs 97.5 % of draws to speak against
+    it. Whole pieces are drawn anew: samples of one piece err alike, and four pieces are few.
     """
     with torch.no_grad():
         logits = [judge(*_stacked([sample])[:3])[0].numpy() for sample in samples]
@@ -147,8 +152,12 @@ def bank_share(judge: OwnJudge, samples: Sequence[Sample], seed: int) -> float:
     alone = _tops(own, seen)
     together = _tops([a + b for a, b in zip(own, distances, strict=True)], seen)
     generator, harmed = np.random.default_rng([seed, 2]), 0
+    shown = np.array([sample.piece for sample in samples])
+    of_each = [np.flatnonzero(shown == piece) for piece in np.unique(shown)]
     for _ in range(_DRAWS):
-        drawn = generator.integers(len(samples), size=len(samples))
+        drawn = np.concatenate(
+            [of_each[int(piece)] for piece in generator.integers(len(of_each), size=len(of_each))]
+        )
         found = [_told_apart(tops[drawn], flawed[drawn]) for tops in (alone, together)]
         harmed += found[0] > found[1]
     return 0.0 if harmed >= _SURE_RATIO * _DRAWS else 1.0
@@ -179,10 +188,24 @@ def _in_units(
 
 
 def _grounds(
-    piece: Cloth, bank: StyleBank, detector: DefectDetector, generator: np.random.Generator
+    pieces: Sequence[Cloth],
+    bank: StyleBank,
+    detector: DefectDetector,
+    generator: np.random.Generator,
 ) -> list[_Ground]:
-    """Return some tiles of a piece, as they are and in another light."""
-    layer, found = piece.at(1), []
+    """Return some tiles of each piece, as they are and in another light."""
+    return [
+        _Ground(tile=tile, cells=cells, mean=mean, piece=place)
+        for place, piece in enumerate(pieces)
+        for tile, cells, mean in _lit(piece, bank, detector, generator)
+    ]
+
+
+def _lit(
+    piece: Cloth, bank: StyleBank, detector: DefectDetector, generator: np.random.Generator
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]]:
+    """Give tiles (H, W, 3), their cells (h, w) and the piece's mean (C,), in one light and more."""
+    layer = piece.at(1)
     chosen = windows(layer.cells)
     step = max(1, -(-len(chosen) // _MOST_TILES))
     seen = glimpses(layer, chosen[::step], detector)
@@ -194,11 +217,8 @@ def _grounds(
             for glimpse, tile in zip(seen, tiles, strict=True)
         ]
         mean = own_mean(np.concatenate(values), bank.scales[0].mean)
-        found += [
-            _Ground(tile=tile, cells=glimpse.cells, mean=mean)
-            for glimpse, tile in zip(seen, tiles, strict=True)
-        ]
-    return found
+        for glimpse, tile in zip(seen, tiles, strict=True):
+            yield tile, glimpse.cells, mean
 
 
 def _sample(
@@ -225,7 +245,7 @@ def _sample(
     distances, logits = detector.judge(features[None], ground.mean, scale.whitening)
     with torch.no_grad():
         pixels = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
-        detail = detail_of(pixels)[0].numpy().astype(np.float16)
+        detail = detail_of(pixels)[0].permute(1, 2, 0).numpy().astype(np.float16)
     spoiled = _joined(flaw)
     around = np.asarray(_joined(near) | (_grown(spoiled) & ~spoiled)) & ~spoiled
     return Sample(
@@ -235,6 +255,7 @@ def _sample(
         logits=logits[0],
         flaw=spoiled,
         counted=cells & ~around,
+        piece=ground.piece,
     )
 
 
@@ -283,6 +304,7 @@ def _trained(
     judge = OwnJudge()
     if plan.base is not None:
         judge.begin_with(plan.base)
+    judge.to(memory_format=torch.channels_last)
     order = sorted(range(len(samples)), key=lambda place: samples[place].flaw.shape)
     batches = [order[first : first + _BATCH] for first in range(0, len(order), _BATCH)]
     judge.settle(_stacked([samples[place] for place in batches[len(batches) // 2]])[0])
@@ -298,25 +320,24 @@ def _trained(
         schedule.step()
         told(step + 1)
     judge.eval()
-    return judge
+    return judge.to(memory_format=torch.contiguous_format)
 
 
 def _stacked(samples: Sequence[Sample]) -> tuple[torch.Tensor, ...]:
-    """Stack details, departures, logits, flaws and what counts, padded to one size by nothing."""
+    """Stack details, departures, logits, flaws and what counts, zeros beyond the smaller ones.
+
+    Details (N, 3, H, W) lie channels last, which convolutions of so few channels are quicker on.
+    """
     high, wide = (max(sample.flaw.shape[axis] for sample in samples) for axis in (0, 1))
     stacked = []
     for name in ("detail", "departures", "logits", "flaw", "counted"):
-        parts = []
-        for sample in samples:
-            values = np.asarray(getattr(sample, name), dtype=np.float32)
-            factor = CELL_PX if name == "detail" else 1
-            first = 1 if name == "detail" else 0
-            missing = [(0, 0)] * values.ndim
-            missing[first] = (0, high * factor - values.shape[first])
-            missing[first + 1] = (0, wide * factor - values.shape[first + 1])
-            parts.append(np.pad(values, missing))
-        stacked.append(torch.from_numpy(np.stack(parts)))
-    return tuple(stacked)
+        factor = CELL_PX if name == "detail" else 1
+        parts = [np.asarray(getattr(sample, name)) for sample in samples]
+        joined = np.zeros((len(parts), high * factor, wide * factor, *parts[0].shape[2:]), "f4")
+        for place, part in enumerate(parts):
+            joined[place, : part.shape[0], : part.shape[1]] = part
+        stacked.append(torch.from_numpy(joined))
+    return stacked[0].permute(0, 3, 1, 2), *stacked[1:]
 
 
 def _step(judge: OwnJudge, optimizer: torch.optim.Optimizer, samples: Sequence[Sample]) -> None:

@@ -134,6 +134,10 @@ class VirtualMachine:
         self._process.wait(30)
         if self._listener is not None:
             self._listener.join(10)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
         self._process = None
 
     def alive(self) -> bool:

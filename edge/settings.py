@@ -128,7 +128,7 @@ class EdgeSettings(BaseSettings):
     firmware_config: Path = Field(
         Path("firmware-config"), description="Folder of cameras, scanners, lights and boards."
     )
-    taken_back_file: Path | None = Field(
+    release_note: Path | None = Field(
         None,
         description="Where it is noted that a release of this program was taken back; none where"
         " nothing takes releases back.",

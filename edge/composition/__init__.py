@@ -316,7 +316,7 @@ async def compose_station(settings: EdgeSettings) -> "AsyncIterator[Loops]":
         scans = ScanQueue(station)
         scanner = ScannerDesk(parse_scanner(settings.scanner), scans.offer)
         around = Surroundings(
-            files=StationFiles(home, clock, settings.taken_back_file),
+            files=StationFiles(home, clock, settings.release_note),
             desk=desk,
             producer=producer,
             scanner_plugged=scanner.plugged,

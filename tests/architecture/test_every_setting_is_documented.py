@@ -25,6 +25,14 @@ def test_every_setting_has_a_description_and_a_default(kind: type[BaseModel]) ->
     kind()  # every field has a default: nothing must be set
 
 
+@pytest.mark.parametrize("kind", [CloudSettings, EdgeSettings])
+def test_no_name_of_a_setting_reads_as_a_file_with_a_secret(kind: type[BaseModel]) -> None:
+    """`KYNDOF_X_FILE` is read for the value of `KYNDOF_X`, so a path by that name is never seen."""
+    names = {s.name for s in settings_of(kind)}
+    files = {name for name in names if name.endswith("_FILE")}
+    assert not [name for name in files if name.removesuffix("_FILE") not in names]
+
+
 def test_the_table_of_settings_is_fresh() -> None:
     current = TARGET.read_text(encoding="utf-8")
     assert current == table(), "run: python -m tests.architecture.settings_table"

@@ -46,7 +46,8 @@ def examples_by_bundle(
 ) -> Mapping[str, Mapping[str, Sequence[bytes]]]:
     """Sort the newest words on findings by bundle and kind, for the bundles named by last.
 
-    Of one bundle only descriptions of the commonest length count: another length cannot be its.
+    Of one bundle only descriptions of the commonest length count, and longer ones, which begin
+    with the same numbers: a later station says more of a flaw, never something else.
     """
     of_bundle: defaultdict[str, list[Naming]] = defaultdict(list)
     for naming in sorted(namings, key=lambda one: one.named_at, reverse=True):
@@ -56,10 +57,10 @@ def examples_by_bundle(
 
 def _examples(newest_first: Sequence[Naming]) -> Mapping[str, Sequence[bytes]]:
     described = [one for one in newest_first if one.kind and is_description(one.description)]
-    lengths = Counter(len(one.description) for one in described)
+    commonest = Counter(len(one.description) for one in described).most_common(1)
     found: defaultdict[str, list[bytes]] = defaultdict(list)
     for one in described:
-        fits = len(one.description) == lengths.most_common(1)[0][0]
+        fits = len(one.description) >= commonest[0][0]
         if fits and len(found[one.kind]) < MOST_OF_A_KIND:
             found[one.kind].append(one.description)
     # In an order of their own: who named first must not change what is learned.

@@ -41,7 +41,7 @@ class KindLearner(Protocol):
     def learn(self, examples: Mapping[str, Sequence[bytes]], bundle_digest: str) -> bytes:
         """Return the file of prototypes of a bundle.
 
-        ``examples`` are descriptions by kind, little-endian float32, all of one length.
+        ``examples`` are descriptions by kind, little-endian float32, that begin alike.
         """
         ...
 

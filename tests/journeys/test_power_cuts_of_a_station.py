@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.requirement("BUF", "DEP"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
-_CUTS = 4
+_CUTS = 8
 _LONG_S = 1200
 _TELLER = "/opt/told/told.py"
 _UNIT = f"""[Unit]

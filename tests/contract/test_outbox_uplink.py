@@ -28,7 +28,7 @@ IDS = UlidFactory()
 class Site:
     """An outbox and its uplink to one cloud."""
 
-    def __init__(self, folder, cloud, retention_ms=86_400_000, **limits):
+    def __init__(self, folder, cloud, retention_ms=86_400_000, silence_s=60.0, **limits):
         self.path = folder / "outbox.db"
         self.cloud = cloud
         clock = SystemClock()
@@ -36,7 +36,7 @@ class Site:
         self.outbox = OutboxThread(
             lambda: SqliteOutbox(self.path, bounds, clock, IDS, migrate_outbox)
         )
-        timing = DeliveryTiming(heartbeat_s=0.1, silence_s=0.6, write_s=0.6)
+        timing = DeliveryTiming(heartbeat_s=0.1, silence_s=silence_s, write_s=silence_s)
         settings = UplinkSettings(
             limits=DeliveryLimits(**limits),
             timing=timing,
@@ -146,18 +146,19 @@ async def test_a_lost_acknowledgement_leads_to_no_second_copy(site) -> None:
     assert site.cloud.ledger.duplicates == 0, "the cloud's cursor says where to go on"
 
 
-async def test_a_cloud_that_falls_silent_is_left(site) -> None:
-    async with site.connected() as connection:
+async def test_a_cloud_that_falls_silent_is_left(tmp_path, cloud) -> None:
+    async with Site(tmp_path, cloud, silence_s=2.0) as site, site.connected() as connection:
         await site.make(5)
         await site.all_arrived()
-        site.cloud.mischief.silent = True
-        error = await asyncio.wait_for(connection, 5)
+        cloud.mischief.silent = True
+        error = await asyncio.wait_for(connection, 60)
     assert error.code == "LINK_SILENT"
 
 
-async def test_a_cloud_that_never_welcomes_is_left(site) -> None:
-    site.cloud.mischief.silent = True
-    error = await asyncio.wait_for(site.connect(), 5)
+async def test_a_cloud_that_never_welcomes_is_left(tmp_path, cloud) -> None:
+    cloud.mischief.silent = True
+    async with Site(tmp_path, cloud, silence_s=0.6) as site:
+        error = await asyncio.wait_for(site.connect(), 60)
     assert error.code == "LINK_SILENT"
 
 

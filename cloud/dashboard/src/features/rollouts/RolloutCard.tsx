@@ -1,9 +1,9 @@
 import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 import { useState, type CSSProperties } from "react";
 
 import { act } from "@/api/client";
-import { keys, rolloutQuery } from "@/api/queries";
+import { keys, meQuery, rolloutQuery } from "@/api/queries";
 import type { Rollout, RolloutStation } from "@/api/schema";
 import { useSpoken } from "@/app/language";
 import { usePeople } from "@/app/people";
@@ -27,6 +27,9 @@ const ACTIONS: Record<Act, { action: string; path: string; asks: boolean; varian
 function ActButton({ rollout, what, chosen, choose }: { rollout: Rollout; what: Act; chosen: Act | null; choose: (what: Act | null) => void }) {
   const { t } = useSpoken();
   const right = useRight(ACTIONS[what].action);
+  const { data: me } = useSuspenseQuery(meQuery);
+  // The cloud refuses whoever made or signed it: four eyes.
+  const own = what === "approve" && [rollout.created_by, rollout.signed_by].includes(me.person.login);
   const client = useQueryClient();
   const [reason, setReason] = useState("");
   const { path, asks, variant, color } = ACTIONS[what];
@@ -51,9 +54,10 @@ function ActButton({ rollout, what, chosen, choose }: { rollout: Rollout; what: 
   }
   return (
     <>
-      <Button variant={variant} {...(color ? { color } : {})} disabled={!right.allowed} title={right.reason || undefined} loading={send.isPending} onClick={() => { if (asks) choose(what); else send.mutate(); }}>
+      <Button variant={variant} {...(color ? { color } : {})} disabled={!right.allowed || own} title={right.reason || undefined} loading={send.isPending} onClick={() => { if (asks) choose(what); else send.mutate(); }}>
         {t(`rollouts.${what}`)}
       </Button>
+      {own ? <Text fz="sm" c="dimmed" role="note">{t("rollouts.new_text")}</Text> : null}
       {send.error ? <Refusal error={send.error} /> : null}
     </>
   );

@@ -225,7 +225,7 @@ async def measure(*, quick: bool) -> Report:
         async with NetworkProxy("127.0.0.1", made.site.settings.grpc.port) as network:
             network.faults.delay_s = HALF_TRIP_S
             far = await made.drain(count // 2, network.port)
-        backlog, tries = (40_000, 2) if quick else (1_000_000, 5)
+        backlog, tries = (200_000, 2) if quick else (1_000_000, 5)
         waits, silences, live_mb = await made.live(backlog, tries)
     rate = statistics.median(seen.rate for seen in ours)
     report = Report(name="uplink", seed=1)

@@ -32,8 +32,8 @@ from tests.benchmarks.rendered_styles import (
 
 STYLE_SEED = 9103
 """Styles and what they are taught from; each benchmark draws its tiles by a seed of its own."""
-OWN, INSTANT = "", "instant_"
-"""What begins the names of figures: of the own judge, and of the bank alone."""
+INSTANT, OWN = "", "own_"
+"""What begins the names of figures: of the bank alone, and of the own judge."""
 _QUICK_SAMPLES, _QUICK_STEPS = 40, 20
 _CODE = (adaptation, own_judge, pasted_flaws)
 

@@ -2,13 +2,13 @@
 
 Two of the nine families and three kinds were kept from the network (see ``left_out``), which is
 trained by the code of ``kyndof train base`` on fewer styles. Styles are drawn by another seed than
-those of training and taught as a station teaches them, from 24 good crops; each is then given a
-judge of its own from the same crops (``kyndof train adapt``), which the figures are of. Those that
-begin with ``instant_`` are of the bank alone, on the same tiles. ``--styles`` says how many are
-drawn of each trained family; twice as many are of each new one. Tiles of 256 px are
-scored by their highest cells in units of the taught threshold; intervals are 95 %, styles drawn
-anew. ``class_accuracy`` is over all known flaws of styles held out in training, by their cells;
-``named_right_ratio`` over what was found here, where unsure ones are called unknown.
+those of training and taught as a station teaches them, from 24 good crops. Figures that begin with
+``own_`` are of the same tiles by a judge of the style's own, from the same crops (``kyndof train
+adapt``). ``--styles`` says how many are drawn of each trained family; twice as many are of each new
+one. Tiles of 256 px are scored by their highest cells in units of the taught threshold; intervals
+are 95 %, styles drawn anew. ``class_accuracy`` is over all known flaws of styles held out in
+training, by their cells; ``named_right_ratio`` over what was found here, where unsure ones are
+called unknown.
 
 Flaws are drawn until a person can see them (``rendering.visibility``); ``visible_ratio`` is the
 share that could be. Figures that begin with ``any_`` are of flaws drawn without that, some of them
@@ -65,13 +65,13 @@ def main() -> int:
             for way, tile in shown(style, show, SEED, detector):
                 tiles[f"{way}{drawn}{group}"].append(tile)
         print(group, family, number, flush=True)
-    for way in (OWN, INSTANT):
+    for way in (INSTANT, OWN):
         for group in ("trained", "new"):
             name = f"{way}{group}"
             report.figures |= figures_of(tiles[name], name)
             name = f"{way}{ANY}{group}"
             report.figures |= outline_of(tiles[name], name)
-    whole = tiles[f"{OWN}trained"] + tiles[f"{OWN}new"]
+    whole = tiles[f"{INSTANT}trained"] + tiles[f"{INSTANT}new"]
     report.figures["class_accuracy"] = round(trained.named.accuracy_ratio, 3)
     report.figures["class_accuracy_95"] = list(
         wilson(

@@ -1,9 +1,9 @@
 """Kinds that the network never saw: found, located, and called unknown.
 
 The network and the styles are those of ``known_kinds``: three kinds and two families were kept from
-the network, and each style, taught from 24 good crops as a station teaches it, has a judge of its
-own from the same crops (``kyndof train adapt``), which the figures are of. Those that begin with
-``instant_`` are of the bank alone, on the same tiles. Located: the highest cell lies within 4 px of
+the network, and each style is taught from 24 good crops as a station teaches it. Figures that begin
+with ``own_`` are of the same tiles by a judge of the style's own (``kyndof train adapt``).
+Located: the highest cell lies within 4 px of
 the flaw's mask. Called unknown: of the flaws found at the taught threshold, those whose strongest
 finding carries no kind's name. Intervals are 95 %, styles drawn anew.
 
@@ -64,9 +64,9 @@ def main() -> int:
             for way, tile in shown(style, show, SEED, detector):
                 drawn[way + name].append(tile)
         print(family, number, flush=True)
-    tiles = drawn[OWN]
+    tiles = drawn[INSTANT]
     report = Report(name="unknown_kinds", seed=SEED)
-    for way in (OWN, INSTANT):
+    for way in (INSTANT, OWN):
         report.figures |= {way + key: value for key, value in figures_of(drawn[way]).items()}
         name = way + ANY
         report.figures[f"{name}auroc"] = round(auroc(drawn[name]), 3)

@@ -84,23 +84,20 @@ def _base(wish: BaseWish, told: Callable[[int], None]) -> BaseTrained:
         raise TrainRefusedError("train.no_torch", command=ADDS_TORCH)
     from cloud.infrastructure.training.base_card import card_of
     from cloud.infrastructure.training.base_training import BasePlan, train_base
-    from cloud.infrastructure.training.bundle_files import Heads, write_bundle
+    from cloud.infrastructure.training.bundle_files import write_bundle
 
     plan = BasePlan(
         seed=wish.seed,
         style_count=wish.style_count,
         step_count=wish.step_count,
         kind_step_count=wish.kind_step_count,
+        close_style_count=wish.close_style_count,
+        close_step_count=wish.close_step_count,
     )
     bundle = wish.out / "bundle"
     try:
         trained = train_base(plan, wish.out, lambda done, _: told(done), wish.workers)
-        heads = Heads(
-            where=trained.where,
-            what=trained.what,
-            confidence_ratio=trained.named.confidence_ratio,
-        )
-        digest = write_bundle(bundle, heads, card_of(plan, trained))
+        digest = write_bundle(bundle, trained.heads, card_of(plan, trained))
     except OSError as error:
         raise TrainRefusedError("train.unwritable", reason=error) from error
     return BaseTrained(
@@ -109,7 +106,7 @@ def _base(wish: BaseWish, told: Callable[[int], None]) -> BaseTrained:
         head_auroc_ratio=trained.judged.head.auroc_ratio,
         bank_auroc_ratio=trained.judged.bank.auroc_ratio,
         both_auroc_ratio=trained.judged.both.auroc_ratio,
-        kind_accuracy_ratio=trained.named.accuracy_ratio,
+        kind_accuracy_ratio=(trained.close_named or trained.named).accuracy_ratio,
     )
 
 

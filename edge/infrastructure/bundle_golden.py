@@ -2,7 +2,8 @@
 
 ``golden.npz`` holds ``tiles`` (N, H, W, 3) uint8, the ``mean`` (C,) and ``whitening`` (C, C) of
 their cloth, ``distances`` and ``logits`` (N, H/8, W/8) and ``kinds`` (N, H/8, W/8, K) float32, and
-``tolerance``: how far another runtime's answers may lie from these.
+``tolerance``: how far another runtime's answers may lie from these. Of a bundle that looks closely
+it also holds ``close_kinds`` (N, K) float32, as if all of a tile had been found.
 """
 
 import io
@@ -39,8 +40,8 @@ def answers_of(
 ) -> _Answers:
     """Send ``tiles`` (N, H, W, 3) uint8 through all networks of a bundle.
 
-    Returns features (N, H/8, W/8, C), distances and logits (N, H/8, W/8) and kinds
-    (N, H/8, W/8, K), all float32.
+    Returns features (N, H/8, W/8, C), distances and logits (N, H/8, W/8), kinds
+    (N, H/8, W/8, K), all float32, and where the bundle looks closely its kinds (N, K) float32.
 
     Raises:
         SelfTestError: an answer is no number.
@@ -49,6 +50,10 @@ def answers_of(
     distances, logits = detector.judge(features, mean, whitening)
     kinds = detector.kind_logits(features, mean, whitening)
     found = {"features": features, "distances": distances, "logits": logits, "kinds": kinds}
+    if detector.looks_closely:
+        departures = ((features - mean) @ whitening).astype(np.float32)
+        whole = np.ones(features.shape[:3], dtype=bool)
+        found["close_kinds"] = detector.close_look(tiles, departures, whole)
     for name, answer in found.items():
         if not np.isfinite(answer).all():
             raise SelfTestError("SELF_TEST_NAN", f"{name} are not all numbers")
@@ -84,6 +89,8 @@ def golden_file(folder: Path, tiles: NDArray[np.uint8]) -> bytes:
         logits=found["logits"],
         kinds=found["kinds"],
         tolerance=np.float32(TOLERANCE),
+        allow_pickle=False,
+        **{name: answer for name, answer in found.items() if name == "close_kinds"},
     )
     return file.getvalue()
 
@@ -98,13 +105,14 @@ def match_golden(content: bytes, detector: OnnxDefectDetector) -> None:
         with np.load(io.BytesIO(content), allow_pickle=False) as golden:
             given = {name: golden[name] for name in golden.files}
         # Sets from before kinds were written down compare what they have.
-        wanted = {name: given[name] for name in (*_COMPARED, *({"kinds"} & given.keys()))}
+        later = {"kinds", "close_kinds"} & given.keys()
+        wanted = {name: given[name] for name in (*_COMPARED, *sorted(later))}
         tolerance = float(given["tolerance"])
         found = answers_of(detector, given["tiles"], given["mean"], given["whitening"])
     except (ValueError, KeyError, OSError, EOFError) as problem:
         raise SelfTestError("SELF_TEST_GOLDEN", f"unreadable: {problem}") from problem
     for name, expected in wanted.items():
-        off = _distance(expected, found[name])
+        off = _distance(expected, found[name]) if name in found else float("inf")
         if not off <= tolerance:
             raise SelfTestError(
                 "SELF_TEST_GOLDEN", f"{name} off by {off:.4g}, allowed {tolerance:.4g}"

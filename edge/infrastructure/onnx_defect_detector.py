@@ -17,8 +17,8 @@ _MOST_OWN = 8
 class OnnxDefectDetector:
     """Implements ``DefectDetector``; its sessions serve the process, safe from several threads.
 
-    A bundle without ``kinds.onnx`` knows no kinds. Styles' own networks have a session each, the
-    last eight are kept.
+    A bundle without ``kinds.onnx`` knows no kinds; one without ``close_kinds.onnx`` names them by
+    their cells alone. Styles' own networks have a session each, the last eight are kept.
     """
 
     def __init__(self, bundle: Bundle, threads: int) -> None:
@@ -39,6 +39,7 @@ class OnnxDefectDetector:
         self._what = _session(bundle, "kinds.onnx", threads) if self._kinds else None
         if self._what is not None:
             _check_kinds(self._what, channels, len(self._kinds))
+        self._close = _close_look(bundle, channels, len(self._kinds), threads)
         self._identity = DetectorIdentity(
             bundle=bundle.label, digest=bundle.digest, channels_count=int(channels)
         )
@@ -87,6 +88,27 @@ class OnnxDefectDetector:
         answer: NDArray[np.float32] = self._what.run(["kinds"], given)[0]
         return answer
 
+    @property
+    def looks_closely(self) -> bool:
+        """Say whether the bundle names places by their pixels."""
+        return self._close is not None
+
+    def close_look(
+        self,
+        tiles: NDArray[np.uint8],
+        departures: NDArray[np.float32],
+        found: NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        """Look closely at what was ``found`` (N, H/8, W/8) bool: logits (N, K) float32.
+
+        ``tiles`` (N, H, W, 3) uint8, ``departures`` (N, H/8, W/8, C) float32.
+        """
+        if self._close is None:
+            return np.zeros((len(tiles), 0), dtype=np.float32)
+        given = {"tiles": tiles, "departures": departures, "found": found.astype(np.float32)}
+        answer: NDArray[np.float32] = self._close.run(["kinds"], given)[0]
+        return answer
+
     def judge_own(
         self,
         network: bytes,
@@ -128,8 +150,10 @@ def _kinds_of(bundle: Bundle) -> tuple[tuple[str, ...], float]:
         kinds = tuple(str(kind) for kind in json.loads(bundle.files["labels.json"])["kinds"])
     except (ValueError, KeyError, TypeError) as problem:
         raise BundleCorruptError("labels.json", str(problem)[:200]) from problem
+    close = "close_" if "close_kinds.onnx" in bundle.files else ""
+    key = f"{close}kind_confidence_ratio"
     try:
-        confidence = float(json.loads(bundle.files["thresholds.json"])["kind_confidence_ratio"])
+        confidence = float(json.loads(bundle.files["thresholds.json"])[key])
     except (ValueError, KeyError, TypeError) as problem:
         raise BundleCorruptError("thresholds.json", str(problem)[:200]) from problem
     if not kinds or not 0 <= confidence <= 1:
@@ -142,6 +166,28 @@ def _check_kinds(what: onnxruntime.InferenceSession, channels: int, kinds: int) 
     given, answered = what.get_inputs()[0].shape[3], what.get_outputs()[0].shape[3]
     if (given, answered) != (channels, kinds):
         raise BundleCorruptError("kinds.onnx", f"{given} numbers in, {answered} kinds out")
+
+
+def _close_look(
+    bundle: Bundle, channels: int, kinds: int, threads: int
+) -> onnxruntime.InferenceSession | None:
+    """Load the network that sees pixels, None where the bundle has none.
+
+    Raises:
+        BundleCorruptError: it does not fit the others and the labels.
+    """
+    file = "close_kinds.onnx"
+    if file not in bundle.files:
+        return None
+    if not kinds:
+        raise BundleCorruptError(file, "there are no kinds without kinds.onnx")
+    session = _session(bundle, file, threads)
+    given = {one.name: one.shape for one in session.get_inputs()}
+    answered = {one.name: one.shape for one in session.get_outputs()}
+    fits = given.keys() == {"tiles", "departures", "found"} and answered.keys() == {"kinds"}
+    if not fits or (given["departures"][-1], answered["kinds"][-1]) != (channels, kinds):
+        raise BundleCorruptError(file, "it does not fit model.onnx and labels.json")
+    return session
 
 
 def _session(bundle: Bundle, file: str, threads: int) -> onnxruntime.InferenceSession:

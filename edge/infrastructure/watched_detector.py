@@ -69,6 +69,25 @@ class WatchedDetector:
         """Ask for kinds of ``features`` (N, H, W, C) by (C) and (C, C): (N, H, W, K) float32."""
         return self._timed("kinds", lambda: self._detector.kind_logits(features, mean, whitening))
 
+    @property
+    def looks_closely(self) -> bool:
+        """Say whether the bundle names places by their pixels."""
+        return self._detector.looks_closely
+
+    def close_look(
+        self,
+        tiles: NDArray[np.uint8],
+        departures: NDArray[np.float32],
+        found: NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        """Look closely at what was ``found`` (N, H/8, W/8) bool: logits (N, K) float32.
+
+        ``tiles`` (N, H, W, 3) uint8, ``departures`` (N, H/8, W/8, C) float32.
+        """
+        return self._timed(
+            "close_kinds", lambda: self._detector.close_look(tiles, departures, found)
+        )
+
     def judge_own(
         self,
         network: bytes,

@@ -1,7 +1,8 @@
 """Names what was found: what people taught first, then what the network learned, else unknown.
 
 A flaw is looked at once more, alone and at full size. Only its own cells count, so that a name
-does not depend on how large the rest of the tile is.
+does not depend on how large the rest of the tile is. A bundle that looks closely is shown a square
+of cloth around the flaw, and which of its cells were found.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from edge.inspection.verdict import Finding
 
 MOST_NAMED = 12
 """The strongest findings are named; a piece with more is no riddle."""
+_CLOSE_CELLS = 24
+"""Side of the square that a close look is shown: what it was trained on."""
 _LARGEST_CELLS = 48
 
 
@@ -54,9 +57,12 @@ def named(
         known = replace(finding, description=description.astype("<f4").tobytes())
         kind, ratio = _taught(description, usable)
         if kind == UNKNOWN and detector.kinds:
-            whitening = looked.scale.whitening
-            logits = detector.kind_logits(features[None], looked.middle, whitening)[0]
-            kind, ratio = kind_of(logits[own], detector.kinds, detector.kind_confidence_ratio)
+            if detector.looks_closely:
+                logits = _close_logits(finding, looked, detector)
+            else:
+                whitening = looked.scale.whitening
+                logits = detector.kind_logits(features[None], looked.middle, whitening)[0][own]
+            kind, ratio = kind_of(logits, detector.kinds, detector.kind_confidence_ratio)
         if kind != UNKNOWN:
             known = replace(known, defect_class=kind, confidence_ratio=round(ratio, 2))
         found[place] = known
@@ -74,7 +80,9 @@ def described(
 def kind_of(
     logits: NDArray[np.float32], kinds: Sequence[str], confidence_ratio: float
 ) -> tuple[str, float]:
-    """Name a flaw by its cells' ``logits`` (N, K) float32; unknown where that is not sure.
+    """Name a flaw by the ``logits`` (N, K) float32 of its cells, or of its whole (1, K).
+
+    Unknown where that is not sure.
 
     Returns the name and how sure it is.
     """
@@ -108,7 +116,23 @@ def _own(
     finding: Finding, looked: Looked, detector: DefectDetector
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Look at a finding alone: features (H, W, C) float32, and which cells (H, W) are its own."""
-    window = _window(finding, looked.scores)
+    return _own_within(_window(finding, looked.scores), looked, detector)[1:]
+
+
+def _close_logits(
+    finding: Finding, looked: Looked, detector: DefectDetector
+) -> NDArray[np.float32]:
+    """Look closely at a finding: logits (1, K) float32 by its pixels."""
+    window = _close_window(finding, looked)
+    tile, features, own = _own_within(window, looked, detector)
+    departures = ((features - looked.middle) @ looked.scale.whitening).astype(np.float32)
+    return detector.close_look(tile, departures[None], own[None])
+
+
+def _own_within(
+    window: Window, looked: Looked, detector: DefectDetector
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.bool_]]:
+    """Look at a window: tile (1, 8 H, 8 W, 3), features (H, W, C), and the cells (H, W) found."""
     (glimpse,) = glimpses(looked.layer, [window], detector)
     features = np.where(glimpse.cells[..., None], glimpse.features, looked.middle)
     own = np.zeros(features.shape[:2], dtype=bool)
@@ -117,16 +141,54 @@ def _own(
     inside = flagged[rows, columns]
     top, left = rows.start - window.row, columns.start - window.column
     own[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    return features, own
+    return glimpse.tile, features, own
 
 
 def _window(finding: Finding, scores: NDArray[np.float32]) -> Window:
     """Cover the finding's cells of ``scores`` (H, W), around its middle where it is large."""
-    corners = (np.array(finding.polygon_px) + 0.5) / CELL_PX
     cores = []
-    for axis, length in ((1, scores.shape[0]), (0, scores.shape[1])):
+    for side in _box(finding, scores.shape):
+        spare = max(0, side.stop - side.start - _LARGEST_CELLS)
+        cores.append(slice(side.start + spare // 2, side.stop - (spare - spare // 2)))
+    return widened((cores[0], cores[1]), scores.shape)
+
+
+def _close_window(finding: Finding, looked: Looked) -> Window:
+    """Return a square around the middle of a finding that has cells.
+
+    Where a large finding is bent its middle may be good cloth; then around its strongest cell.
+    """
+    scores = looked.scores
+    box = _box(finding, scores.shape)
+    inside = scores[box]
+    window = _square(box, [(side.start + side.stop) // 2 for side in box], scores.shape)
+    strongest = scores[window.core].max()
+    if strongest <= looked.scale.limit_score or strongest < inside.max() / 2:
+        peak = np.unravel_index(int(inside.argmax()), inside.shape)
+        middle = [side.start + int(at) for side, at in zip(box, peak, strict=True)]
+        window = _square(box, middle, scores.shape)
+    return window
+
+
+def _square(box: tuple[slice, slice], middle: Sequence[int], shape: tuple[int, ...]) -> Window:
+    """Return the square around a middle in so many cells; its core is what lies in the box."""
+    starts = [
+        max(0, min(at - _CLOSE_CELLS // 2, length - _CLOSE_CELLS))
+        for at, length in zip(middle, shape, strict=True)
+    ]
+    rows, columns = (
+        slice(max(side.start, start), min(side.stop, start + _CLOSE_CELLS))
+        for side, start in zip(box, starts, strict=True)
+    )
+    return Window(starts[0], starts[1], _CLOSE_CELLS, _CLOSE_CELLS, (rows, columns))
+
+
+def _box(finding: Finding, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns that a finding covers in a picture of so many cells."""
+    corners = (np.array(finding.polygon_px) + 0.5) / CELL_PX
+    sides = []
+    for axis, length in ((1, shape[0]), (0, shape[1])):
         first = max(0, int(np.floor(corners[:, axis].min())))
         last = min(length, max(first + 1, int(np.ceil(corners[:, axis].max()))))
-        spare = max(0, last - first - _LARGEST_CELLS)
-        cores.append(slice(first + spare // 2, last - (spare - spare // 2)))
-    return widened((cores[0], cores[1]), scores.shape)
+        sides.append(slice(first, last))
+    return sides[0], sides[1]

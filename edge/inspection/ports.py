@@ -69,6 +69,24 @@ class DefectDetector(Protocol):
         """
         ...
 
+    @property
+    def looks_closely(self) -> bool:
+        """Say whether the bundle names places by their pixels; then :meth:`close_look` is asked."""
+        ...
+
+    def close_look(
+        self,
+        tiles: NDArray[np.uint8],
+        departures: NDArray[np.float32],
+        found: NDArray[np.bool_],
+    ) -> NDArray[np.float32]:
+        """Say of which kind the place is that was ``found`` (N, H/8, W/8) bool on a tile.
+
+        By ``tiles`` (N, H, W, 3) uint8 RGB and their whitened ``departures`` (N, H/8, W/8, C)
+        float32; returns a logit for each of ``kinds``, (N, K) float32.
+        """
+        ...
+
     def judge_own(
         self,
         network: bytes,

@@ -9,7 +9,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cloud.composition.doors import terminal_doors
+from cloud.infrastructure.training.bundle_files import read_bundle
 from cloud.interfaces.terminal.app import build_terminal
+from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
+from edge.model_bundles.bundle import Bundle
 
 pytestmark = pytest.mark.requirement("DEF", "TER")
 
@@ -125,6 +128,29 @@ def test_the_base_command_writes_a_bundle_that_opens(tmp_path: Path) -> None:
     assert told.exit_code == 0, told.stderr
     names = {entry.name for entry in (tmp_path / "bundle").iterdir()}
     assert {"model.onnx", "judges.onnx", "card.md", "manifest.json"} <= names
+    assert "close_kinds.onnx" not in names
+    assert "close" not in (tmp_path / "bundle" / "card.md").read_text()
+    heads = read_bundle(tmp_path / "bundle")
+    words += ["--close-styles", "3", "--close-steps", "3"]
+    told = CliRunner().invoke(build_terminal(terminal_doors()), words)
+    assert told.exit_code == 0, told.stderr
+    both = read_bundle(tmp_path / "bundle")
+    assert set(both) - set(heads) == {"close_kinds.onnx"}
+    same = {"model.onnx", "judges.onnx", "kinds.onnx", "labels.json"}
+    assert {name: both[name] for name in same} == {name: heads[name] for name in same}
+    assert "--close-styles 3 --close-steps 3 --seed" in both["card.md"].decode()
+    bundle = Bundle(name="base", version="0", digest="", trusted_by="code", files=both)
+    assert OnnxDefectDetector(bundle, threads=1).looks_closely
+
+
+@pytest.mark.parametrize("one", ["--close-styles", "--close-steps"])
+def test_a_close_look_wants_styles_and_steps(tmp_path: Path, one: str) -> None:
+    words = ["train", "base", "--out", str(tmp_path / "out"), one, "3", "--english"]
+    told = CliRunner().invoke(build_terminal(terminal_doors()), words)
+    assert told.exit_code == 1
+    (other,) = {"--close-styles", "--close-steps"} - {one}
+    assert f"{other} 0" in told.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def adapt(*words: str) -> Result:

@@ -1,4 +1,5 @@
 import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import edge.model_bundles
 from cloud.infrastructure.training.bundle_files import Heads, bundle_files, heads_of
 from cloud.infrastructure.training.rendering import KINDS
+from edge.infrastructure.bundle_golden import FEWEST_TILES, golden_file, match_golden
 from edge.infrastructure.onnx_bundle_folder import OnnxBundleFolders
 from edge.infrastructure.onnx_defect_detector import OnnxDefectDetector
 from edge.model_bundles.bundle import BASE_MANIFEST_SHA256, Bundle, opened
@@ -20,6 +22,7 @@ from edge.model_bundles.errors import (
     BundleKeyMissingError,
     BundleSignatureError,
     BundleUnsignedError,
+    SelfTestError,
 )
 
 BASE = Path(edge.model_bundles.__file__).parent / "base"
@@ -172,9 +175,37 @@ def untaught(width: int, answers: int) -> dict[str, np.ndarray]:
     return found
 
 
-def with_kinds(**changed: bytes) -> Bundle:
-    """A bundle that names kinds; ``changed`` files replace its own."""
-    heads = Heads(where=untaught(24, 1), what=untaught(32, len(KINDS)), confidence_ratio=0.4)
+def untaught_close(kinds: int) -> dict[str, np.ndarray]:
+    """Weights of a close look that nobody trained, in the graph's names."""
+    generator = np.random.default_rng(5)
+    shapes = {
+        "stem0": (4, 3, 5, 5),
+        "stem1": (5, 4, 3, 3),
+        "stem2": (6, 5, 3, 3),
+        "entry": (8, 6 + 24 + 2, 1, 1),
+        "near": (8, 8, 3, 3),
+        "smaller": (9, 8, 3, 3),
+        "block0": (9, 9, 3, 3),
+        "block1": (9, 9, 3, 3),
+        "words": (7, 27),
+        "answer": (kinds, 7),
+    }
+    found = {}
+    for name, shape in shapes.items():
+        found[f"{name}_w"] = generator.normal(0, 0.1, shape).astype(np.float32)
+        found[f"{name}_b"] = np.zeros(shape[0], np.float32)
+    return found
+
+
+def with_kinds(close: int = 0, **changed: bytes) -> Bundle:
+    """A bundle that names kinds, so many of them closely; ``changed`` files replace its own."""
+    heads = Heads(
+        where=untaught(24, 1),
+        what=untaught(32, len(KINDS)),
+        confidence_ratio=0.4,
+        close=untaught_close(close) if close else None,
+        close_confidence_ratio=0.7,
+    )
     files = {**bundle_files(heads, "card"), **changed}
     digests = {n: hashlib.sha256(d).hexdigest() for n, d in files.items() if n != "manifest.json"}
     manifest = {"name": "kinds", "version": "1", "files": digests}
@@ -189,6 +220,83 @@ def test_a_bundle_with_a_network_for_kinds_knows_them() -> None:
     mean, whitening = np.zeros(24, np.float32), np.eye(24, dtype=np.float32)
     assert detector.kind_logits(features, mean, whitening).shape == (1, 6, 5, len(KINDS))
     assert detector.judge(features, mean, whitening)[1].shape == (1, 6, 5)
+
+
+def test_a_bundle_with_a_close_look_names_by_it() -> None:
+    detector = OnnxDefectDetector(with_kinds(close=len(KINDS)), threads=1)
+    assert detector.looks_closely
+    assert detector.kind_confidence_ratio == 0.7
+    tiles = np.random.default_rng(7).integers(0, 255, (2, 64, 96, 3), dtype=np.uint8)
+    departures, found = np.zeros((2, 8, 12, 24), np.float32), np.zeros((2, 8, 12), np.bool_)
+    found[:, 3, 4] = True
+    kinds = detector.close_look(tiles, departures, found)
+    assert kinds.shape == (2, len(KINDS))
+    assert np.isfinite(kinds).all()
+
+
+def test_a_bundle_without_a_close_look_says_so_and_tells_nothing() -> None:
+    detector = OnnxDefectDetector(with_kinds(), threads=1)
+    assert not detector.looks_closely
+    tiles, found = np.zeros((1, 64, 64, 3), np.uint8), np.zeros((1, 8, 8), np.bool_)
+    kinds = detector.close_look(tiles, np.zeros((1, 8, 8, 24), np.float32), found)
+    assert kinds.shape == (1, 0)
+
+
+@pytest.mark.parametrize("content", [b"no network", b"kinds.onnx"])
+def test_a_close_look_that_does_not_fit_is_a_corrupt_bundle(content: bytes) -> None:
+    known = with_kinds().files
+    wrong = known["kinds.onnx"] if content == b"kinds.onnx" else content
+    thresholds = b'{"kind_confidence_ratio": 0.4, "close_kind_confidence_ratio": 0.7}'
+    changed = {"close_kinds.onnx": wrong, "thresholds.json": thresholds}
+    with pytest.raises(BundleCorruptError):
+        OnnxDefectDetector(with_kinds(**changed), threads=1)
+
+
+def test_a_close_look_at_other_kinds_or_without_its_confidence_is_a_corrupt_bundle() -> None:
+    with pytest.raises(BundleCorruptError):
+        OnnxDefectDetector(with_kinds(close=len(KINDS) - 1), threads=1)
+    without = {"thresholds.json": b'{"kind_confidence_ratio": 0.4}'}
+    with pytest.raises(BundleCorruptError):
+        OnnxDefectDetector(with_kinds(close=len(KINDS), **without), threads=1)
+
+
+def test_a_close_look_is_read_back_as_it_was_written() -> None:
+    heads = heads_of(with_kinds(close=len(KINDS)).files)
+    assert heads.close is not None
+    assert heads.close_confidence_ratio == 0.7
+    assert heads.confidence_ratio == 0.4
+    written = untaught_close(len(KINDS))
+    assert heads.close.keys() == written.keys()
+    for name, weight in written.items():
+        np.testing.assert_allclose(heads.close[name], weight, rtol=0, atol=1e-6)
+    assert heads_of(with_kinds().files).close is None
+
+
+def test_golden_pictures_hold_a_close_look_where_the_bundle_has_one(tmp_path: Path) -> None:
+    tiles = np.random.default_rng(8).integers(0, 255, (FEWEST_TILES, 64, 64, 3), dtype=np.uint8)
+    bundles = with_kinds(), with_kinds(close=len(KINDS))
+    written = []
+    for place, bundle in enumerate(bundles):
+        folder = tmp_path / str(place)
+        folder.mkdir()
+        for name, data in bundle.files.items():
+            (folder / name).write_bytes(data)
+        written.append(golden_file(folder, tiles))
+    without, closely = [OnnxDefectDetector(bundle, threads=1) for bundle in bundles]
+    with np.load(io.BytesIO(written[0])) as golden:
+        assert "close_kinds" not in golden.files
+    with np.load(io.BytesIO(written[1])) as golden:
+        kept = {name: golden[name] for name in golden.files}
+    assert kept["close_kinds"].shape == (FEWEST_TILES, len(KINDS))
+    match_golden(written[0], without)
+    match_golden(written[0], closely)
+    match_golden(written[1], closely)
+    with pytest.raises(SelfTestError):
+        match_golden(written[1], without)
+    off = io.BytesIO()
+    np.savez_compressed(off, **{**kept, "close_kinds": kept["close_kinds"] + 1})
+    with pytest.raises(SelfTestError, match="close_kinds"):
+        match_golden(off.getvalue(), closely)
 
 
 def test_a_bundle_without_such_a_network_works_and_knows_none() -> None:

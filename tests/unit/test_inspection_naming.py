@@ -1,6 +1,7 @@
 """What was found is named by people's prototypes, else by a sure network, else not at all."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,13 @@ class BrightnessDetector:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         raise AssertionError("naming judges nothing again")
 
+    looks_closely = False
+
+    def close_look(
+        self, tiles: NDArray[np.uint8], departures: NDArray[np.float32], found: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        raise AssertionError("this bundle looks at cells alone")
+
     def kind_logits(
         self,
         features: NDArray[np.float32],
@@ -44,6 +52,28 @@ class BrightnessDetector:
         self.asked += 1
         away = (features - mean)[..., 0] / 20
         return np.stack([np.zeros_like(away), np.clip(away, 0, None)], axis=-1)
+
+
+class ClosePixelDetector(BrightnessDetector):
+    """Looks at pixels: what is bright where something was found is a stain, else a hole."""
+
+    looks_closely = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]] = []
+
+    def kind_logits(self, *given: object) -> NDArray[np.float32]:
+        raise AssertionError("a bundle that looks closely is not asked about cells")
+
+    def close_look(
+        self, tiles: NDArray[np.uint8], departures: NDArray[np.float32], found: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        self.shown.append((tiles, found))
+        assert departures.shape == (*found.shape, CHANNELS)
+        cells = tiles[:, 4::8, 4::8, 0][found]
+        bright = float(cells.mean())
+        return np.array([[0.0, (bright - 100) / 20]], np.float32)
 
 
 def looked_at(flaws: dict[tuple[int, int], int]) -> Looked:
@@ -126,3 +156,49 @@ def test_confidence_is_the_share_of_the_mean_answer() -> None:
     sure = float(np.exp(1) / (1 + np.exp(1)))
     assert kind_of(logits, ("a", "b"), sure - 0.01) == ("b", pytest.approx(sure))
     assert kind_of(logits, ("a", "b"), sure + 0.01)[0] == UNKNOWN
+
+
+def test_a_close_look_sees_a_square_around_what_was_found() -> None:
+    looked = looked_at({(0, 0): BRIGHT, (20, 30): BRIGHT, (39, 59): BRIGHT})
+    detector = ClosePixelDetector()
+    assert kinds_found(looked, detector) == ["stain"] * 3
+    for tile, found in detector.shown:
+        assert tile.shape == (1, 192, 192, 3)
+        assert found.shape == (1, 24, 24)
+        ((row, column),) = np.argwhere(found[0])
+        assert (tile[0, 8 * row : 8 * row + 8, 8 * column : 8 * column + 8] == BRIGHT).all()
+
+
+def test_a_close_look_at_a_bent_flaw_sees_its_strongest_cell() -> None:
+    looked = looked_at({})
+    looked.scores[0, :] = looked.scores[:, 59] = 50.0
+    looked.scores[3, 59] = 200.0
+    detector = ClosePixelDetector()
+    (finding,) = named(findings_of(looked.scores, LIMIT), looked, detector)
+    ((_, found),) = detector.shown
+    assert found[0, 3, -1]
+    assert finding.description
+
+
+def test_a_piece_smaller_than_the_square_is_seen_whole() -> None:
+    looked = looked_at({(5, 5): BRIGHT})
+    small = Layer(
+        picture=looked.layer.picture[:90, :120],
+        cells=np.ones((12, 15), dtype=bool),
+        foreign=np.zeros((12, 15), dtype=bool),
+    )
+    cut = replace(looked, layer=small, scores=looked.scores[:12, :15])
+    assert kinds_found(cut, ClosePixelDetector()) == ["stain"]
+
+
+def test_what_people_named_goes_before_a_close_look_and_is_described_alike() -> None:
+    looked, detector = looked_at({(5, 5): BRIGHT}), ClosePixelDetector()
+    (seen,) = named(findings_of(looked.scores, LIMIT), looked, detector)
+    cells = BrightnessDetector()
+    (finding,) = named(findings_of(looked.scores, LIMIT), looked, cells)
+    assert seen.description == finding.description
+    whole = np.frombuffer(finding.description, "<f4")
+    taught = learn_prototypes({"glitter": [whole + np.float32(0.001) * n for n in range(4)]}, "d")
+    detector.shown.clear()
+    assert kinds_found(looked, detector, prototypes=(taught,)) == ["glitter"]
+    assert not detector.shown

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.managers import SyncManager
 from pathlib import Path
@@ -17,7 +17,9 @@ from queue import Empty, Queue
 import numpy as np
 import torch
 
+from cloud.infrastructure.training.bundle_files import Heads
 from cloud.infrastructure.training.child_of_training import end_with_parent
+from cloud.infrastructure.training.close_training import ClosePlan, train_close
 from cloud.infrastructure.training.fitting import Fitting, fit
 from cloud.infrastructure.training.heads import Weights
 from cloud.infrastructure.training.kind_training import (
@@ -54,7 +56,8 @@ class BasePlan:
 
     Tiles of the kinds and the families left out are rendered and never shown to a head; a
     benchmark learns from that how a head does on what it never saw. ``least_score`` is how well a
-    person can see the flaws of the nine families (``rendering.visibility``), None for any.
+    person can see the flaws of the nine families (``rendering.visibility``), None for any. The
+    close look learns from styles of its own; without any the bundle has none.
     """
 
     seed: int = 1
@@ -64,17 +67,39 @@ class BasePlan:
     without_kinds: tuple[str, ...] = ()
     without_families: tuple[str, ...] = ()
     least_score: float | None = None
+    close_style_count: int = 0
+    close_step_count: int = 0
 
     @property
     def key(self) -> str:
-        """Names the whole plan and the code that draws its styles, for the files it keeps."""
-        text = json.dumps([recipe(), asdict(self)], sort_keys=True)
+        """Names the plan of both heads and the code that draws its styles, for the files it keeps.
+
+        The close look has a plan of its own, so that trying another leaves the heads as they are.
+        """
+        said = {name: v for name, v in asdict(self).items() if not name.startswith("close_")}
+        text = json.dumps([recipe(), said], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def total_count(self) -> int:
         """Pieces of work: styles and steps."""
+        return self.head_count + self.close_style_count + self.close_step_count
+
+    @property
+    def head_count(self) -> int:
+        """Pieces of work of both heads."""
         return self.style_count + self.step_count + self.kind_step_count
+
+    @property
+    def close(self) -> ClosePlan:
+        """What the close look learns from."""
+        return ClosePlan(
+            seed=self.seed,
+            style_count=self.close_style_count,
+            step_count=self.close_step_count,
+            without_kinds=self.without_kinds,
+            without_families=self.without_families,
+        )
 
     @property
     def held_out_count(self) -> int:
@@ -84,12 +109,25 @@ class BasePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trained:
-    """Weights of both heads, and what they reach on styles that were held out."""
+    """Weights of both heads and the close look, and what they reach on styles held out."""
 
     where: Weights
     what: Weights
     judged: Judged
     named: Named
+    close: Weights | None = None
+    close_named: Named | None = None
+
+    @property
+    def heads(self) -> Heads:
+        """What goes into a bundle."""
+        return Heads(
+            where=self.where,
+            what=self.what,
+            confidence_ratio=self.named.confidence_ratio,
+            close=self.close,
+            close_confidence_ratio=self.close_named.confidence_ratio if self.close_named else 1.0,
+        )
 
 
 def train_base(plan: BasePlan, folder: Path, told: Told, workers: int = 1) -> Trained:
@@ -101,6 +139,17 @@ def train_base(plan: BasePlan, folder: Path, told: Told, workers: int = 1) -> Tr
     folder.mkdir(parents=True, exist_ok=True)
     shards = shards_of(folder, plan.seed, plan.style_count, plan.least_score)
     render_shards(shards, workers, lambda done: told(done, plan.total_count))
+    trained = _heads(plan, folder, told, workers)
+    if not plan.close_style_count:
+        return trained
+    close, named = train_close(
+        plan.close, folder, lambda done: told(plan.head_count + done, plan.total_count), workers
+    )
+    return replace(trained, close=close, close_named=named)
+
+
+def _heads(plan: BasePlan, folder: Path, told: Told, workers: int) -> Trained:
+    """Fit both heads on styles that were rendered."""
     if workers > 1:
         return _side_by_side(plan, folder, told)
     done = plan.style_count

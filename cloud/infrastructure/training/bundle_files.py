@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from cloud.infrastructure.training.close_graph import CLOSE, close_graph
 from cloud.infrastructure.training.golden_bank import CELL_PX, golden_bank
 from cloud.infrastructure.training.heads import WHAT, WHERE, Weights, judges_graph, kinds_graph
 from cloud.infrastructure.training.rendering import KINDS
@@ -22,12 +23,14 @@ UNKNOWN = "unknown_anomaly"
 class Heads:
     """What was trained: weights of both heads, and how sure the what-head must be to name a kind.
 
-    Without ``what`` the bundle names no kinds.
+    Without ``what`` the bundle names no kinds; with ``close``, a close look, that names them.
     """
 
     where: Weights
     what: Weights | None = None
     confidence_ratio: float = 1.0
+    close: Weights | None = None
+    close_confidence_ratio: float = 1.0
 
 
 def bundle_files(heads: Heads, card: str, version: str = VERSION) -> dict[str, bytes]:
@@ -47,6 +50,9 @@ def bundle_files(heads: Heads, card: str, version: str = VERSION) -> dict[str, b
         files["kinds.onnx"] = kinds_graph(heads.what).SerializeToString(deterministic=True)
         labels = {"classes": [UNKNOWN, *KINDS], "kinds": list(KINDS)}
         thresholds["kind_confidence_ratio"] = heads.confidence_ratio
+    if heads.close is not None:
+        files["close_kinds.onnx"] = close_graph(heads.close).SerializeToString(deterministic=True)
+        thresholds["close_kind_confidence_ratio"] = heads.close_confidence_ratio
     files["labels.json"], files["thresholds.json"] = _json(labels), _json(thresholds)
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     manifest = {"name": "base", "version": version, "files": digests}
@@ -90,12 +96,14 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
 
 def heads_of(files: Mapping[str, bytes]) -> Heads:
     """Read what was trained back from a bundle's files."""
-    what = files.get("kinds.onnx")
+    what, close = files.get("kinds.onnx"), files.get("close_kinds.onnx")
     thresholds = json.loads(files["thresholds.json"])
     return Heads(
         where=_weights_of(files["judges.onnx"], WHERE),
         what=None if what is None else _weights_of(what, WHAT),
         confidence_ratio=float(thresholds.get("kind_confidence_ratio", 1.0)),
+        close=None if close is None else _weights_of(close, CLOSE),
+        close_confidence_ratio=float(thresholds.get("close_kind_confidence_ratio", 1.0)),
     )
 
 

@@ -97,15 +97,32 @@ def _pooled(answers: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
 def calibrated(head: Head, weights: Weights, held_out: StyleSet) -> tuple[Weights, Named]:
     """Divide the answers by the temperature that fits best, and choose the confidence."""
     flaws = with_a_flaw_of_the_catalogue(held_out)
-    logits = np.concatenate(
+    answers = np.concatenate(
         [
             _means(head, flaws.part(slice(first, first + _ASKED_TILES)))
             for first in range(0, len(flaws), _ASKED_TILES)
         ]
         or [np.zeros((0, len(KINDS)))]
     )
-    named = flaws.kinds < len(KINDS)
-    truth = flaws.kinds[named].astype(np.intp)
+    temperature, named = decided(answers, flaws.kinds)
+    return cooled(weights, temperature), named
+
+
+def cooled(weights: Weights, temperature_ratio: float) -> Weights:
+    """Divide the answers of a network by a temperature."""
+    colder = dict(weights)
+    for name in ("answer_w", "answer_b"):
+        colder[name] = (weights[name] / temperature_ratio).astype(np.float32)
+    return colder
+
+
+def decided(logits: NDArray[np.float64], kinds: NDArray[np.int8]) -> tuple[float, Named]:
+    """Find the temperature that fits ``logits`` (N, K) of flaws of ``kinds`` (N,) best.
+
+    Then choose the confidence from which on a kind is named.
+    """
+    named = kinds < len(KINDS)
+    truth = kinds[named].astype(np.intp)
 
     def unlikely(temperature: float) -> float:
         return -float(
@@ -116,10 +133,7 @@ def calibrated(head: Head, weights: Weights, held_out: StyleSet) -> tuple[Weight
     if len(truth):
         found = minimize_scalar(unlikely, bounds=_TEMPERATURES, method="bounded")
         temperature = float(found.x)
-    colder = dict(weights)
-    for name in ("answer_w", "answer_b"):
-        colder[name] = (weights[name] / temperature).astype(np.float32)
-    return colder, _chosen(_shares(logits / temperature), flaws.kinds)
+    return temperature, _chosen(_shares(logits / temperature), kinds)
 
 
 def _means(head: Head, flaws: StyleSet) -> NDArray[np.float64]:

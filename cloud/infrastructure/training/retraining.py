@@ -119,7 +119,7 @@ def retrain(
         plan,
         lambda step: told(plan.style_count + step, total),
     )
-    heads = Heads(where=where, what=base.what, confidence_ratio=base.confidence_ratio)
+    heads = replace(base, where=where)
     hidden = plan.base.without_kinds
     known = () if base.what is None else tuple(kind for kind in KINDS if kind not in hidden)
     kinds = named_kinds(learned, replay, known)

@@ -52,13 +52,18 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseWish:
-    """What the base bundle is to be trained on: rendered styles, and steps of both heads."""
+    """What the base bundle is to be trained on: rendered styles and steps.
+
+    Both heads share their styles, the close look has styles of its own; without any there is none.
+    """
 
     out: Path
     seed: int
     style_count: int
     step_count: int
     kind_step_count: int
+    close_style_count: int
+    close_step_count: int
     workers: int
 
 
@@ -155,6 +160,12 @@ def _add_base(train: typer.Typer, open_doors: Callable[[], TrainDoors]) -> None:
         kind_steps: Annotated[
             int, typer.Option(help="Steps that learn kinds. 종류 학습 단계 수.")
         ] = 5000,
+        close_styles: Annotated[
+            int, typer.Option(help="Styles seen closely, 0 for none. 가까이 볼 스타일 수.")
+        ] = 0,
+        close_steps: Annotated[
+            int, typer.Option(help="Steps that learn kinds closely. 근접 종류 학습 단계 수.")
+        ] = 0,
         seed: Annotated[int, typer.Option(help="Seed. 시드.")] = 1,
         workers: Annotated[int, typer.Option(help="Processes. 프로세스 수.")] = 2,
         english: Annotated[
@@ -168,6 +179,8 @@ def _add_base(train: typer.Typer, open_doors: Callable[[], TrainDoors]) -> None:
             style_count=styles,
             step_count=steps,
             kind_step_count=kind_steps,
+            close_style_count=close_styles,
+            close_step_count=close_steps,
             workers=workers,
         )
         try:
@@ -197,6 +210,11 @@ def _check_base(wish: BaseWish) -> None:
         "--steps": wish.step_count,
         "--kind-steps": wish.kind_step_count,
     }
+    if wish.close_style_count or wish.close_step_count:
+        amounts |= {
+            "--close-styles": wish.close_style_count,
+            "--close-steps": wish.close_step_count,
+        }
     for option, count in amounts.items():
         if not FEWEST_COUNT <= count <= LARGEST_SET_COUNT:
             raise TrainRefusedError(
@@ -211,6 +229,7 @@ def _check_base(wish: BaseWish) -> None:
 def _trained(wish: BaseWish, doors: TrainDoors, *, english: bool) -> BaseTrained:
     label, reached = _say("train.training", english=english), 0
     length = wish.style_count + wish.step_count + wish.kind_step_count
+    length += wish.close_style_count + wish.close_step_count
     with typer.progressbar(length=length, label=label) as bar:
 
         def told(done: int) -> None:
